@@ -1,0 +1,483 @@
+//! The one vocabulary of a run: what the journal stores, what every reporter reads.
+//! Only data; whether an event may follow another is `state`'s to say.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Effect, StepId};
+
+/// The version of the vocabulary that this program writes.
+pub const VERSION: u32 = 1;
+
+/// One line of a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The version of the vocabulary: [`VERSION`].
+    pub v: u32,
+    /// From 0, without gaps.
+    pub seq: u64,
+    /// The highest `seq` that was synced when this line was written; -1 for none.
+    pub durable: i64,
+    /// How many engines have owned the run before this one.
+    pub epoch: u32,
+    /// The hash of the line before, 64 hexadecimal digits; for the first line 64 zeros.
+    pub prev: String,
+    /// UTC, RFC 3339 with milliseconds.
+    pub wall: String,
+    /// Nanoseconds since boot, suspended time included.
+    pub mono: u64,
+    /// The kernel's boot id.
+    pub boot_id: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What happened. Named `kind` in the journal, with its fields beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum EventKind {
+    /// The run exists; binds its id, the snapshot and the plan.
+    #[serde(rename = "run.opened")]
+    RunOpened(Box<RunOpened>),
+    /// Another engine took the run over.
+    #[serde(rename = "run.resumed")]
+    RunResumed(RunResumed),
+    /// A torn tail of the journal was set aside.
+    #[serde(rename = "recovered")]
+    Recovered {
+        /// Bytes that were moved.
+        bytes: u64,
+        /// The file in the run's folder that holds them now.
+        tail: String,
+    },
+    /// A held attempt is about to be released.
+    #[serde(rename = "step.starting")]
+    StepStarting(StepStarting),
+    /// The attempt ended, and how.
+    #[serde(rename = "attempt.exited")]
+    AttemptExited(Box<AttemptExited>),
+    /// The attempt was never released: nothing of it ran.
+    #[serde(rename = "attempt.void")]
+    AttemptVoid {
+        /// Its step.
+        step: StepId,
+        /// Which attempt.
+        nonce: String,
+        /// What shows it.
+        because: String,
+    },
+    /// Nobody can know how the attempt ended.
+    #[serde(rename = "attempt.unknown")]
+    AttemptUnknown {
+        /// Its step.
+        step: StepId,
+        /// Which attempt.
+        nonce: String,
+        /// What is known.
+        because: String,
+    },
+    /// The operator changed the step's body for this run.
+    #[serde(rename = "step.edited")]
+    StepEdited {
+        /// Which.
+        step: StepId,
+        /// The new body, whole.
+        body: String,
+        /// Unified diff from the body before.
+        diff: String,
+    },
+    /// The step is over.
+    #[serde(rename = "step.finished")]
+    StepFinished {
+        /// Which.
+        step: StepId,
+        /// How it ended.
+        verdict: Verdict,
+        /// Why, where the verdict alone does not say: a skip's reason, who asserted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
+    },
+    /// The operator was asked, and answered.
+    #[serde(rename = "operator.decided")]
+    OperatorDecided {
+        /// The step that it was about, if one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepId>,
+        /// What was asked, as shown.
+        question: String,
+        /// What was answered.
+        decision: Decision,
+        /// Who.
+        by: String,
+    },
+    /// A remark of the operator.
+    #[serde(rename = "note")]
+    Note {
+        /// The step that it is about, if one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<StepId>,
+        /// Its text.
+        text: String,
+        /// Who wrote it.
+        by: String,
+    },
+    /// The engine, or the step, was told to stop, wait or detach.
+    #[serde(rename = "signal")]
+    Signal {
+        /// `SIGINT`, `SIGTERM`, `SIGHUP`, or `stop` for `runbook stop`.
+        name: String,
+        /// What was done: `interrupt`, `terminate`, `kill`, `detach`, `stop-after`, `wait`, `stop`.
+        action: String,
+    },
+    /// Nothing more will happen in this run.
+    #[serde(rename = "run.closed")]
+    RunClosed {
+        /// How it ended.
+        result: Closing,
+        /// `close --reason`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Who closed it; absent when it closed itself by passing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// An event of a later version. Old readers show it as such and go on.
+    #[serde(other, rename = "unknown")]
+    Unknown,
+}
+
+/// The first event of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunOpened {
+    /// The run's ULID.
+    pub run: String,
+    /// The runbook's title.
+    pub title: String,
+    /// The document's absolute path; `-` for standard input.
+    pub file: String,
+    /// SHA-256 of the snapshot `runbook.md`, hexadecimal.
+    pub snapshot: String,
+    /// Whether the document is a declared runbook.
+    pub declared: bool,
+    /// Versions: `runbook`, and each interpreter of the selected steps as it names itself.
+    pub versions: Vec<(String, String)>,
+    /// Who started it.
+    pub operator: Operator,
+    /// `--reason`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The start folder, absolute.
+    pub cwd: String,
+    /// What of the document was chosen, and what was allowed.
+    pub request: Request,
+    /// The inputs with their values.
+    pub inputs: Vec<InputValue>,
+    /// The steps, in order.
+    pub steps: Vec<PlannedStep>,
+    /// What of the document is not part of this run.
+    pub left_out: Vec<LeftOut>,
+    /// Names (never values) of the inherited environment.
+    pub environment: Vec<String>,
+    /// The run of the same document before this one, and its head: a hint, not a proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
+}
+
+/// The run before, of the same document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// Its ULID.
+    pub run: String,
+    /// The hash of its last line.
+    pub head: String,
+}
+
+/// What the operator asked for on the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// SECTION arguments, as resolved paths (`Troubleshooting/MySQL`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sections: Vec<String>,
+    /// `--only`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
+    /// `--from`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// `--to`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// `--skip`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skip: Vec<String>,
+    /// `--tag`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// `--yes`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub yes: bool,
+    /// `--allow`: `destroys`, `unknown`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
+}
+
+/// One step of the plan, as the journal keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    /// Its id.
+    pub id: StepId,
+    /// What a person reads.
+    pub title: String,
+    /// The section's path, joined with ` / `.
+    pub section: String,
+    /// Its line in the snapshot.
+    pub line: u32,
+    /// The name of its language; absent for a manual item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// The body, or what the person is to do.
+    pub body: String,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// May be repeated when its outcome is unknown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub idempotent: bool,
+    /// Exit codes that count as ok; 0 alone, when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exit: Vec<i32>,
+}
+
+/// Something of the document that this run does not do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The step's id.
+    pub id: StepId,
+    /// What a person reads.
+    pub title: String,
+    /// Its line in the snapshot.
+    pub line: u32,
+    /// Why: `on demand`, `not selected`, `--skip`, `ticked in the document`.
+    pub because: String,
+}
+
+/// The value of an input, and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputValue {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// `--set`, `--inputs FILE`, `environment`, `default`, `prompt`.
+    pub source: String,
+}
+
+/// A person at a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// Login name, or the uid where there is none.
+    pub user: String,
+    /// Numeric user id.
+    pub uid: u32,
+    /// The login name before `sudo`, where that is how it was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sudo_user: Option<String>,
+    /// The machine's host name.
+    pub host: String,
+    /// Whether someone could be asked.
+    pub terminal: bool,
+}
+
+/// Another engine took the run over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunResumed {
+    /// Who.
+    pub operator: Operator,
+    /// What had survived: `the keeper and its step`, `the machine, not the keeper`, `nothing: the machine was restarted`.
+    pub survived: String,
+    /// Whether the document has changed since the snapshot was taken.
+    pub file_changed: bool,
+}
+
+/// A held attempt is about to be released.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepStarting {
+    /// Its step.
+    pub step: StepId,
+    /// From 1.
+    pub attempt: u32,
+    /// Random, unique: 26 characters. Also `$RUNBOOK_ATTEMPT` in the step's environment.
+    pub nonce: String,
+    /// The process that waits at the gate.
+    pub identity: Identity,
+    /// SHA-256 of the command as it is handed to the interpreter, hexadecimal.
+    pub command: String,
+}
+
+/// A process, so that it is never mistaken for another with the same number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its number.
+    pub pid: u32,
+    /// When it started: clock ticks since boot (field 22 of `/proc/PID/stat`).
+    pub start_time: u64,
+    /// The kernel's boot id.
+    pub boot_id: String,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exit {
+    /// It returned this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+    /// The interpreter could not be started: the operating system's error number.
+    NotStarted(i32),
+}
+
+/// Who ended a process that did not end by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndedBy {
+    /// Its `timeout=`.
+    Timeout,
+    /// The operator interrupted or killed this step.
+    Operator,
+    /// The run was told to stop.
+    Stop,
+}
+
+/// The attempt ended, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptExited {
+    /// Its step.
+    pub step: StepId,
+    /// Which attempt.
+    pub nonce: String,
+    /// How.
+    pub exit: Exit,
+    /// Who ended it, if it did not end by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_by: Option<EndedBy>,
+    /// From release to reaping, in milliseconds.
+    pub ms: u64,
+    /// What it printed; absent when nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Output>,
+    /// What it changed of the environment; absent when that could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Delta>,
+    /// The Markdown line and the command that failed, where the interpreter told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<FailedAt>,
+    /// Processes of the step that live on: `PID name`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_running: Vec<String>,
+    /// What else a person should know: "carries no environment: …".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+}
+
+/// What a step printed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// Path in the run's folder: `output/backup-1.log`.
+    pub log: String,
+    /// Bytes that were printed.
+    pub bytes: u64,
+    /// Bytes that the log holds; fewer than `bytes` when the cap was reached.
+    pub stored: u64,
+    /// SHA-256 of all that was printed, hexadecimal.
+    pub digest: String,
+    /// SHA-256 of what the log holds; absent when that is all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_digest: Option<String>,
+    /// Where in the log the head ends and the tail begins, when bytes between them were dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap_at: Option<u64>,
+}
+
+/// What a step changed of its environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    /// Names that were set, with their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<(String, Text)>,
+    /// Names that were removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unset: Vec<String>,
+    /// The working folder at its end, where it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<Text>,
+}
+
+/// Bytes of the operating system: text where they are UTF-8, else hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Text {
+    /// UTF-8.
+    Plain(String),
+    /// Anything else.
+    Bytes {
+        /// Two digits a byte.
+        hex: String,
+    },
+}
+
+/// Where a step failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedAt {
+    /// The line of the Markdown file, from 1.
+    pub line: u32,
+    /// The command that failed, as the interpreter names it; may be empty.
+    pub command: String,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It ran, and its exit code is accepted.
+    Ok,
+    /// It ran, and is not ok.
+    Failed,
+    /// It did not run, by decision.
+    Skipped,
+    /// A person says that it is done.
+    OperatorAsserted,
+}
+
+/// What the operator answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// Run this step (or go on with the run).
+    Run,
+    /// Run all that is left without asking.
+    RunAll,
+    /// Ask before each step.
+    StepByStep,
+    /// Run a finished or unknown step again.
+    Rerun,
+    /// It is done; a person says so.
+    Done,
+    /// Do not run it.
+    Skip,
+    /// Stop here; the run stays open.
+    Stop,
+}
+
+/// How a run was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Closing {
+    /// Every step is ok, skipped or asserted.
+    Passed,
+    /// Closed by a person while a step had failed or was unknown.
+    Failed,
+    /// Closed by a person while steps were still to run.
+    Left,
+    /// Closed by a person after the run was told to stop a step.
+    Stopped,
+}

@@ -1,0 +1,3 @@
+//! argv → keeper or cli → exit code.
+
+fn main() {}

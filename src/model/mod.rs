@@ -1,0 +1,12 @@
+//! The inert data that every floor speaks of: runbook, section, step, input, diagnostic.
+//! Holds no behaviour beyond small questions about itself; reads and writes nothing.
+
+mod diagnostic;
+mod input;
+mod runbook;
+mod step;
+
+pub use diagnostic::{Diagnostic, Severity, Span};
+pub use input::Input;
+pub use runbook::{Kind, Runbook, Section};
+pub use step::{Doubt, Effect, Language, Settings, Step, StepId, Task};

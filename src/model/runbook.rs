@@ -1,0 +1,59 @@
+//! A document, resolved: what a plan is made from.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Input, Span, Step};
+
+/// Whether the document was written for this tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Front matter (or a visible `yaml {runbook}` fence) says `runbook: 1`.
+    Declared,
+    /// Any other Markdown.
+    Plain,
+}
+
+/// A heading and what stands under it. Section 0 is what stands before the first heading.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Section {
+    /// The heading's text without markup; empty for section 0.
+    pub title: String,
+    /// The titles of the sections it stands in, outermost first, and its own title last.
+    pub path: Vec<String>,
+    /// 1 to 6; 0 for section 0.
+    pub level: u8,
+    /// The GitHub anchor, without `#`.
+    pub anchor: String,
+    /// The heading's line in the file, from 1.
+    pub line: u32,
+    /// The heading's bytes.
+    pub span: Span,
+    /// Whether its steps run only when they are named (Rollback, Troubleshooting, …).
+    pub on_demand: bool,
+}
+
+/// A document, resolved. Plain data; nothing in it has touched the machine.
+#[derive(Clone, Debug, Serialize)]
+pub struct Runbook {
+    /// The front matter's `title`, else the first heading, else the file's name.
+    pub title: String,
+    /// Declared or plain.
+    pub kind: Kind,
+    /// In document order; the first is what stands before any heading.
+    pub sections: Vec<Section>,
+    /// In document order.
+    pub steps: Vec<Step>,
+    /// In the order of the front matter.
+    pub inputs: Vec<Input>,
+    /// `env:` of the front matter, in its order.
+    pub env: Vec<(String, String)>,
+    /// `cwd:` of the front matter, relative to the document.
+    pub cwd: Option<String>,
+    /// Programs that must be there before step one.
+    pub requires: Vec<String>,
+    /// `defaults: { timeout: … }`, for steps that say nothing.
+    pub default_timeout: Option<Duration>,
+}

@@ -1,0 +1,145 @@
+//! One thing that a run does.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Span;
+
+/// The name of a step, unique in its document: letters, digits, `-`, `_`, `.`; never empty.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(String);
+
+impl StepId {
+    /// Returns the id with this text; `None` where a character is not allowed in one.
+    pub fn new(text: &str) -> Option<Self> {
+        let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let fine = !text.is_empty() && !text.starts_with('.') && text.chars().all(allowed);
+        fine.then(|| Self(text.to_owned()))
+    }
+
+    /// Returns its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// A language of the table in `classify`, by its name there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Language(pub &'static str);
+
+/// What a command does to the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// Looks, and leaves all as it was.
+    Reads,
+    /// Changes something that can be changed back.
+    Changes,
+    /// Loses something for good.
+    Destroys,
+    /// Nobody said, and it was not understood.
+    Unknown,
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Reads => "reads",
+            Self::Changes => "changes",
+            Self::Destroys => "destroys",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// Why a step does not run as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Doubt {
+    /// `placeholder`, `character`, `prompt`: the rule's stable name.
+    pub rule: &'static str,
+    /// What was found, in words: "`<PORT>` stands for a value".
+    pub because: String,
+    /// Where.
+    pub span: Span,
+}
+
+/// What a step is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "task")]
+pub enum Task {
+    /// A fence that an interpreter runs.
+    Command {
+        /// The row of the language table.
+        language: Language,
+        /// The fence's text, indentation of lists and quotes removed, LF line ends.
+        /// Line `n` of it stands on line `body_line + n` of the file (both from 0).
+        body: String,
+    },
+    /// A checklist item, or a fence with `run=manual`: a person does it.
+    ByHand {
+        /// What the person is to do; a fence's text, or the item's text without markup.
+        text: String,
+    },
+}
+
+/// How a step is started and judged; what its attributes say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// After this long the step and all its descendants are ended.
+    pub timeout: Option<Duration>,
+    /// Working folder, relative to the run's start folder.
+    pub cwd: Option<String>,
+    /// `env="A=1 B=2"`.
+    pub env: Vec<(String, String)>,
+    /// May be repeated when its outcome is unknown.
+    pub idempotent: bool,
+    /// Asked before it runs.
+    pub confirm: Option<String>,
+    /// Exit codes that count as ok; 0 alone, when empty.
+    pub exit: Vec<i32>,
+}
+
+/// One thing that a run does: a command or a manual item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// Unique in the document.
+    pub id: StepId,
+    /// Whether the document says the id itself; else it was derived and is shown with `~`.
+    pub id_is_explicit: bool,
+    /// What a person reads: the section's title, the item's text, with `(2)` where it repeats.
+    pub title: String,
+    /// Index into `Runbook::sections`.
+    pub section: usize,
+    /// The line of the fence's opening or of the item, from 1.
+    pub line: u32,
+    /// The line in the file of the first line of the body, from 1.
+    pub body_line: u32,
+    /// The fence or item, whole.
+    pub span: Span,
+    /// Command or manual item.
+    #[serde(flatten)]
+    pub task: Task,
+    /// `.tag` attributes.
+    pub tags: Vec<String>,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// Why it is classed so.
+    pub because: String,
+    /// Why it does not run as it stands; empty when it may.
+    pub doubts: Vec<Doubt>,
+    /// Its section is on demand.
+    pub on_demand: bool,
+    /// What its attributes say.
+    #[serde(flatten)]
+    pub settings: Settings,
+}
