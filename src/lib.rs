@@ -2,3 +2,5 @@
 
 pub mod model;
 pub mod event;
+// pure floors above; the floors below touch the machine
+pub mod cli;

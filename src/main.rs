@@ -1,3 +1,7 @@
 //! argv → keeper or cli → exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(runbook::cli::main(std::env::args_os()).0)
+}

@@ -1,0 +1,12 @@
+//! `runbook lint`.
+
+use super::exit::ExitCode;
+
+/// Arguments of `runbook lint`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs it.
+pub fn run(_args: &Args) -> ExitCode {
+    ExitCode::PASSED
+}
