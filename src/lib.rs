@@ -2,5 +2,8 @@
 
 pub mod model;
 pub mod event;
+pub mod state;
 // pure floors above; the floors below touch the machine
+pub mod host;
+pub mod store;
 pub mod cli;
