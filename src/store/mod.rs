@@ -13,6 +13,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use chain::Hash;
+pub(crate) use chain::hex;
 
 /// A folder or file of the store that cannot be used.
 #[derive(Debug, thiserror::Error)]
