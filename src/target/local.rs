@@ -112,8 +112,7 @@ pub fn launch(start: Start<'_>, interpreter: &Interpreter) -> Launch {
         }
     };
     let script_on_stdin = matches!(interpreter.starter, Starter::Node | Starter::PowerShell);
-    // The prologue takes one line; a body never begins before line 2.
-    let padding = start.body_line.saturating_sub(1).clamp(1, MOST_PADDING);
+    let padding = padding(start.body_line);
     let mut script = prologue;
     script.extend(std::iter::repeat_n('\n', padding as usize));
     script.push_str(start.body);
@@ -129,7 +128,7 @@ pub fn launch(start: Start<'_>, interpreter: &Interpreter) -> Launch {
         cwd: start.cwd,
         script,
         script_on_stdin,
-        line_offset: start.body_line.saturating_sub(padding + 1),
+        line_offset: line_offset(start.body_line),
         dumps,
         timeout_ms: start.timeout.map(|it| it.as_millis() as u64),
         log: format!("output/{}-{}", start.step, start.attempt),
@@ -198,6 +197,17 @@ atexit.register(leave)
 sys.excepthook = explain
 exec(compile(body, name, "exec", dont_inherit=True), {"__name__": "__main__", "__builtins__": __builtins__})
 "#;
+
+// The prologue takes one line; a body never begins before line 2.
+fn padding(body_line: u32) -> u32 {
+    body_line.saturating_sub(1).clamp(1, MOST_PADDING)
+}
+
+/// Returns what is added to a line that an interpreter names, for a body that begins on this line of
+/// the Markdown file; 0 for all but very long documents.
+pub fn line_offset(body_line: u32) -> u32 {
+    body_line.saturating_sub(padding(body_line) + 1)
+}
 
 /// Returns the line and the command that an interpreter named on stderr, where its end did not tell:
 /// `/dev/fd/18: line 42: name: unbound variable`.

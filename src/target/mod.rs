@@ -4,5 +4,5 @@
 mod local;
 mod survey;
 
-pub use local::{Start, Starter, launch, named_line, needed, starter};
+pub use local::{Start, Starter, launch, line_offset, named_line, needed, starter};
 pub use survey::{Interpreter, Survey};
