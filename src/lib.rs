@@ -1,6 +1,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
-pub mod model;
 pub mod event;
+pub mod markdown;
+pub mod model;
 // pure floors above; the floors below touch the machine
 pub mod cli;
