@@ -1,5 +1,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod classify;
 pub mod event;
 pub mod markdown;
 pub mod model;
