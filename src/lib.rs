@@ -4,5 +4,6 @@ pub mod classify;
 pub mod event;
 pub mod markdown;
 pub mod model;
+pub mod resolve;
 // pure floors above; the floors below touch the machine
 pub mod cli;

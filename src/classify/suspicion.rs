@@ -33,7 +33,7 @@ pub fn suspicions(body: &str, kind: Kind) -> Vec<Suspicion> {
     }
     let all = regions(body, dialect);
     let mut found: Vec<Suspicion> = Vec::new();
-    let mut add = |found: &mut Vec<Suspicion>, suspicion: Suspicion| {
+    let add = |found: &mut Vec<Suspicion>, suspicion: Suspicion| {
         if found.iter().all(|other| other.because != suspicion.because) {
             found.push(suspicion);
         }
