@@ -139,6 +139,8 @@ pub struct Step {
     pub doubts: Vec<Doubt>,
     /// Its section is on demand.
     pub on_demand: bool,
+    /// A checklist item that is ticked in the document: `- [x]`. Never part of a run.
+    pub ticked: bool,
     /// What its attributes say.
     #[serde(flatten)]
     pub settings: Settings,

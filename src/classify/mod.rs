@@ -1,0 +1,14 @@
+//! What a fence is, and why not to run it as it stands: the table of languages, placeholders,
+//! doubtful characters.
+//!
+//! In this version a fence's nature comes from its language tag alone; what is in doubt is refused.
+//! Runs nothing, and asks nothing of the machine.
+
+pub mod language;
+mod prompt;
+mod suspicion;
+mod text;
+
+pub use language::{Kind, Row};
+pub use prompt::{Session, session};
+pub use suspicion::{Suspicion, suspicions};

@@ -1,0 +1,309 @@
+//! The attributes of one fence, checklist item or section → what they say of its steps.
+
+use std::borrow::Cow;
+
+use super::duration::parse_duration;
+use crate::markdown::attributes::{
+    Attribute, Fault, Performed, Row, TABLE, Takes, find, near_miss, nearest,
+};
+use crate::model::{Diagnostic, Doubt, Effect, Kind, Settings, Span};
+
+/// Who does it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Run {
+    Never,
+    Manual,
+    #[default]
+    Auto,
+}
+
+/// Whom the attributes speak for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    Fence,
+    Section,
+}
+
+/// What attributes say.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said {
+    pub(super) id: Option<(String, Span)>,
+    pub(super) tags: Vec<String>,
+    pub(super) run: Run,
+    /// `needs=`, each id with the place of the attribute.
+    pub(super) needs: Vec<(String, Span)>,
+    pub(super) effect: Option<Effect>,
+    pub(super) settings: Settings,
+    /// What this version does not perform, by name, with its place.
+    pub(super) refused: Vec<(&'static str, Span)>,
+    /// What could not be understood, in a plain document.
+    pub(super) doubts: Vec<Doubt>,
+    /// Something that only a step can have, and where: for what turns out to be none.
+    pub(super) of_a_step: Option<(&'static str, Span)>,
+    /// `output` fences: how they are compared.
+    pub(super) compares: bool,
+}
+
+impl Said {
+    /// Adds what `attributes` say to what is said already. Later words win; tags and variables add
+    /// up.
+    pub(super) fn read(
+        &mut self,
+        attributes: &[Attribute<'_>],
+        faults: &[Fault],
+        of: Of,
+        kind: Kind,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
+        let mut reader = Reader {
+            said: self,
+            kind,
+            diagnostics,
+        };
+        for fault in faults {
+            reader.fault(
+                "attributes",
+                fault.span,
+                fault.message.clone(),
+                fault.way_out.to_owned(),
+            );
+        }
+        let mut seen: Vec<&'static str> = Vec::new();
+        for attribute in attributes {
+            let Some(row) = find(&attribute.name) else {
+                reader.unknown(attribute);
+                continue;
+            };
+            if row.name != "tag" && row.name != "env" && seen.contains(&row.name) {
+                let message = format!("`{}` is given twice", row.name);
+                reader.fault(
+                    "attributes",
+                    attribute.span,
+                    message,
+                    "keep one of them".to_owned(),
+                );
+                continue;
+            }
+            seen.push(row.name);
+            reader.attribute(row, attribute, of);
+        }
+    }
+}
+
+struct Reader<'r> {
+    said: &'r mut Said,
+    kind: Kind,
+    diagnostics: &'r mut Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    /// In a declared runbook an error; in a plain one the step is in doubt.
+    fn fault(&mut self, rule: &'static str, span: Span, message: String, way_out: String) {
+        let diagnostic = match self.kind {
+            Kind::Declared => Diagnostic::error(rule, span, message),
+            Kind::Plain => {
+                self.said.doubts.push(Doubt {
+                    rule,
+                    because: message.clone(),
+                    span,
+                });
+                Diagnostic::warning(rule, span, message)
+            }
+        };
+        self.diagnostics.push(diagnostic.way_out(way_out));
+    }
+
+    fn unknown(&mut self, attribute: &Attribute<'_>) {
+        let name = &attribute.name;
+        let message = format!("unknown attribute `{name}`");
+        if let Some(meant) = near_miss(name) {
+            let way_out = format!("did you mean `{meant}`?");
+            self.fault("unknown-attribute", attribute.span, message, way_out);
+        } else if self.kind == Kind::Declared {
+            let known: Vec<_> = TABLE
+                .iter()
+                .filter(|row| row.performed != Performed::NotYet && row.name != "runbook")
+                .map(|row| format!("`{}`", row.name))
+                .collect();
+            let way_out = format!("known are {}", known.join(", "));
+            self.fault("unknown-attribute", attribute.span, message, way_out);
+        } else {
+            let message = format!("attribute `{name}` is not ours, and is not read");
+            self.diagnostics.push(Diagnostic::hint(
+                "foreign-attribute",
+                attribute.span,
+                message,
+            ));
+        }
+    }
+
+    fn wants(&mut self, attribute: &Attribute<'_>, what: &str, example: &str) {
+        let message = match attribute.value.as_deref() {
+            Some(value) => format!("`{}` wants {what}, not `{value}`", attribute.name),
+            None => format!("`{}` wants {what}", attribute.name),
+        };
+        self.fault(
+            "attribute-value",
+            attribute.span,
+            message,
+            format!("write `{example}`"),
+        );
+    }
+
+    fn attribute(&mut self, row: &'static Row, attribute: &Attribute<'_>, of: Of) {
+        let span = attribute.span;
+        let value = attribute.value.as_deref().map(str::trim);
+        if row.takes == Takes::Nothing {
+            match value {
+                None | Some("true") => {}
+                // As runme writes it: the flag is not set.
+                Some("false" | "null") => return,
+                Some(_) => return self.wants(attribute, "no value", row.name),
+            }
+        }
+        if value == Some("null") {
+            return;
+        }
+        if row.performed == Performed::NotYet || row.name == "needs" {
+            if row.name == "needs" {
+                let ids = value
+                    .unwrap_or_default()
+                    .split([',', ' '])
+                    .filter(|id| !id.is_empty());
+                let ids = ids.map(|id| (id.trim_start_matches('#').to_owned(), span));
+                self.said.needs.extend(ids);
+            }
+            self.said.compares |= row.name == "match";
+            self.said.refused.push((row.name, span));
+            return;
+        }
+        if of == Of::Section && !row.for_sections {
+            let message = format!("`{}` is said of a step, not of a section", row.name);
+            let way_out = "put it on the fence, or into a comment right above the fence".to_owned();
+            return self.fault("attributes", span, message, way_out);
+        }
+        let value = match (row.takes, value) {
+            (Takes::Nothing, _) => "",
+            (_, Some(value)) if !value.is_empty() => value,
+            _ => return self.wants(attribute, "a value", &format!("{}=…", row.name)),
+        };
+        if !matches!(row.name, "run" | "runbook" | "tag") && of == Of::Fence {
+            self.said.of_a_step.get_or_insert((row.name, span));
+        }
+        match row.name {
+            "id" => self.said.id = Some((value.to_owned(), span)),
+            "tag" => {
+                for tag in value.split([',', ' ']).filter(|tag| !tag.is_empty()) {
+                    if !self.said.tags.iter().any(|known| known == tag) {
+                        self.said.tags.push(tag.to_owned());
+                    }
+                }
+            }
+            "run" => match value {
+                "never" => self.said.run = Run::Never,
+                "manual" => self.said.run = Run::Manual,
+                "auto" => self.said.run = Run::Auto,
+                _ => self.one_of(row, attribute, value),
+            },
+            "effect" => match value {
+                "reads" => self.said.effect = Some(Effect::Reads),
+                "changes" => self.said.effect = Some(Effect::Changes),
+                "destroys" => self.said.effect = Some(Effect::Destroys),
+                _ => self.one_of(row, attribute, value),
+            },
+            "timeout" => match parse_duration(value) {
+                Some(timeout) => self.said.settings.timeout = Some(timeout),
+                None => self.wants(attribute, "a duration with its unit", "timeout=5m"),
+            },
+            "cwd" => self.said.settings.cwd = Some(value.to_owned()),
+            "confirm" => self.said.settings.confirm = Some(value.to_owned()),
+            "idempotent" => self.said.settings.idempotent = true,
+            "env" => match variables(value) {
+                Some(variables) => {
+                    let env = &mut self.said.settings.env;
+                    env.retain(|(name, _)| variables.iter().all(|(other, _)| other != name));
+                    env.extend(variables);
+                }
+                None => self.wants(attribute, "variables", "env=\"A=1 B='two words'\""),
+            },
+            "exit" => match codes(value) {
+                Some(codes) => self.said.settings.exit = codes,
+                None => self.wants(attribute, "exit codes from 0 to 255", "exit=0,3"),
+            },
+            // `runbook` is the declaration's.
+            _ => {}
+        }
+    }
+
+    fn one_of(&mut self, row: &Row, attribute: &Attribute<'_>, value: &str) {
+        let Takes::OneOf(words) = row.takes else {
+            return;
+        };
+        let message = format!("`{}` is none of {}", value, words.join(", "));
+        let meant = nearest(value, words.iter().copied()).unwrap_or(words[0]);
+        let way_out = format!("write `{}={meant}`", row.name);
+        self.fault("attribute-value", attribute.span, message, way_out);
+    }
+}
+
+/// Whether `name` can be the name of a variable of the environment in every shell.
+pub(super) fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn codes(text: &str) -> Option<Vec<i32>> {
+    text.split(',')
+        .map(|code| code.trim().parse::<u8>().ok().map(i32::from))
+        .collect()
+}
+
+/// Reads `A=1 B="two words" C='x'`; nothing in it is expanded.
+fn variables(text: &str) -> Option<Vec<(String, String)>> {
+    let mut variables = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let (name, after) = rest.split_once('=')?;
+        if !is_variable(name) || name.to_ascii_uppercase().starts_with("RUNBOOK_") {
+            return None;
+        }
+        let mut value: Cow<'_, str> = Cow::Borrowed("");
+        rest = after;
+        while let Some(c) = rest.chars().next().filter(|c| !c.is_whitespace()) {
+            let part;
+            if c == '"' || c == '\'' {
+                (part, rest) = rest[1..].split_once(c)?;
+            } else {
+                let end = rest.find(|c: char| c.is_whitespace() || c == '"' || c == '\'');
+                (part, rest) = rest.split_at(end.unwrap_or(rest.len()));
+            }
+            value += part;
+        }
+        variables.push((name.to_owned(), value.into_owned()));
+        rest = rest.trim_start();
+    }
+    (!variables.is_empty()).then_some(variables)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::variables;
+
+    #[test]
+    fn variables_are_read_with_their_quotes() {
+        let check = |text| {
+            variables(text).map(|all| {
+                all.into_iter()
+                    .map(|(name, value)| format!("{name}:{value}"))
+                    .collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(
+            check("A=1 B='two words' C=x\"y z\"").as_deref(),
+            Some(&["A:1", "B:two words", "C:xy z"].map(str::to_owned)[..])
+        );
+        for wrong in ["", "A", "1=2", "A='x", "A=1 b", "RUNBOOK_X=1"] {
+            assert_eq!(check(wrong), None, "{wrong}");
+        }
+    }
+}

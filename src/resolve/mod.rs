@@ -1,0 +1,18 @@
+//! Document → [`Runbook`](crate::model::Runbook) and its diagnostics: which fences and checklist
+//! items are steps, what they are called, what their attributes and the front matter say.
+//!
+//! Never fails: what is wrong is a diagnostic, what is doubtful is a doubt of its step. What the
+//! format names and this version does not perform is an error, never accepted and ignored.
+
+mod attributes;
+mod declaration;
+mod duration;
+mod fences;
+mod names;
+mod needs;
+mod sections;
+pub mod select;
+
+pub use declaration::{INPUT_KEYS, Key, TOP_KEYS};
+pub use duration::parse_duration;
+pub use fences::resolve;

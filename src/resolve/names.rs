@@ -1,0 +1,114 @@
+//! Titles → ids and titles that are unique in their document.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::model::StepId;
+
+/// Returns `text` in ASCII letters and digits of lower case with single `-` between them: accents
+/// are taken off, all else separates.
+pub(super) fn slug(text: &str) -> String {
+    const LONGEST: usize = 48;
+    let mut slug = String::new();
+    for c in text.nfkd().filter(|c| !is_combining_mark(*c)) {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c.to_ascii_lowercase());
+        } else if !matches!(c, '\'' | '’') && !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    if slug.len() > LONGEST {
+        let cut = slug[..LONGEST]
+            .rfind('-')
+            .filter(|at| *at > 0)
+            .unwrap_or(LONGEST);
+        slug.truncate(cut);
+    }
+    let length = slug.trim_end_matches('-').len();
+    slug.truncate(length);
+    if slug.is_empty() {
+        "step".to_owned()
+    } else {
+        slug
+    }
+}
+
+/// Gives ids and titles that nothing else in the document has.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    taken: BTreeSet<String>,
+    last: BTreeMap<String, u32>,
+    titles: BTreeMap<String, u32>,
+}
+
+impl Names {
+    /// Returns names that leave alone what the document says itself.
+    pub(super) fn beside(explicit: impl Iterator<Item = String>) -> Self {
+        Self {
+            taken: explicit.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Returns an id made from `title`: numbered from the second on.
+    pub(super) fn id(&mut self, title: &str) -> StepId {
+        let slug = slug(title);
+        let last = self.last.entry(slug.clone()).or_insert(0);
+        let text = loop {
+            *last += 1;
+            let text = if *last == 1 {
+                slug.clone()
+            } else {
+                format!("{slug}-{last}")
+            };
+            if self.taken.insert(text.clone()) {
+                break text;
+            }
+        };
+        StepId::new(&text).expect("a slug holds letters, digits and `-` only")
+    }
+
+    /// Returns `title`, numbered from the second time on.
+    pub(super) fn title(&mut self, title: &str) -> String {
+        let times = self.titles.entry(title.to_owned()).or_insert(0);
+        *times += 1;
+        if *times == 1 {
+            title.to_owned()
+        } else {
+            format!("{title} ({times})")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Names, slug};
+
+    #[test]
+    fn slugs_are_ascii() {
+        assert_eq!(
+            slug("🐳 Configuración de Base de Datos"),
+            "configuracion-de-base-de-datos"
+        );
+        assert_eq!(
+            slug("10. SSL/TLS y Let's Encrypt"),
+            "10-ssl-tls-y-lets-encrypt"
+        );
+        assert_eq!(slug("データベース"), "step");
+        assert_eq!(
+            slug(&"palabra ".repeat(20)),
+            "palabra-palabra-palabra-palabra-palabra-palabra"
+        );
+    }
+
+    #[test]
+    fn explicit_ids_win_over_derived_ones() {
+        let mut names = Names::beside(["logs".to_owned(), "logs-3".to_owned()].into_iter());
+        let ids: Vec<_> = (0..3).map(|_| names.id("Logs").to_string()).collect();
+        assert_eq!(ids, ["logs-2", "logs-4", "logs-5"]);
+        assert_eq!(names.title("Logs"), "Logs");
+        assert_eq!(names.title("Logs"), "Logs (2)");
+    }
+}
