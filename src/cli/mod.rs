@@ -32,7 +32,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            let code = if error.use_stderr() { ExitCode::USAGE } else { ExitCode::PASSED };
+            let code = if error.use_stderr() {
+                ExitCode::USAGE
+            } else {
+                ExitCode::PASSED
+            };
             let _ = error.print();
             return code;
         }

@@ -64,7 +64,14 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, rule: &'static str, span: Span, message: impl Into<String>) -> Self {
-        Self { severity, rule, message: message.into(), span, label: String::new(), way_out: None }
+        Self {
+            severity,
+            rule,
+            message: message.into(),
+            span,
+            label: String::new(),
+            way_out: None,
+        }
     }
 
     /// Adds the words that stand under the marked place.
