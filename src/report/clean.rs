@@ -190,6 +190,25 @@ pub fn wrap(text: &str, columns: usize) -> Vec<&str> {
     rows
 }
 
+/// Returns clean `text` in rows of at most `columns`, broken between words where there are any.
+pub fn wrap_words(text: &str, columns: usize) -> Vec<&str> {
+    let columns = columns.max(2);
+    let mut rows = Vec::new();
+    let mut rest = text;
+    while let Some(end) = first_row(rest, columns) {
+        // A word that begins in the first half of the row would leave it too empty.
+        let space = rest[..end].rfind(' ').filter(|&at| at > end / 2);
+        let row = match space {
+            Some(at) => &rest[..at],
+            None => wrap(rest, columns)[0],
+        };
+        rows.push(row);
+        rest = rest[row.len()..].trim_start_matches(' ');
+    }
+    rows.push(rest);
+    rows
+}
+
 /// Returns where `text` has to be cut to fit into `columns`; `None` when it fits whole.
 fn first_row(text: &str, columns: usize) -> Option<usize> {
     let (mut used, mut marks) = (0, 0);
@@ -360,6 +379,11 @@ impl Perform for Line {
     }
 }
 
+/// Returns whether `c` may be written as it is.
+pub(super) fn is_plain(c: char) -> bool {
+    !c.is_control() && !is_hidden(c)
+}
+
 /// Whether `c` takes no ink, moves what stands beside it, or ends a line.
 fn is_hidden(c: char) -> bool {
     matches!(c,
@@ -389,7 +413,7 @@ mod tests {
         Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest,
     };
 
-    use super::{Cleaner, block, fit, inline, is_hidden, lines, pad, width, wrap};
+    use super::{Cleaner, block, fit, inline, is_hidden, lines, pad, width, wrap, wrap_words};
 
     fn cleaned(bytes: &[u8]) -> String {
         lines(bytes, 64).join("\n")
@@ -461,6 +485,11 @@ mod tests {
         assert_eq!(pad("データベース", 8), "データ… ");
         assert_eq!(pad("año", 5), "año  ");
         assert_eq!(wrap("データベース", 5), ["デー", "タベ", "ース"]);
+        assert_eq!(
+            wrap_words("one day in May it rained", 10),
+            ["one day in", "May it", "rained"]
+        );
+        assert_eq!(wrap_words("a 0123456789 b", 5), ["a 012", "34567", "89 b"]);
     }
 
     fn nasty() -> impl Strategy<Value = Vec<u8>> {
@@ -506,6 +535,9 @@ mod tests {
                 prop_assert!(width(&fit(&line, columns)) <= columns);
                 prop_assert_eq!(width(&pad(&line, columns)), columns);
                 prop_assert_eq!(wrap(&line, columns).concat(), line.clone());
+                for row in wrap_words(&line, columns) {
+                    prop_assert!(width(row) <= columns.max(2));
+                }
             }
             let text = String::from_utf8_lossy(&bytes);
             prop_assert!(is_clean(&inline(&text)));

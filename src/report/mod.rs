@@ -13,18 +13,20 @@ use crate::event::{Event, Output};
 use crate::model::StepId;
 
 pub mod clean;
-// pub mod console;
-// mod excerpt;
+pub mod console;
+mod excerpt;
+#[cfg(test)]
+mod fixture;
 // pub mod history;
-// pub mod json;
+pub mod json;
 // pub mod show;
 mod story;
 // pub mod transcript;
 mod words;
 
-// pub use console::Console;
+pub use console::Console;
 // pub use history::RunSummary;
-// pub use json::Json;
+pub use json::Json;
 // pub use transcript::Head;
 
 /// Someone who is told of a run while it goes on.

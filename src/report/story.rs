@@ -301,15 +301,16 @@ impl Chapter {
 }
 
 impl Tally {
-    /// Returns `2 passed, 1 failed, 3 not run`: what there is none of is left out.
-    pub(super) fn told(self) -> String {
+    /// Returns `2 ok, 1 failed, 3 not run`: what there is none of is left out.
+    /// What runs is called `running`.
+    pub(super) fn told(self, running: &str) -> String {
         let parts = [
-            (self.ok, "passed"),
+            (self.ok, "ok"),
             (self.failed, "failed"),
             (self.skipped, "skipped"),
             (self.asserted, "asserted"),
             (self.unknown, "unknown"),
-            (self.running, "running"),
+            (self.running, running),
             (self.pending, "not run"),
         ];
         let told: Vec<String> = parts
