@@ -197,7 +197,10 @@ pub fn wrap_words(text: &str, columns: usize) -> Vec<&str> {
     let mut rest = text;
     while let Some(end) = first_row(rest, columns) {
         // A word that begins in the first half of the row would leave it too empty.
-        let space = rest[..end].rfind(' ').filter(|&at| at > end / 2);
+        let full = rest[end..].starts_with(' ').then_some(end);
+        let space = full
+            .or_else(|| rest[..end].rfind(' '))
+            .filter(|&at| at > end / 2);
         let row = match space {
             Some(at) => &rest[..at],
             None => wrap(rest, columns)[0],

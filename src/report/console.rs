@@ -642,8 +642,15 @@ fn summary(text: &mut String, look: &Look, story: &Story, time: Option<Duration>
         fact_to_copy(text, look, "transcript", transcript);
     }
     for (i, (command, why)) in next(story).iter().enumerate() {
-        fact_to_copy(text, look, if i == 0 { "next" } else { "" }, command);
-        fact(text, look, "", why);
+        // A comment to a shell too: the line can be copied as it stands.
+        let (label, why) = (if i == 0 { "next" } else { "" }, format!("# {why}"));
+        let line = format!("{command}  {why}");
+        if LABEL + 4 + width(&line) <= look.width {
+            fact_to_copy(text, look, label, &line);
+        } else {
+            fact_to_copy(text, look, label, command);
+            fact(text, look, "", &why);
+        }
     }
 }
 

@@ -21,13 +21,13 @@ mod fixture;
 pub mod json;
 // pub mod show;
 mod story;
-// pub mod transcript;
+pub mod transcript;
 mod words;
 
 pub use console::Console;
 // pub use history::RunSummary;
 pub use json::Json;
-// pub use transcript::Head;
+pub use transcript::Head;
 
 /// Someone who is told of a run while it goes on.
 pub trait Reporter: Send {

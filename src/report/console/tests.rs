@@ -421,8 +421,12 @@ fn the_live_line_tells_the_last_output_and_then_the_silence() {
         grown(0, "データ".repeat(90).as_bytes()),
         tick(5, 3),
     ]));
-    assert_snapshot!(shown, @"");
-    assert_snapshot!(last(live(&[grown(0, b"x"), tick(95, 65)])), @"");
+    assert_snapshot!(shown, @r##"
+⠹ 1/3 Back the database up  5.0s  データデータデータデータ…
+"##);
+    assert_snapshot!(last(live(&[grown(0, b"x"), tick(95, 65)])), @r##"
+⠹ 1/3 Back the database up  1m 35s  silent for 1m 05s
+"##);
 }
 
 #[test]
