@@ -168,6 +168,9 @@ pub struct RunOpened {
     pub reason: Option<String>,
     /// The start folder, absolute.
     pub cwd: String,
+    /// The folder that the operator stood in, absolute: `resume` without a run looks for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub called_from: String,
     /// What of the document was chosen, and what was allowed.
     pub request: Request,
     /// The inputs with their values.

@@ -623,7 +623,8 @@ impl Turn<'_> {
                 self.session.interrupts = 0;
                 self.commit(vec![signal("SIGINT", "stop-after")]);
             }
-            Answer::Detach => {
+            // The terminal is gone.
+            Answer::Detach | Answer::Quit => {
                 self.commit(vec![signal("SIGINT", "detach")]);
                 self.leave(Leaving::Detached);
             }

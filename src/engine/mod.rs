@@ -11,6 +11,6 @@ mod publish;
 pub mod recover;
 mod signals;
 
-pub use drive::{Engine, EngineError, Parts};
-pub use publish::Publisher;
-pub use signals::block as block_signals;
+pub use drive::{Engine, EngineError, Parts, terminal_width};
+pub use publish::{Publisher, StoredOutputs};
+pub use signals::{Signals, block as block_signals};

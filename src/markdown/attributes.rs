@@ -224,7 +224,7 @@ pub fn near_miss(name: &str) -> Option<&'static str> {
 
 /// Returns the one of `known` that `word` is a slip of the pen away from: one letter in a short
 /// word, two in a longer one, case aside.
-pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase().replace('_', "-");
     let reach = match word.chars().count() {
         0..=2 => return None,

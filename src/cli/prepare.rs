@@ -1,0 +1,159 @@
+//! From a document to a plan: read, resolve, choose, fill in, and refuse before step one.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::event::{InputValue, Request};
+use crate::host::command;
+use crate::model::{Diagnostic, Kind, Runbook, Severity, Task};
+use crate::plan::{Plan, refusals};
+use crate::report::diagnostic;
+use crate::resolve::select::{Selection, select};
+use crate::target::Survey;
+
+use super::exit::ExitCode;
+use super::failure::Failure;
+
+/// A document that may run.
+pub struct Prepared {
+    /// Its runbook.
+    pub runbook: Runbook,
+    /// What the request chooses.
+    pub selection: Selection,
+}
+
+/// Resolves `text` and chooses its steps.
+///
+/// # Errors
+/// Where the document has errors, or the request names what is not there.
+pub fn prepare(name: &str, text: &str, request: &Request) -> Result<Prepared, Failure> {
+    let (runbook, diagnostics) = resolve(name, text);
+    tell(name, text, &diagnostics, Severity::Warning);
+    let errors = diagnostics.iter().filter(|it| it.severity == Severity::Error).count();
+    if errors > 0 {
+        let what = if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") };
+        return Err(Failure::usage(format!("`{name}` has {what}; nothing was run")));
+    }
+    let selection = select(&runbook, request)?;
+    Ok(Prepared { runbook, selection })
+}
+
+/// Resolves `text`.
+pub fn resolve(name: &str, text: &str) -> (Runbook, Vec<Diagnostic>) {
+    let document = crate::markdown::outline(text);
+    crate::resolve::resolve(&document, name)
+}
+
+// Warnings and errors, on stderr.
+#[expect(clippy::print_stderr, reason = "the command line is the floor that prints")]
+fn tell(name: &str, text: &str, diagnostics: &[Diagnostic], least: Severity) {
+    use std::io::IsTerminal;
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    for it in diagnostics.iter().filter(|it| it.severity <= least) {
+        eprintln!("{}", diagnostic::render(name, text, it, colour));
+    }
+}
+
+/// Refuses what may not begin: with every reason at once.
+///
+/// # Errors
+/// [`ExitCode::USAGE`] where nothing may run, [`ExitCode::ENVIRONMENT`] where something is missing
+/// on this machine.
+pub fn admit(plan: &Plan, survey: &Survey, terminal: bool, path: &OsString) -> Result<(), Failure> {
+    let found = refusals(plan, terminal);
+    if !found.is_empty() {
+        let mut message = "nothing was run:".to_owned();
+        let mut ways: Vec<String> = Vec::new();
+        for refusal in &found {
+            let step = refusal.step.and_then(|index| plan.runbook.steps.get(index));
+            match step {
+                Some(step) => message.push_str(&format!(
+                    "\n  {}:{}: step `{}`: {}",
+                    plan.document, step.line, step.id, refusal.because
+                )),
+                None => message = format!("{} in `{}`", refusal.because, plan.document),
+            }
+            if !ways.contains(&refusal.way_out) {
+                ways.push(refusal.way_out.clone());
+            }
+        }
+        return Err(Failure::usage(message).hint(ways.join("; or ")));
+    }
+    let mut missing = Vec::new();
+    for (language, programs) in survey.missing() {
+        let steps: Vec<String> = plan
+            .steps()
+            .filter(|it| matches!(it.task, Task::Command { language: of, .. } if of == language))
+            .map(|it| format!("`{}` (line {})", it.id, it.line))
+            .collect();
+        missing.push(format!("{} for {}", programs.join(" or "), steps.join(", ")));
+    }
+    for program in &plan.runbook.requires {
+        if command::find(program, path).is_none() {
+            missing.push(format!("{program}, which the runbook requires"));
+        }
+    }
+    if !missing.is_empty() {
+        let message = format!("this machine lacks:\n  {}", missing.join("\n  "));
+        return Err(Failure::new(ExitCode::ENVIRONMENT, message)
+            .hint("install it, or leave the steps out with --skip"));
+    }
+    if !plan.cwd.is_dir() {
+        let message = format!("the start folder `{}` is not there", plan.cwd.display());
+        return Err(Failure::new(ExitCode::ENVIRONMENT, message)
+            .hint("make it, or name another with -C"));
+    }
+    Ok(())
+}
+
+/// Returns the folder in which steps start: `-C`, else the document's `cwd:`, else the document's
+/// folder when declared, the folder of the call when plain.
+pub fn start_folder(
+    runbook: &Runbook,
+    document: Option<&Path>,
+    given: Option<&Path>,
+    here: &Path,
+) -> PathBuf {
+    if let Some(given) = given {
+        return tidy(&here.join(given));
+    }
+    let beside = document.and_then(Path::parent).map_or_else(|| here.to_owned(), |it| here.join(it));
+    match (&runbook.cwd, runbook.kind) {
+        (Some(cwd), _) => tidy(&beside.join(cwd)),
+        (None, Kind::Declared) => tidy(&beside),
+        (None, Kind::Plain) => here.to_owned(),
+    }
+}
+
+fn tidy(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+/// Returns the plan.
+pub fn plan(
+    prepared: Prepared,
+    request: Request,
+    inputs: Vec<InputValue>,
+    document: String,
+    cwd: PathBuf,
+) -> Plan {
+    Plan {
+        runbook: prepared.runbook,
+        selected: prepared.selection.steps,
+        left_out: prepared.selection.left_out,
+        inputs,
+        request,
+        document,
+        cwd,
+    }
+}
+
+/// Looks for the interpreters of the selected steps.
+pub fn survey(runbook: &Runbook, selected: &[usize], path: &OsString) -> Survey {
+    let steps = selected.iter().filter_map(|index| runbook.steps.get(*index));
+    let languages = steps.filter_map(|step| match &step.task {
+        Task::Command { language, .. } => Some(*language),
+        Task::ByHand { .. } => None,
+    });
+    Survey::of(languages, path)
+}

@@ -1,0 +1,275 @@
+//! `runbook run`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use crate::engine::decide::Session;
+use crate::engine::{Signals, block_signals};
+use crate::event::{Before, EventKind, Request, RunOpened};
+use crate::host::clock::Clock;
+use crate::host::{fault, machine};
+use crate::markdown::decode;
+use crate::model::Kind;
+use crate::plan::Plan;
+use crate::store::Hash;
+use crate::store::folder::RunFolder;
+use crate::store::journal::read_journal;
+use crate::store::lock::Lock;
+use crate::store::state_dir::StateDir;
+
+use super::exit::ExitCode;
+use super::failure::Failure;
+use super::inputs::{self, Given};
+use super::prepare::{self, admit, start_folder};
+use super::prompt::Lines;
+use super::session::{self, Stage, StoreArgs, WatchArgs};
+
+/// Arguments of `runbook run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The document; `-` for standard input
+    file: PathBuf,
+    /// Run only these sections: a heading, or a path of them (`Backups/Restore`)
+    section: Vec<String>,
+    /// Start steps in this folder
+    #[arg(short = 'C', long = "directory", value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// Answer "run this?" with yes; nothing else
+    #[arg(short, long)]
+    yes: bool,
+    /// Let steps run without a terminal that destroy, or of which nobody said what they do
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    allow: Vec<Allowed>,
+    /// Give an input its value
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// Read inputs from a file: .yaml, .json or .env
+    #[arg(long, value_name = "FILE")]
+    inputs: Vec<PathBuf>,
+    /// Begin at this step
+    #[arg(long, value_name = "STEP")]
+    from: Option<String>,
+    /// End with this step
+    #[arg(long, value_name = "STEP")]
+    to: Option<String>,
+    /// Run only these steps
+    #[arg(long, value_name = "STEP", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Leave these steps out
+    #[arg(long, value_name = "STEP", value_delimiter = ',')]
+    skip: Vec<String>,
+    /// Run only steps with this tag
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    tag: Vec<String>,
+    /// Why: kept in the journal and the transcript
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    watch: WatchArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    later: Later,
+}
+
+/// What `--allow` allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Allowed {
+    /// Steps that destroy
+    Destroys,
+    /// Steps of which nobody said what they do
+    Unknown,
+}
+
+// Options that the manual names and this version does not perform: refused, never ignored.
+#[derive(Debug, Args)]
+struct Later {
+    #[arg(long, hide = true)]
+    dry_run: bool,
+    #[arg(long, hide = true, value_name = "TARGET=…")]
+    on: Vec<String>,
+    #[arg(long, hide = true, value_name = "WHAT")]
+    on_failure: Option<String>,
+    #[arg(long, hide = true, value_name = "N")]
+    jobs: Option<String>,
+    #[arg(long, hide = true, value_name = "FORMAT=FILE")]
+    report: Vec<String>,
+}
+
+impl Later {
+    fn first(&self) -> Option<&'static str> {
+        [
+            (self.dry_run, "--dry-run"),
+            (!self.on.is_empty(), "--on"),
+            (self.on_failure.is_some(), "--on-failure"),
+            (self.jobs.is_some(), "--jobs"),
+            (!self.report.is_empty(), "--report"),
+        ]
+        .into_iter()
+        .find_map(|(given, name)| given.then_some(name))
+    }
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Whatever keeps the run from beginning, or a promise from being kept.
+pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
+    fault::role("engine");
+    if let Some(option) = args.later.first() {
+        return Err(Failure::usage(format!("`{option}` is not in this version")));
+    }
+    let signals = block_signals().map_err(|error| {
+        Failure::new(ExitCode::ENVIRONMENT, "cannot read signals").cause(error)
+    })?;
+    let here = std::env::current_dir().map_err(|error| {
+        Failure::new(ExitCode::ENVIRONMENT, "the current folder is gone").cause(error)
+    })?;
+    let is_stdin = args.file.as_os_str() == "-";
+    let terminal = session::is_terminal() && !is_stdin && !args.watch.json;
+    let bytes = read(&args.file)?;
+    let document = args.file.display().to_string();
+    let text = decode(&bytes).map_err(|error| {
+        Failure::usage(format!("`{document}` {error}")).hint(error.way_out())
+    })?;
+    let mut request = request(&args);
+    let prepared = prepare::prepare(&document, text, &request)?;
+    request.sections.clone_from(&prepared.selection.sections);
+    let given = Given::new(&args.set, &args.inputs)?;
+    let mut lines = Lines::default();
+    let asking = terminal.then_some((&mut lines, &signals));
+    let path = (!is_stdin).then_some(args.file.as_path());
+    let cwd = start_folder(&prepared.runbook, path, args.directory.as_deref(), &here);
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let survey = prepare::survey(&prepared.runbook, &prepared.selection.steps, &search);
+    let mut plan = prepare::plan(prepared, request, Vec::new(), document, cwd);
+    admit(&plan, &survey, terminal, &search)?;
+    plan.inputs = inputs::values(&plan.runbook, &given, asking)?;
+    let versions = versions(&survey);
+    let opening = Opening { args: &args, here: &here, versions, terminal, bytes: &bytes };
+    open(opening, plan, survey, signals)
+}
+
+struct Opening<'a> {
+    args: &'a RunArgs,
+    here: &'a Path,
+    versions: Vec<(String, String)>,
+    terminal: bool,
+    bytes: &'a [u8],
+}
+
+fn open(
+    opening: Opening<'_>,
+    plan: Plan,
+    survey: crate::target::Survey,
+    signals: Signals,
+) -> Result<ExitCode, Failure> {
+    let Opening { args, here, versions, terminal, bytes } = opening;
+    let clock = Clock::from_environment();
+    let state = StateDir::open(&args.store.path())?;
+    let file = match args.file.as_os_str() == "-" {
+        true => "-".to_owned(),
+        false => here.join(&args.file).canonicalize().map_or_else(
+            |_| here.join(&args.file).display().to_string(),
+            |it| it.display().to_string(),
+        ),
+    };
+    let before = before(&state, &file);
+    let run = machine::ulid(clock.wall_ms());
+    if signals.was_interrupted() {
+        let message = "interrupted before a run was opened";
+        return Err(Failure::new(ExitCode::INTERRUPTED, message));
+    }
+    let folder = RunFolder::create(&state.runs(), &run, state.is_shared(), bytes)?;
+    let lock = Lock::take(&folder, &session::holder())?;
+    let journal = session::new_journal(&folder)?;
+    let operator = machine::operator(terminal);
+    let environment = session::environment();
+    let opened = EventKind::RunOpened(Box::new(RunOpened {
+        run,
+        title: plan.runbook.title.clone(),
+        file,
+        snapshot: Hash::of(bytes).hex(),
+        declared: plan.runbook.kind == Kind::Declared,
+        versions,
+        operator: operator.clone(),
+        reason: args.reason.clone(),
+        cwd: plan.cwd.display().to_string(),
+        called_from: here.display().to_string(),
+        request: plan.request.clone(),
+        inputs: plan.inputs.clone(),
+        steps: plan.planned(),
+        left_out: plan.left_out.clone(),
+        environment: environment.keys().cloned().collect(),
+        before,
+    }));
+    let session = Session {
+        terminal,
+        by: machine::by(&operator),
+        on_term: args.watch.on_term(),
+        ..Session::default()
+    };
+    let stage =
+        Stage { folder, lock, journal, survivor: None, survey, signals, past: Vec::new() };
+    session::run(stage, plan, session, &args.watch, |engine| Ok(engine.record(vec![opened])?))
+}
+
+fn request(args: &RunArgs) -> Request {
+    let allow = args.allow.iter().map(|it| match it {
+        Allowed::Destroys => "destroys".to_owned(),
+        Allowed::Unknown => "unknown".to_owned(),
+    });
+    Request {
+        sections: args.section.clone(),
+        only: args.only.clone(),
+        from: args.from.clone(),
+        to: args.to.clone(),
+        skip: args.skip.clone(),
+        tags: args.tag.clone(),
+        yes: args.yes,
+        allow: allow.collect(),
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let fault = |error: std::io::Error| {
+        let (code, hint) = match error.kind() {
+            std::io::ErrorKind::NotFound => (ExitCode::USAGE, "is its name spelled right?"),
+            std::io::ErrorKind::IsADirectory => {
+                (ExitCode::USAGE, "name a document in it; `runbook list` shows them")
+            }
+            _ => (ExitCode::ENVIRONMENT, "is it readable for you?"),
+        };
+        Failure::new(code, format!("cannot read `{}`", file.display())).cause(error).hint(hint)
+    };
+    if file.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map_err(fault)?;
+        return Ok(bytes);
+    }
+    std::fs::read(file).map_err(fault)
+}
+
+fn versions(survey: &crate::target::Survey) -> Vec<(String, String)> {
+    let mut versions = vec![("runbook".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
+    versions.extend(survey.interpreters().iter().map(|it| it.version()));
+    versions
+}
+
+// The run of the same document before this one: a hint, and so looked for among the latest only.
+fn before(state: &StateDir, file: &str) -> Option<Before> {
+    if file == "-" {
+        return None;
+    }
+    state.folders().iter().rev().take(64).find_map(|folder| {
+        let reading = read_journal(folder).ok()?;
+        let opened = reading.events.first().and_then(|event| match &event.kind {
+            EventKind::RunOpened(opened) => Some(opened),
+            _ => None,
+        })?;
+        (opened.file == file)
+            .then(|| Before { run: folder.run().to_owned(), head: reading.head.hex() })
+    })
+}
