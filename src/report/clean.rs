@@ -370,7 +370,11 @@ impl Perform for Line {
             }
             0x08 => {
                 if !self.returned && !std::mem::take(&mut self.joiner) {
-                    let gone = self.text.pop().and_then(|c| c.width()).unwrap_or(0);
+                    let gone = self
+                        .text
+                        .pop()
+                        .and_then(UnicodeWidthChar::width)
+                        .unwrap_or(0);
                     self.column = self.column.saturating_sub(gone);
                     self.last = Last::Other;
                 }

@@ -10,7 +10,7 @@ use anstyle::Style;
 use super::clean::{Cleaner, LINE_LIMIT, fit, inline, pad, width, wrap, wrap_words};
 use super::excerpt::{Excerpt, Measure, excerpt};
 use super::story::{Chapter, Session, Standing, Story};
-use super::words::{self, BAD, CALM, DOUBT, FAINT, STRONG, paint};
+use super::words::{self, BAD, CALM, DOUBT, FAINT, STRONG, paint, put};
 use super::{Detail, Ending, Look, Outputs, Progress, Reporter, Surface};
 use crate::event::{AttemptExited, Decision, Event, EventKind, Output, Verdict};
 use crate::model::StepId;
@@ -32,6 +32,8 @@ const LAST_BYTES: u64 = 64 * 1024;
 const LAST_ROWS: usize = 5;
 /// Bytes that are read at once where live output has to be caught up with.
 const PIECE: usize = 64 * 1024;
+/// Bytes that are held back while someone is asked; what comes after them is read from the log.
+const HELD: usize = 64 * 1024;
 /// Silence that is worth a word.
 const SILENCE: Duration = Duration::from_secs(60);
 /// Columns of a label.
@@ -46,6 +48,8 @@ pub struct Console<W, O> {
     look: Look,
     story: Story,
     live: Option<Live>,
+    /// Columns of the longest title.
+    widest: usize,
     suspended: bool,
     /// Written when the terminal is ours again.
     held: String,
@@ -80,6 +84,7 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
             look,
             story: Story::default(),
             live: None,
+            widest: 0,
             suspended: false,
             held: String::new(),
             span: None,
@@ -91,8 +96,18 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
 
     /// Learns what happened before this session, without a word of it.
     pub fn with_past(mut self, events: &[Event]) -> Self {
-        events.iter().for_each(|event| self.story.hear(event));
+        for event in events {
+            self.hear(event);
+        }
         self
+    }
+
+    fn hear(&mut self, event: &Event) {
+        self.story.hear(event);
+        if let EventKind::RunOpened(opened) = &event.kind {
+            let titles = opened.steps.iter().map(|step| width(&inline(&step.title)));
+            self.widest = titles.max().unwrap_or(0);
+        }
     }
 
     /// Writes whole lines above the live one.
@@ -125,18 +140,12 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
 
     /// Returns the columns of a title in a result line: the same for all, so that times are aligned.
     fn title_columns(&self) -> usize {
-        let widest = self
-            .story
-            .steps
-            .iter()
-            .map(|step| width(&inline(&step.planned.title)))
-            .max();
         let digits = self.story.steps.len().to_string().len();
         let room = self
             .look
             .width
             .saturating_sub("✓ ".chars().count() + digits * 2 + 4 + TIME);
-        widest.unwrap_or(0).min(room).max(8)
+        self.widest.min(room).max(8)
     }
 
     /// Returns the line that tells how a step stands.
@@ -144,7 +153,7 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
         let Some((number, chapter)) = self.numbered(step) else {
             return String::new();
         };
-        let (mark, style, word) = words::standing(&standing);
+        let (mark, style, word) = words::standing(standing);
         let title = pad(&inline(&chapter.planned.title), self.title_columns());
         let ran = matches!(standing, Standing::Finished(Verdict::Ok | Verdict::Failed));
         let what = match chapter.exited().filter(|_| ran) {
@@ -224,6 +233,9 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
 
     /// Shows live output, as far as it follows on what was shown.
     fn stream(&mut self, step: &StepId, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.held.len() > HELD {
+            return Ok(());
+        }
         let mut text = String::new();
         let look = self.look;
         if let Some(stream) = self.stream.as_mut().filter(|stream| stream.step == *step) {
@@ -272,7 +284,7 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
                     .push(before, |line| quote(&mut text, &look, line, usize::MAX));
                 if gap.is_some() {
                     let lost = words::size(output.bytes.saturating_sub(output.stored));
-                    text.push_str(&format!("    … {lost} were not kept\n"));
+                    put(&mut text, &format!("    … {lost} were not kept"));
                 }
                 stream
                     .cleaner
@@ -401,18 +413,13 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
         self.say(&text)
     }
 
-    /// Returns `step backup: `, or nothing.
-    fn about(&self, step: Option<&StepId>) -> String {
-        step.map(|step| format!(" on {step}")).unwrap_or_default()
-    }
-
     fn tell(&mut self, event: &Event) -> io::Result<()> {
         let look = self.look;
         let mut text = String::new();
         match &event.kind {
             EventKind::RunOpened(opened) => {
                 let line = format!("run {}", inline(&opened.run));
-                text.push_str(&format!("{}\n", paint(&look, FAINT, &line)));
+                put(&mut text, &paint(&look, FAINT, &line));
             }
             EventKind::RunResumed(_) => return self.resumed(),
             EventKind::Recovered { bytes, tail } => {
@@ -456,7 +463,7 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
                 if routine && look.detail == Detail::Brief {
                     return Ok(());
                 }
-                let about = self.about(step.as_ref());
+                let about = about(step.as_ref());
                 let what = format!("{by} decided{about}: {}", words::decision(decision));
                 remark(&mut text, &look, FAINT, &what);
             }
@@ -465,7 +472,7 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
                 text: note,
                 by,
             } => {
-                let about = self.about(step.as_ref());
+                let about = about(step.as_ref());
                 remark(
                     &mut text,
                     &look,
@@ -498,7 +505,7 @@ impl<W: Write + Send, O: Outputs + Send> Reporter for Console<W, O> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         let begin = self.span.map_or(event.mono, |(begin, _)| begin);
         self.span = Some((begin, event.mono));
-        self.story.hear(event);
+        self.hear(event);
         self.tell(event)
     }
 
@@ -606,7 +613,7 @@ fn tell_session(text: &mut String, look: &Look, before: &Session, now: &Session)
     let who = format!("↻ {who}");
     let mut indent = "";
     for row in wrap_words(&who, look.width.saturating_sub(2)) {
-        text.push_str(&format!("{indent}{}\n", paint(look, STRONG, row)));
+        put(text, &format!("{indent}{}", paint(look, STRONG, row)));
         indent = "  ";
     }
     if let Some(survived) = &now.survived {
@@ -627,15 +634,21 @@ fn summary(text: &mut String, look: &Look, story: &Story, time: Option<Duration>
     let parts = parts.join(" · ");
     let line = format!("{mark} {word} · {parts}");
     if width(&line) <= look.width {
-        text.push_str(&format!(
-            "{} · {parts}\n",
-            paint(look, style, &format!("{mark} {word}"))
-        ));
+        put(
+            text,
+            &format!(
+                "{} · {parts}",
+                paint(look, style, &format!("{mark} {word}"))
+            ),
+        );
     } else {
-        text.push_str(&format!(
-            "{}\n  {parts}\n",
-            paint(look, style, &format!("{mark} {word}"))
-        ));
+        put(
+            text,
+            &format!(
+                "{}\n  {parts}",
+                paint(look, style, &format!("{mark} {word}"))
+            ),
+        );
     }
     fact_to_copy(text, look, "run", story.run());
     if let Some(transcript) = &ending.transcript {
@@ -710,11 +723,16 @@ pub(super) fn next(story: &Story) -> Vec<(String, String)> {
     }
 }
 
+/// Returns ` on backup`, or nothing.
+pub(super) fn about(step: Option<&StepId>) -> String {
+    step.map(|step| format!(" on {step}")).unwrap_or_default()
+}
+
 /// Writes `  label     value`, in as many rows as it takes, none of which begins at the edge.
 pub(super) fn fact(text: &mut String, look: &Look, label: &str, value: &str) {
     let mut label = pad(label, LABEL);
     for row in wrap_words(&inline(value), look.width.saturating_sub(LABEL + 4)) {
-        text.push_str(&format!("  {}  {row}\n", paint(look, FAINT, &label)));
+        put(text, &format!("  {}  {row}", paint(look, FAINT, &label)));
         label = " ".repeat(LABEL);
     }
 }
@@ -722,7 +740,7 @@ pub(super) fn fact(text: &mut String, look: &Look, label: &str, value: &str) {
 /// Writes `  label     value` on one line, however long: a value of ours that is to be copied.
 pub(super) fn fact_to_copy(text: &mut String, look: &Look, label: &str, value: &str) {
     let label = paint(look, FAINT, &pad(label, LABEL));
-    text.push_str(&format!("  {label}  {}\n", inline(value)));
+    put(text, &format!("  {label}  {}", inline(value)));
 }
 
 /// Writes a remark below a step's line, in as many rows as it takes.
@@ -741,7 +759,7 @@ pub(super) fn remark(text: &mut String, look: &Look, style: Style, remark: &str)
 fn quote(text: &mut String, look: &Look, line: &str, rows: usize) {
     let bar = paint(look, FAINT, "│");
     if look.surface == Surface::Plain {
-        text.push_str(&format!("  {bar} {line}\n"));
+        put(text, &format!("  {bar} {line}"));
         return;
     }
     for (i, row) in wrap(line, look.width.saturating_sub(5))
@@ -749,9 +767,9 @@ fn quote(text: &mut String, look: &Look, line: &str, rows: usize) {
         .enumerate()
     {
         if i == rows {
-            text.push_str(&format!("  {bar} …\n"));
+            put(text, &format!("  {bar} …"));
             return;
         }
-        text.push_str(&format!("  {bar} {row}\n"));
+        put(text, &format!("  {bar} {row}"));
     }
 }

@@ -144,7 +144,7 @@ fn count_lines(outputs: &dyn Outputs, output: &Output) -> io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::{Between, Excerpt, Measure, excerpt};
-    use crate::report::fixture::{Logs, output};
+    use crate::report::fixture::{Logs, numbered, output};
 
     fn take(text: &str, head: usize, tail: usize, bytes: u64) -> Excerpt {
         let logs = Logs::of("a.log", text.as_bytes());
@@ -174,7 +174,7 @@ mod tests {
         );
         assert_eq!(taken.between, Some(Between { lines: 2, lost: 0 }));
 
-        let text: String = (0..1000).map(|n| format!("line {n}\n")).collect();
+        let text = numbered(0..1000, "");
         let taken = take(&text, 2, 2, 64);
         assert_eq!(taken.head, ["line 0", "line 1"]);
         assert_eq!(taken.tail, ["line 998", "line 999"]);

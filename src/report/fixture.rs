@@ -213,7 +213,7 @@ impl Tape {
         };
         self.start(step)
             .exit(step, Exit::Code(1), text.as_bytes(), |exited| {
-                exited.failed_at = Some(at)
+                exited.failed_at = Some(at);
             })
             .finish(step, Verdict::Failed, "")
     }
@@ -245,4 +245,10 @@ pub(super) fn look(width: usize, surface: Surface) -> Look {
         colour: Colour::None,
         detail: Detail::Brief,
     }
+}
+
+/// Returns `line 0`, `line 1`…, each with `more` behind it.
+pub(super) fn numbered(numbers: std::ops::Range<u32>, more: &str) -> String {
+    let lines: Vec<_> = numbers.map(|n| format!("line {n}{more}\n")).collect();
+    lines.concat()
 }

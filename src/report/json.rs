@@ -9,6 +9,7 @@
 //! {"kind":"live.finished","transcript":"/…/transcript.md"}
 //! ```
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -69,8 +70,7 @@ impl<W: Write + Send> Json<W> {
 
     fn output(&mut self, step: &StepId, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let text = str::from_utf8(bytes).ok();
-        let hex = || bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        let hex = text.is_none().then(hex);
+        let hex = text.is_none().then(|| hexadecimal(bytes));
         self.line(&Live::Output {
             step,
             offset,
@@ -154,11 +154,19 @@ pub fn to_line(value: &impl Serialize) -> io::Result<String> {
             safe.push(c);
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                safe.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(safe, "\\u{unit:04x}");
             }
         }
     }
     Ok(safe)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -195,9 +203,9 @@ mod tests {
             by: "ana".into(),
         });
         let text = told(|json| {
-            tape.events
-                .iter()
-                .for_each(|event| json.event(event).unwrap())
+            for event in &tape.events {
+                json.event(event).unwrap();
+            }
         });
         let read: Vec<Event> = text
             .lines()

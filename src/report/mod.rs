@@ -17,15 +17,15 @@ pub mod console;
 mod excerpt;
 #[cfg(test)]
 mod fixture;
-// pub mod history;
+pub mod history;
 pub mod json;
-// pub mod show;
+pub mod show;
 mod story;
 pub mod transcript;
 mod words;
 
 pub use console::Console;
-// pub use history::RunSummary;
+pub use history::RunSummary;
 pub use json::Json;
 pub use transcript::Head;
 

@@ -110,7 +110,9 @@ impl Story {
     /// Returns the story of `events`.
     pub(super) fn of(events: &[Event]) -> Self {
         let mut story = Self::default();
-        events.iter().for_each(|event| story.hear(event));
+        for event in events {
+            story.hear(event);
+        }
         story
     }
 

@@ -7,6 +7,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::clean::{block, inline};
 use super::console::chosen;
 use super::excerpt::{Excerpt, Measure, excerpt};
@@ -22,7 +24,7 @@ const SHOWN: Measure = Measure {
 };
 
 /// The head of the chain when the transcript was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Head {
     /// The last event's number.
     pub seq: u64,
@@ -204,13 +206,13 @@ impl Page {
         self.line("| # | step | id | result | attempts | time |");
         self.line("| ---: | --- | --- | --- | ---: | ---: |");
         for (i, chapter) in story.steps.iter().enumerate() {
-            let (mark, _, word) = words::standing(&chapter.standing);
+            let (mark, _, word) = words::standing(chapter.standing);
             let time = chapter.exited().map(|exited| words::duration(took(exited)));
             let row = format!(
                 "| {} | {} | {} | {mark} {word} | {} | {} |",
                 i + 1,
                 escape(&chapter.planned.title),
-                code(chapter.planned.id.as_str()),
+                escape(chapter.planned.id.as_str()),
                 chapter.attempts.len(),
                 time.unwrap_or_default(),
             );
@@ -220,7 +222,7 @@ impl Page {
 
     fn chapter(&mut self, number: usize, chapter: &Chapter, story: &Story, outputs: &dyn Outputs) {
         let planned = &chapter.planned;
-        let (mark, _, word) = words::standing(&chapter.standing);
+        let (mark, _, word) = words::standing(chapter.standing);
         self.heading(2, &format!("{number}. {}", escape(&planned.title)));
         self.item("Result", &format!("{mark} {word}"));
         if let Some(because) = &chapter.because {
@@ -402,7 +404,9 @@ impl Page {
         }
         if !lines.is_empty() {
             self.heading(2, "Decisions, notes and signals");
-            lines.iter().for_each(|line| self.line(line));
+            for line in &lines {
+                self.line(line);
+            }
         }
     }
 
@@ -504,7 +508,7 @@ mod tests {
     use super::{Head, transcript};
     use crate::event::{Closing, Decision, EventKind, Exit, Verdict};
     use crate::report::clean::{block, inline, lines};
-    use crate::report::fixture::{Tape, by_hand, id, opened, person, step};
+    use crate::report::fixture::{Tape, by_hand, id, numbered, opened, person, step};
 
     fn told(tape: &Tape) -> String {
         let mut out = Vec::new();
@@ -547,7 +551,7 @@ mod tests {
                 Markdown::End(TagEnd::CodeBlock) => fence = false,
                 Markdown::Text(text) if fence => seen.fences.last_mut().unwrap().push_str(&text),
                 Markdown::Text(text) if heading => {
-                    seen.headings.last_mut().unwrap().push_str(&text)
+                    seen.headings.last_mut().unwrap().push_str(&text);
                 }
                 Markdown::Start(
                     Tag::CodeBlock(_)
@@ -621,9 +625,8 @@ mod tests {
     #[test]
     fn of_a_huge_output_the_ends_are_shown() {
         let mut tape = Tape::open(opened(vec![step("a", "A", 1)]));
-        let text: String = (0..5000)
-            .map(|n| format!("line {n} {}\n", "x".repeat(30)))
-            .collect();
+        let x = "x".repeat(30);
+        let text = numbered(0..5000, &format!(" {x}"));
         tape.ok("a", &text);
         let told = told(&tape);
         assert!(
@@ -734,8 +737,9 @@ mod tests {
             }
             let mut fences = vec![block(&body)];
             if !printed.is_empty() {
-                let text: String =
-                    lines(&printed, 8192).iter().map(|line| format!("{line}\n")).collect();
+                let text = lines(&printed, 8192).join("
+") + "
+";
                 fences.push(text);
             }
             fences.extend([block("do-b\n"), block(&body)]);

@@ -18,6 +18,12 @@ pub(super) const CALM: Style = AnsiColor::Cyan.on_default();
 pub(super) const FAINT: Style = Style::new().dimmed();
 pub(super) const STRONG: Style = Style::new().bold();
 
+/// Adds a line.
+pub(super) fn put(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
+}
+
 /// Returns `text` in `style`, where colours are shown.
 pub(super) fn paint(look: &Look, style: Style, text: &str) -> String {
     match look.colour {
@@ -145,7 +151,7 @@ pub(super) fn person(operator: &Operator) -> String {
 }
 
 /// Returns the mark of a step, its colour, and the word for it.
-pub(super) fn standing(standing: &Standing) -> (&'static str, Style, &'static str) {
+pub(super) fn standing(standing: Standing) -> (&'static str, Style, &'static str) {
     match standing {
         Standing::Pending => ("·", FAINT, "not run"),
         Standing::Running => ("▸", CALM, "running"),

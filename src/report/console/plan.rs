@@ -9,7 +9,7 @@ use crate::event::{PlannedStep, RunOpened};
 use crate::model::Effect;
 use crate::report::Look;
 use crate::report::clean::{fit, inline, pad, width};
-use crate::report::words::{self, BAD, DOUBT, FAINT, STRONG, paint};
+use crate::report::words::{self, BAD, DOUBT, FAINT, STRONG, paint, put};
 
 /// What is left out is listed up to this many for each reason.
 const LEFT_OUT: usize = 10;
@@ -21,11 +21,7 @@ const LEFT_OUT: usize = 10;
 pub fn plan(out: &mut dyn Write, look: &Look, opened: &RunOpened) -> io::Result<()> {
     let mut text = String::new();
     let title = format!("# {}", inline(&opened.title));
-    text.push_str(&format!(
-        "{}
-",
-        paint(look, STRONG, &fit(&title, look.width))
-    ));
+    put(&mut text, &paint(look, STRONG, &fit(&title, look.width)));
     let kind = if opened.declared {
         "declared runbook"
     } else {
@@ -130,21 +126,21 @@ fn steps(text: &mut String, look: &Look, steps: &[PlannedStep]) {
             let row = format!(
                 "  {number:>digits$}  {}  {}  {}  {effect}  line {}\n",
                 pad(&title, room),
-                pad(step.id.as_str(), ids),
+                pad(&inline(step.id.as_str()), ids),
                 pad(&language, languages),
                 step.line
             );
             text.push_str(&row);
         } else {
             let title = fit(&title, look.width.saturating_sub(4 + digits));
-            text.push_str(&format!("  {number:>digits$}  {title}\n"));
-            let what = format!("{} · {language} · {effect} · line {}", step.id, step.line);
+            put(text, &format!("  {number:>digits$}  {title}"));
+            let id = inline(step.id.as_str());
+            let what = format!("{id} · {language} · {effect} · line {}", step.line);
             let what = fit(&what, look.width.saturating_sub(4 + digits)).into_owned();
-            text.push_str(&format!(
-                "  {:digits$}  {}\n",
-                "",
-                paint(look, style, &what)
-            ));
+            put(
+                text,
+                &format!("  {:digits$}  {}", "", paint(look, style, &what)),
+            );
         }
     }
 }
@@ -163,24 +159,24 @@ fn left_out(text: &mut String, look: &Look, opened: &RunOpened) {
         }
     }
     for reason in reasons {
-        text.push_str(&format!(
-            "  {}\n",
-            fit(&inline(reason), look.width.saturating_sub(2))
-        ));
+        put(
+            text,
+            &format!("  {}", fit(&inline(reason), look.width.saturating_sub(2))),
+        );
         let these: Vec<_> = opened
             .left_out
             .iter()
             .filter(|left| left.because == reason)
             .collect();
         for left in these.iter().take(LEFT_OUT) {
-            let place = format!(" ({}, line {})", left.id, left.line);
+            let place = format!(" ({}, line {})", inline(left.id.as_str()), left.line);
             let place = fit(&place, look.width.saturating_sub(12)).into_owned();
             let title = inline(&left.title);
             let title = fit(&title, look.width.saturating_sub(4 + width(&place)));
-            text.push_str(&format!("    {title}{}\n", paint(look, FAINT, &place)));
+            put(text, &format!("    {title}{}", paint(look, FAINT, &place)));
         }
         if these.len() > LEFT_OUT {
-            text.push_str(&format!("    … and {} more\n", these.len() - LEFT_OUT));
+            put(text, &format!("    … and {} more", these.len() - LEFT_OUT));
         }
     }
 }

@@ -6,9 +6,9 @@ use insta::assert_snapshot;
 use vte::{Params, Parser, Perform};
 
 use super::{Console, plan};
-use crate::event::{Closing, Decision, EndedBy, Event, EventKind, Exit, RunOpened, Verdict};
+use crate::event::{Closing, Decision, EndedBy, EventKind, Exit, RunOpened, Verdict};
 use crate::report::clean::width;
-use crate::report::fixture::{Tape, by_hand, id, look, opened, person, step};
+use crate::report::fixture::{Tape, by_hand, id, look, numbered, opened, person, step};
 use crate::report::{Colour, Detail, Ending, Look, Progress, Reporter, Surface};
 
 const PLAIN: Surface = Surface::Plain;
@@ -139,7 +139,7 @@ fn happy() -> Tape {
 
 fn failing() -> Tape {
     let mut tape = Tape::open(shop());
-    let text: String = (1..=134).map(|n| format!("line {n}\n")).collect();
+    let text = numbered(1..135, "");
     tape.fails("backup", &text);
     tape
 }
@@ -294,9 +294,9 @@ fn full_output_is_shown_once_whatever_was_lost_on_the_way() {
     console.progress(&output(0, 6)).unwrap();
     console.progress(&output(4, 8)).unwrap();
     console.progress(&output(14, 19)).unwrap();
-    tape.events[2..]
-        .iter()
-        .for_each(|event| console.event(event).unwrap());
+    for event in &tape.events[2..] {
+        console.event(event).unwrap();
+    }
     assert_snapshot!(String::from_utf8(out).unwrap(), @r##"
 run 01J9ZZZZZZZZZZZZZZZZZZZZZZ
   1/3 Back the database up …
@@ -381,10 +381,12 @@ fn live(news: &[Progress]) -> String {
     let tape = happy();
     let mut out = Vec::new();
     let mut console = Console::new(&mut out, look(60, TERMINAL), &tape.logs);
-    tape.events[..2]
-        .iter()
-        .for_each(|event| console.event(event).unwrap());
-    news.iter().for_each(|news| console.progress(news).unwrap());
+    for event in &tape.events[..2] {
+        console.event(event).unwrap();
+    }
+    for news in news {
+        console.progress(news).unwrap();
+    }
     drop(console);
     screen(&String::from_utf8(out).unwrap(), 60)
 }
@@ -450,14 +452,48 @@ run 01J9ZZZZZZZZZZZZZZZZZZZZZZ
 }
 
 #[test]
+fn while_someone_is_asked_little_is_held_and_nothing_is_lost() {
+    let mut tape = Tape::open(shop());
+    let text = numbered(0..40_000, "");
+    tape.ok("backup", &text);
+    let full = Look {
+        detail: Detail::Full,
+        ..look(80, PLAIN)
+    };
+    let mut out = Vec::new();
+    let mut console = Console::new(&mut out, full, &tape.logs);
+    console.event(&tape.events[0]).unwrap();
+    console.event(&tape.events[1]).unwrap();
+    console.progress(&Progress::Suspend).unwrap();
+    let mut offset = 0;
+    for chunk in text.as_bytes().chunks(4096) {
+        console.progress(&grown(offset, chunk)).unwrap();
+        offset += chunk.len() as u64;
+        assert!(console.held.len() < 100_000);
+    }
+    console.progress(&Progress::Resume).unwrap();
+    for event in &tape.events[2..] {
+        console.event(event).unwrap();
+    }
+    let shown = String::from_utf8(out).unwrap();
+    let lines: Vec<_> = shown
+        .lines()
+        .filter_map(|line| line.strip_prefix("  │ "))
+        .collect();
+    assert!(lines.join("\n") + "\n" == text);
+}
+
+#[test]
 fn without_a_terminal_silence_is_told_ever_less_often() {
     let tape = happy();
     let mut out = Vec::new();
     let mut console = Console::new(&mut out, look(60, PLAIN), &tape.logs);
-    tape.events[..2]
-        .iter()
-        .for_each(|event: &Event| console.event(event).unwrap());
-    (1..400).for_each(|second| console.progress(&tick(second, second)).unwrap());
+    for event in &tape.events[..2] {
+        console.event(event).unwrap();
+    }
+    for second in 1..400 {
+        console.progress(&tick(second, second)).unwrap();
+    }
     assert_snapshot!(String::from_utf8(out).unwrap(), @r##"
 run 01J9ZZZZZZZZZZZZZZZZZZZZZZ
   1/3 Back the database up …
