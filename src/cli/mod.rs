@@ -2,8 +2,15 @@
 //! The only floor that prints.
 
 pub mod exit;
+pub mod failure;
+pub mod inputs;
 pub mod lint;
 pub mod list;
+mod prepare;
+mod prompt;
+pub mod run;
+pub mod session;
+mod terminal;
 
 use std::ffi::OsString;
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags, poll};
+
 use super::decide::Signal;
 
 /// What the operating system wants of the engine.
@@ -70,6 +72,17 @@ impl Signals {
             });
         }
         news
+    }
+
+    /// Waits for so long, or until an interruption comes; says whether one did.
+    pub fn wait(&self, at_most: std::time::Duration) -> bool {
+        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
+        let timeout = rustix::event::Timespec {
+            tv_sec: at_most.as_secs() as i64,
+            tv_nsec: at_most.subsec_nanos().into(),
+        };
+        let _ = poll(&mut fds, Some(&timeout));
+        self.was_interrupted()
     }
 
     /// Returns whether an interruption is waiting; takes it.

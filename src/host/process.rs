@@ -109,6 +109,13 @@ pub fn of_attempt(nonce: &str) -> Vec<Process> {
     found
 }
 
+/// Ends the process `pid` at once, where it is there and ours.
+pub fn kill(pid: i32) {
+    if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -89,6 +89,7 @@ pub(super) fn opened(steps: Vec<PlannedStep>) -> RunOpened {
         operator: person("ana", 1000),
         reason: Some("quarterly drill".to_owned()),
         cwd: "/srv".to_owned(),
+        called_from: "/srv".to_owned(),
         request: Request::default(),
         inputs: vec![InputValue {
             name: "version".to_owned(),

@@ -1,0 +1,407 @@
+//! `runbook resume`: finds out what a crash left, and goes on.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::engine::decide::Session;
+use crate::engine::recover::{self, Evidence, Survivor};
+use crate::engine::{Engine, block_signals};
+use crate::event::{Decision, Event, EventKind, RunOpened, RunResumed, Verdict};
+use crate::host::clock::{self, Clock};
+use crate::host::process::Process;
+use crate::host::{fault, machine, storage};
+use crate::keeper::link::Link;
+use crate::markdown::decode;
+use crate::model::StepId;
+use crate::plan::Plan;
+use crate::state::{Phase, State};
+use crate::store::Hash;
+use crate::store::attempts::read_attempts;
+use crate::store::folder::RunFolder;
+use crate::store::journal::{Journal, read_journal};
+use crate::store::lock::Lock;
+use crate::store::state_dir::StateDir;
+
+use super::exit::ExitCode;
+use super::failure::Failure;
+use super::prepare::{self, admit};
+use super::prompt::{self, Lines};
+use super::session::{self, Stage, StoreArgs, WatchArgs};
+
+/// Arguments of `runbook resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The run: an id, the beginning of one, or `last` [default: the open run of this folder]
+    run: Option<String>,
+    /// Run failed steps again without asking
+    #[arg(long)]
+    retry_failed: bool,
+    /// Run this finished step again
+    #[arg(long, value_name = "STEP", value_delimiter = ',')]
+    rerun: Vec<String>,
+    /// Decide about a step: `done`, `rerun` or `skip`
+    #[arg(long, value_name = "STEP=WHAT", value_delimiter = ',')]
+    decide: Vec<String>,
+    #[arg(long, hide = true)]
+    adopt: bool,
+    #[command(flatten)]
+    watch: WatchArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Whatever keeps the run from going on.
+pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
+    fault::role("engine");
+    if args.adopt {
+        return Err(Failure::usage("`--adopt` is not in this version")
+            .hint("resume goes on with the snapshot; begin a new run for the new document"));
+    }
+    let decisions = decisions(args)?;
+    let signals = block_signals().map_err(|error| {
+        Failure::new(ExitCode::ENVIRONMENT, "cannot read signals").cause(error)
+    })?;
+    let terminal = session::is_terminal() && !args.watch.json;
+    let folder = match &args.run {
+        Some(name) => session::find_run(&args.store, name)?,
+        None => only_open(&args.store)?,
+    };
+    let lock = Lock::take(&folder, &session::holder())?;
+    let survivor = survivor(&folder)?;
+    let records = read_attempts(&folder)?;
+    if let Some(because) = &records.corrupt {
+        return Err(corrupt(because));
+    }
+    let past = read_journal(&folder)?.events;
+    let (journal, recovered) =
+        Journal::reopen(&folder, storage::from_environment(), Clock::from_environment())?;
+    let state = journal.state().clone();
+    if let Some(closing) = state.closed() {
+        return Err(Failure::usage(format!("run {} is closed: {closing:?}", folder.run()).to_lowercase())
+            .hint(format!("`runbook show {}` tells how it went", folder.run())));
+    }
+    let Some(opened) = state.opened().cloned() else {
+        return Err(Failure::new(
+            ExitCode::UNVERIFIED,
+            format!("missing: run {} was never opened", folder.run()),
+        )
+        .hint("nothing of it ran; begin a new run"));
+    };
+    if let Some(because) = recover::unheard_of(past.iter().map(|it| &it.kind), &records) {
+        return Err(corrupt(&format!("{because}, and the journal does not know it")));
+    }
+    let operator = machine::operator(terminal);
+    let plan = plan(&folder, &opened)?;
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let survey = prepare::survey(&plan.runbook, &to_do(&plan, &state), &search);
+    admit_rest(&plan, &state, &survey, terminal, &search)?;
+    let changed = has_changed(&opened);
+    if changed {
+        session::note(&format!(
+            "warning: `{}` has changed since this run began; resume goes on with the snapshot",
+            opened.file
+        ));
+    }
+    let mut session = Session {
+        terminal,
+        by: machine::by(&operator),
+        retry_failed: args.retry_failed,
+        on_term: args.watch.on_term(),
+        ..Session::default()
+    };
+    if past.iter().any(|it| matches!(it.kind, EventKind::StepStarting(_))) {
+        session.begun();
+    }
+    let resumed = EventKind::RunResumed(RunResumed {
+        survived: survived(&state, survivor.as_ref(), &past).to_owned(),
+        operator,
+        file_changed: changed,
+    });
+    let mut lines = Lines::default();
+    let evidence = loop {
+        match recover::evidence(&state, survivor.as_ref(), &records) {
+            Evidence::Orphaned { step, nonce, processes } => {
+                let asking = terminal.then_some((&mut lines, &signals));
+                orphaned(&folder, &step, &nonce, &processes, asking)?;
+            }
+            other => break other,
+        }
+    };
+    let stage = Stage { folder, lock, journal, survivor, survey, signals, past };
+    session::run(stage, plan, session, &args.watch, |engine| {
+        let mut events: Vec<EventKind> = recovered.into_iter().collect();
+        events.push(resumed);
+        engine.record(events)?;
+        match evidence {
+            Evidence::Nothing | Evidence::Orphaned { .. } => {}
+            Evidence::Running { step, nonce } => engine.session().attached(step, nonce),
+            Evidence::Tells(event) => engine.record(vec![event])?,
+        }
+        decide(engine, &decisions)
+    })
+}
+
+fn corrupt(because: &str) -> Failure {
+    Failure::new(ExitCode::UNVERIFIED, format!("corrupt: {because}")).hint(
+        "the record was changed after it was written: restore the folder from a backup, or begin a \
+         new run",
+    )
+}
+
+fn survivor(folder: &RunFolder) -> Result<Option<Survivor>, Failure> {
+    Link::connect(folder).and_then(recover::attach).map_err(|error| {
+        Failure::new(
+            ExitCode::ENVIRONMENT,
+            format!("cannot speak to the keeper of run {}", folder.run()),
+        )
+        .cause(error)
+        .hint("it may belong to another user: resume as that user")
+    })
+}
+
+fn survived(state: &State, survivor: Option<&Survivor>, past: &[Event]) -> &'static str {
+    let is_running = state.steps().any(|(_, step)| matches!(step.phase, Phase::Running(_)));
+    let same_boot = past.last().is_some_and(|it| it.boot_id == clock::boot_id());
+    match (survivor, same_boot) {
+        (Some(it), _) if is_running && !it.nonces.is_empty() => "the keeper and its step",
+        (Some(_), _) => "the keeper",
+        (None, true) => "the machine, not the keeper",
+        (None, false) => "nothing: the machine was restarted",
+    }
+}
+
+fn only_open(store: &StoreArgs) -> Result<RunFolder, Failure> {
+    let path = store.path();
+    let here = std::env::current_dir().map(|it| it.display().to_string()).unwrap_or_default();
+    let mut open = Vec::new();
+    if path.exists() {
+        for folder in StateDir::look(&path)?.folders() {
+            let Ok(reading) = read_journal(&folder) else { continue };
+            let Ok(state) = reading.state() else { continue };
+            if let (None, Some(opened)) = (state.closed(), state.opened()) {
+                let is_here = opened.called_from == here || opened.cwd == here;
+                open.push((folder, opened.title.clone(), is_here));
+            }
+        }
+    }
+    let from_here = open.iter().filter(|(_, _, is_here)| *is_here).count();
+    if from_here == 1 {
+        open.retain(|(_, _, is_here)| *is_here);
+        return Ok(open.remove(0).0);
+    }
+    if from_here > 1 {
+        open.retain(|(_, _, is_here)| *is_here);
+    }
+    let list: String =
+        open.iter().map(|(folder, title, _)| format!("\n  {}  {title}", folder.run())).collect();
+    Err(match (from_here, open.len()) {
+        (_, 0) => Failure::usage(format!("no open run in `{}`", path.display())).hint(
+            session::elsewhere(&path).unwrap_or_else(|| "`runbook history` shows the runs".into()),
+        ),
+        (0, _) => Failure::usage(format!("no open run was started from this folder{list}"))
+            .hint("name one of these: `runbook resume RUN`"),
+        _ => Failure::usage(format!("several open runs were started from this folder:{list}"))
+            .hint("name one: `runbook resume RUN`"),
+    })
+}
+
+// Resume runs the snapshot. Where this program reads it otherwise than the one that opened the run,
+// it must not go on as if nothing were.
+fn plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan, Failure> {
+    let path = folder.snapshot();
+    let bytes = std::fs::read(&path).map_err(|error| {
+        Failure::new(ExitCode::ENVIRONMENT, format!("cannot read `{}`", path.display()))
+            .cause(error)
+    })?;
+    if Hash::of(&bytes).hex() != opened.snapshot {
+        let message = format!("mismatch: `{}` is not the document that was run", path.display());
+        return Err(Failure::new(ExitCode::UNVERIFIED, message)
+            .hint("restore the folder from a backup, or begin a new run"));
+    }
+    let text = decode(&bytes).map_err(|error| Failure::usage(error.to_string()))?;
+    let (runbook, _) = prepare::resolve(&opened.file, text);
+    let mut selected = Vec::new();
+    for planned in &opened.steps {
+        selected.extend(runbook.steps.iter().position(|it| it.id == planned.id));
+    }
+    let plan = Plan {
+        runbook,
+        selected,
+        left_out: opened.left_out.clone(),
+        inputs: opened.inputs.clone(),
+        request: opened.request.clone(),
+        document: name_of(&opened.file),
+        cwd: PathBuf::from(&opened.cwd),
+    };
+    if plan.planned() != opened.steps {
+        return Err(Failure::usage(
+            "this version of runbook reads the document otherwise than the one that began the run",
+        )
+        .hint("resume with the version that `runbook show` names, or begin a new run"));
+    }
+    Ok(plan)
+}
+
+fn name_of(file: &str) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    std::path::Path::new(file).strip_prefix(&here).map_or_else(
+        |_| file.to_owned(),
+        |it| it.display().to_string(),
+    )
+}
+
+fn to_do(plan: &Plan, state: &State) -> Vec<usize> {
+    let is_done = |id: &StepId| {
+        state.step(id).is_some_and(|(_, step)| {
+            matches!(
+                step.phase,
+                Phase::Finished(Verdict::Ok | Verdict::Skipped | Verdict::OperatorAsserted)
+            )
+        })
+    };
+    let steps = &plan.runbook.steps;
+    plan.selected.iter().copied().filter(|at| !is_done(&steps[*at].id)).collect()
+}
+
+// What is still to run must be allowed now, by the person who resumes: on another terminal, or on
+// none, the answers of the first session count as far as they were flags.
+fn admit_rest(
+    plan: &Plan,
+    state: &State,
+    survey: &crate::target::Survey,
+    terminal: bool,
+    search: &std::ffi::OsString,
+) -> Result<(), Failure> {
+    let mut rest = plan.clone();
+    rest.selected = to_do(plan, state);
+    // A step that a person edited is no longer in doubt.
+    for step in &mut rest.runbook.steps {
+        if state.step(&step.id).is_some_and(|(_, it)| it.edited.is_some()) {
+            step.doubts.clear();
+        }
+    }
+    if rest.selected.is_empty() {
+        return Ok(());
+    }
+    admit(&rest, survey, terminal, search)
+}
+
+fn has_changed(opened: &RunOpened) -> bool {
+    opened.file != "-"
+        && std::fs::read(&opened.file).is_ok_and(|it| Hash::of(&it).hex() != opened.snapshot)
+}
+
+type Decisions = BTreeMap<String, Decision>;
+
+fn decisions(args: &ResumeArgs) -> Result<Decisions, Failure> {
+    let mut decisions = Decisions::new();
+    for step in &args.rerun {
+        decisions.insert(step.clone(), Decision::Rerun);
+    }
+    for text in &args.decide {
+        let (step, what) = text.split_once('=').unwrap_or((text, ""));
+        let decision = match what {
+            "done" => Decision::Done,
+            "rerun" => Decision::Rerun,
+            "skip" => Decision::Skip,
+            _ => {
+                return Err(Failure::usage(format!("`--decide {text}` decides nothing"))
+                    .hint(format!("write --decide {step}=done, {step}=rerun or {step}=skip")));
+            }
+        };
+        decisions.insert(step.to_owned(), decision);
+    }
+    Ok(decisions)
+}
+
+fn decide(engine: &mut Engine<'_>, decisions: &Decisions) -> Result<(), Failure> {
+    let by = machine::by(&machine::operator(false));
+    for (name, decision) in decisions {
+        let found = StepId::new(name).filter(|id| engine.journal().state().step(id).is_some());
+        let Some(step) = found else {
+            return Err(Failure::usage(format!("the run has no step `{name}`"))
+                .hint("`runbook show` lists its steps"));
+        };
+        let question = match decision {
+            Decision::Rerun => "run it again?",
+            _ => "what became of it?",
+        };
+        let mut events = vec![EventKind::OperatorDecided {
+            step: Some(step.clone()),
+            question: question.to_owned(),
+            decision: decision.clone(),
+            by: by.clone(),
+        }];
+        let finished = match decision {
+            Decision::Done => {
+                Some((Verdict::OperatorAsserted, Some(format!("{by} says that it is done"))))
+            }
+            Decision::Skip => Some((Verdict::Skipped, Some(format!("{by} decided so")))),
+            _ => None,
+        };
+        if let Some((verdict, because)) = finished {
+            events.push(EventKind::StepFinished { step: step.clone(), verdict, because });
+        }
+        if let Err(error) = engine.journal().state().check(&events) {
+            return Err(Failure::usage(format!("nothing can be decided about step `{step}` so"))
+                .cause(error)
+                .hint("`runbook show` tells where it is"));
+        }
+        engine.record(events)?;
+    }
+    Ok(())
+}
+
+fn orphaned(
+    folder: &RunFolder,
+    step: &StepId,
+    nonce: &str,
+    processes: &[Process],
+    asking: Option<(&mut Lines, &crate::engine::Signals)>,
+) -> Result<(), Failure> {
+    let list: Vec<String> = processes.iter().map(|it| format!("{} {}", it.pid, it.name)).collect();
+    let list = list.join(", ");
+    let Some((lines, signals)) = asking else {
+        return Err(Failure::new(
+            ExitCode::UNKNOWN,
+            format!("step `{step}` lost its keeper, and goes on by itself: {list}"),
+        )
+        .hint(format!(
+            "wait until they have ended, or end them with `kill`; then `runbook resume {}`. \
+             Nothing was started",
+            folder.run()
+        )));
+    };
+    session::note(&format!("step `{step}` lost its keeper, and goes on by itself: {list}"));
+    loop {
+        match prompt::ask("[w]ait for them · [k]ill them · [q]uit > ", lines, signals).as_deref() {
+            Some("w" | "wait") => {
+                session::note("waiting; Ctrl-C leaves them alone");
+                while !crate::host::process::of_attempt(nonce).is_empty() {
+                    if signals.wait(std::time::Duration::from_millis(200)) {
+                        return Err(left_alone(folder));
+                    }
+                }
+                return Ok(());
+            }
+            Some("k" | "kill") => {
+                for it in crate::host::process::of_attempt(nonce) {
+                    crate::host::process::kill(it.pid);
+                }
+                return Ok(());
+            }
+            Some("q" | "quit") | None => return Err(left_alone(folder)),
+            Some(_) => {}
+        }
+    }
+}
+
+fn left_alone(folder: &RunFolder) -> Failure {
+    Failure::new(ExitCode::UNKNOWN, "left alone, as you asked")
+        .hint(format!("`runbook resume {}` when they have ended", folder.run()))
+}
