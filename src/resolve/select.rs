@@ -188,8 +188,8 @@ fn before<'p>(
     parts: &'p [Vec<String>],
 ) -> impl Iterator<Item = &'p [Vec<String>]> {
     (0..parts.len())
-        .filter(|at| parts[*at..].concat() == title)
-        .map(|at| &parts[..at])
+        .filter(move |at| parts[*at..].concat() == title)
+        .map(move |at| &parts[..at])
 }
 
 fn suggestions(sections: &[Section], argument: &str) -> Vec<String> {
@@ -365,9 +365,13 @@ mod tests {
             "🐳 Guía/Troubleshooting/Configuración"
         );
         assert_eq!(find("#1-configuración"), "🐳 Guía/1. Configuración");
-        insta::assert_snapshot!(find("configuracion"), @r#""#);
-        insta::assert_snapshot!(find("mysql"), @r#""#);
-        insta::assert_snapshot!(find("nada"), @r#""#);
+        insta::assert_snapshot!(find("configuracion"), @r#"
+        `configuracion` names 2 sections; say more of the path, or the anchor:
+          🐳 Guía / 1. Configuración (line 5, #1-configuración)
+          🐳 Guía / Troubleshooting / Configuración (line 17, #configuración)
+        "#);
+        insta::assert_snapshot!(find("mysql"), @r#"no section is called `mysql`; did you mean `🐳 Guía/Troubleshooting/MySQL no conecta`?"#);
+        insta::assert_snapshot!(find("nada"), @r#"no section is called `nada`; `runbook list` shows the sections"#);
     }
 
     fn choose(request: Request) -> String {
