@@ -425,6 +425,28 @@ pub enum Text {
     },
 }
 
+impl Text {
+    /// Returns the text of these bytes.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Plain(text.to_owned()),
+            Err(_) => Self::Bytes { hex: bytes.iter().map(|it| format!("{it:02x}")).collect() },
+        }
+    }
+
+    /// Returns its bytes; digits that are not hexadecimal are left out.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Plain(text) => text.clone().into_bytes(),
+            Self::Bytes { hex } => hex
+                .as_bytes()
+                .chunks_exact(2)
+                .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+                .collect(),
+        }
+    }
+}
+
 /// Where a step failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedAt {

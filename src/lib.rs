@@ -1,10 +1,19 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
-pub mod classify;
-pub mod event;
-pub mod markdown;
+// The floors, lowest first: a module uses only modules declared above it, and a test holds that.
+// Pure: no files, clock, processes, environment.
 pub mod model;
+pub mod event;
+pub mod state;
+pub mod markdown;
+pub mod classify;
 pub mod resolve;
+pub mod plan;
 pub mod report;
-// pure floors above; the floors below touch the machine
+// Touches the machine.
+pub mod host;
+pub mod store;
+pub mod keeper;
+pub mod target;
+pub mod engine;
 pub mod cli;

@@ -1,0 +1,737 @@
+//! What to do next: a pure function of what is on the disk, the plan, and what just happened.
+//! Touches nothing; a model check drives it through crashes after every action.
+
+use std::collections::BTreeSet;
+
+use crate::event::{
+    AttemptExited, Closing, Decision, EndedBy, EventKind, Identity, PlannedStep, StepStarting,
+    Verdict,
+};
+use crate::keeper::protocol::{Ending, Message};
+use crate::model::{Effect, Kind, Step, StepId};
+use crate::plan::{Consent, Manner, Plan, consent};
+use crate::state::{Phase, State, StepState, is_accepted};
+use crate::store::attempts::{AttemptRecord, Outcome};
+
+/// What this engine knows besides the journal. Lost in a crash, and not missed.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    /// Whether someone can be asked.
+    pub terminal: bool,
+    /// Who: for records.
+    pub by: String,
+    /// Whether a failed step of an earlier session is retried without asking.
+    pub retry_failed: bool,
+    /// What SIGTERM (and SIGINT without a terminal) does.
+    pub on_term: OnTerm,
+    begun: bool,
+    all: bool,
+    agreed: BTreeSet<StepId>,
+    failed_here: BTreeSet<StepId>,
+    flight: Option<Flight>,
+    pending: Vec<EventKind>,
+    question: Option<Question>,
+    interrupts: u8,
+    stop: bool,
+}
+
+/// What the operator wants from SIGTERM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnTerm {
+    /// On a terminal detach, else stop.
+    #[default]
+    ByTerminal,
+    /// End the step, record, exit 3.
+    Stop,
+    /// Leave the step to the keeper.
+    Detach,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Flight {
+    step: StepId,
+    nonce: Option<String>,
+}
+
+impl Session {
+    /// Says that the attempt `nonce` of `step` is running: an earlier engine started it.
+    pub fn attached(&mut self, step: StepId, nonce: String) {
+        self.flight = Some(Flight { step, nonce: Some(nonce) });
+    }
+
+    /// Returns the attempt that is running, if one is.
+    pub fn running(&self) -> Option<(&StepId, &str)> {
+        let flight = self.flight.as_ref()?;
+        Some((&flight.step, flight.nonce.as_deref()?))
+    }
+
+    /// Returns the events that wait for the next commit.
+    pub fn pending(&self) -> &[EventKind] {
+        &self.pending
+    }
+
+    /// Says that the plan was shown and agreed to before, so that it is not asked about again.
+    pub fn begun(&mut self) {
+        self.begun = true;
+    }
+}
+
+/// What just happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Nothing: go on.
+    Go,
+    /// The keeper holds the attempt that was asked for.
+    Held {
+        /// Its number, from 1.
+        attempt: u32,
+        /// Its name.
+        nonce: String,
+        /// The process.
+        identity: Identity,
+        /// The digest of the command.
+        command: String,
+    },
+    /// The attempt could not be held.
+    Refused(String),
+    /// What became of an attempt is in the keeper's records.
+    Ended(Box<AttemptRecord>),
+    /// The keeper is gone.
+    KeeperGone,
+    /// The operator answered the open question.
+    Answer(Answer),
+    /// The operating system, or the terminal, wants something.
+    Signal(Signal),
+    /// Another command of the operator.
+    Told(Message),
+}
+
+/// A signal to the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// SIGHUP: the terminal is gone.
+    HangUp,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Make these durable.
+    Commit(Vec<EventKind>),
+    /// Ask the keeper to hold the next attempt of this step.
+    Prepare(StepId),
+    /// Make these durable, and release the held attempt with the receipt.
+    Release(Vec<EventKind>),
+    /// Ask the operator.
+    Ask(Question),
+    /// The open question no longer matters.
+    Withdraw,
+    /// End the running attempt.
+    End {
+        /// Which.
+        nonce: String,
+        /// How.
+        ending: Ending,
+        /// On whose behalf.
+        by: EndedBy,
+    },
+    /// The session is over.
+    Leave(Leaving),
+}
+
+/// How a session ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// Every step is ok, skipped or asserted; the run is closed.
+    Passed,
+    /// This step failed; the run stays open.
+    Failed(StepId),
+    /// By choice, or because nobody could be asked.
+    Stopped(String),
+    /// A person must do this step, or agree to it, and nobody is there.
+    Waiting(StepId),
+    /// Nobody can know how this step ended.
+    Unknown(StepId),
+    /// The engine goes, the step stays with the keeper.
+    Detached,
+    /// The keeper died while a step was running.
+    KeeperLost,
+    /// A step could not be held.
+    CannotStart(String),
+}
+
+/// What the operator is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Run all, step by step, quit?
+    Begin,
+    /// May this step run?
+    Run {
+        /// Which.
+        step: StepId,
+        /// How it is asked.
+        manner: Manner,
+    },
+    /// This step failed: retry, edit, skip, stop?
+    Failed(StepId),
+    /// Nobody knows how this step ended: run it again, done, skip, stop?
+    Unknown {
+        /// Which.
+        step: StepId,
+        /// What is known.
+        because: String,
+    },
+    /// Ctrl-C while this step runs: wait, interrupt, stop after it, detach?
+    Interrupted(StepId),
+}
+
+/// What the operator answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Run everything.
+    RunAll,
+    /// Ask before each step.
+    StepByStep,
+    /// Run this step (again).
+    Run,
+    /// It is done.
+    Done,
+    /// Do not run it, for this reason.
+    Skip(String),
+    /// Run this body instead.
+    Edit {
+        /// The new body.
+        body: String,
+        /// Unified diff from the old one.
+        diff: String,
+    },
+    /// Keep this remark, and ask again.
+    Note(String),
+    /// Leave the run resumable.
+    Quit,
+    /// Let the step go on.
+    Wait,
+    /// SIGINT to the step.
+    Interrupt,
+    /// SIGKILL to all processes of the step.
+    Kill,
+    /// Let the step end, then stop.
+    StopAfter,
+    /// Leave the step to the keeper.
+    Detach,
+}
+
+/// Returns what to do now that `input` happened.
+pub fn decide(state: &State, plan: &Plan, session: &mut Session, input: Input) -> Vec<Action> {
+    let mut turn = Turn { state, plan, session, actions: Vec::new() };
+    match input {
+        Input::Go => turn.go(None, Vec::new()),
+        Input::Held { attempt, nonce, identity, command } => {
+            turn.held(attempt, nonce, identity, command);
+        }
+        Input::Refused(because) => turn.refused(because),
+        Input::Ended(record) => turn.ended(*record),
+        Input::KeeperGone => turn.keeper_gone(),
+        Input::Answer(answer) => turn.answer(answer),
+        Input::Signal(signal) => turn.signal(signal),
+        Input::Told(message) => turn.told(message),
+    }
+    turn.actions
+}
+
+struct Turn<'a> {
+    state: &'a State,
+    plan: &'a Plan,
+    session: &'a mut Session,
+    actions: Vec<Action>,
+}
+
+impl Turn<'_> {
+    fn commit(&mut self, events: Vec<EventKind>) {
+        if !events.is_empty() {
+            self.actions.push(Action::Commit(events));
+        }
+    }
+
+    fn leave(&mut self, leaving: Leaving) {
+        self.actions.push(Action::Leave(leaving));
+    }
+
+    fn ask(&mut self, question: Question) {
+        self.session.question = Some(question.clone());
+        self.actions.push(Action::Ask(question));
+    }
+
+    // Finds the first step that is not over and proposes it. `assume` is a verdict that `events`,
+    // not committed yet, are about to give.
+    fn go(&mut self, assume: Option<(&StepId, Phase)>, events: Vec<EventKind>) {
+        let mut events = events;
+        for (planned, step) in self.state.steps() {
+            let phase = match &assume {
+                Some((id, phase)) if planned.id == **id => phase,
+                _ => &step.phase,
+            };
+            match phase {
+                Phase::Finished(Verdict::Ok | Verdict::Skipped | Verdict::OperatorAsserted) => {}
+                Phase::Finished(Verdict::Failed) => return self.failed(planned, events),
+                Phase::Pending => return self.propose(planned, step, events),
+                Phase::Unknown { because, .. } => {
+                    let because = because.clone();
+                    return self.unknown(planned, because, events);
+                }
+                // Attached: it ends when the keeper says so.
+                Phase::Running(_) => return self.commit(events),
+                Phase::Exited(exited) => {
+                    let (verdict, finish) = judged(planned, exited);
+                    events.push(finish);
+                    return self.go(Some((&planned.id, Phase::Finished(verdict))), events);
+                }
+            }
+        }
+        events.push(EventKind::RunClosed { result: Closing::Passed, reason: None, by: None });
+        self.commit(events);
+        self.leave(Leaving::Passed);
+    }
+
+    fn failed(&mut self, planned: &PlannedStep, mut events: Vec<EventKind>) {
+        let id = planned.id.clone();
+        let is_fresh = self.session.failed_here.contains(&id);
+        let may_retry = self.session.retry_failed
+            || planned.idempotent
+            || planned.effect == Effect::Reads;
+        if self.session.terminal {
+            self.commit(events);
+            self.ask(Question::Failed(id));
+        } else if !is_fresh && may_retry {
+            events.push(self.decided(&id, "retry the failed step", Decision::Rerun));
+            self.prepare(id, events);
+        } else {
+            self.commit(events);
+            self.leave(Leaving::Failed(id));
+        }
+    }
+
+    fn unknown(&mut self, planned: &PlannedStep, because: String, mut events: Vec<EventKind>) {
+        let id = planned.id.clone();
+        if self.session.terminal {
+            self.commit(events);
+            self.ask(Question::Unknown { step: id, because });
+        } else if planned.idempotent {
+            events.push(EventKind::OperatorDecided {
+                step: Some(id.clone()),
+                question: format!("the outcome is unknown ({because}); run it again?"),
+                decision: Decision::Rerun,
+                by: "the runbook: the step is idempotent".to_owned(),
+            });
+            self.prepare(id, events);
+        } else {
+            self.commit(events);
+            self.leave(Leaving::Unknown(id));
+        }
+    }
+
+    fn propose(&mut self, planned: &PlannedStep, step: &StepState, events: Vec<EventKind>) {
+        let id = planned.id.clone();
+        if self.session.stop {
+            self.commit(events);
+            return self.leave(Leaving::Stopped("as you asked".to_owned()));
+        }
+        let Some(proposed) = self.plan.step(&id) else {
+            self.commit(events);
+            return self.leave(Leaving::CannotStart(format!("the plan has no step `{id}`")));
+        };
+        let asks_at_all = self.session.terminal && !self.plan.request.yes;
+        if asks_at_all && !self.session.begun && self.plan.runbook.kind == Kind::Declared {
+            self.commit(events);
+            return self.ask(Question::Begin);
+        }
+        if self.session.agreed.contains(&id) {
+            return self.prepare(id, events);
+        }
+        match self.consent(proposed, step) {
+            Consent::Given => self.prepare(id, events),
+            Consent::Ask(manner) => {
+                self.commit(events);
+                self.ask(Question::Run { step: id, manner });
+            }
+            Consent::Waits => {
+                self.commit(events);
+                self.leave(Leaving::Waiting(id));
+            }
+            Consent::Refused(because) => {
+                self.commit(events);
+                self.leave(Leaving::Stopped(format!("step `{id}` was not run: {because}")));
+            }
+        }
+    }
+
+    fn consent(&self, proposed: &Step, step: &StepState) -> Consent {
+        let (kind, request) = (self.plan.runbook.kind, &self.plan.request);
+        let (terminal, all) = (self.session.terminal, self.session.all);
+        if step.edited.is_some() && !proposed.doubts.is_empty() {
+            // What a person wrote is asked about like any step, and is no longer in doubt.
+            let mut edited = proposed.clone();
+            edited.doubts.clear();
+            return consent(kind, &edited, request, terminal, false);
+        }
+        consent(kind, proposed, request, terminal, all)
+    }
+
+    fn prepare(&mut self, step: StepId, events: Vec<EventKind>) {
+        // The end of one step and the start of the next are one commit: a crash before it finds
+        // the end in the keeper's records, and the next step at its gate.
+        self.session.pending = events;
+        self.session.flight = Some(Flight { step: step.clone(), nonce: None });
+        self.actions.push(Action::Prepare(step));
+    }
+
+    fn held(&mut self, attempt: u32, nonce: String, identity: Identity, command: String) {
+        let Some(flight) = &mut self.session.flight else { return };
+        flight.nonce = Some(nonce.clone());
+        let step = flight.step.clone();
+        self.session.agreed.remove(&step);
+        self.session.interrupts = 0;
+        let mut events = std::mem::take(&mut self.session.pending);
+        events.push(EventKind::StepStarting(StepStarting {
+            step,
+            attempt,
+            nonce,
+            identity,
+            command,
+        }));
+        self.actions.push(Action::Release(events));
+    }
+
+    fn refused(&mut self, because: String) {
+        self.session.flight = None;
+        let events = std::mem::take(&mut self.session.pending);
+        self.commit(events);
+        self.leave(Leaving::CannotStart(because));
+    }
+
+    fn ended(&mut self, record: AttemptRecord) {
+        let is_ours = self.session.running().is_some_and(|(_, nonce)| nonce == record.nonce);
+        if !is_ours {
+            return;
+        }
+        let Some(flight) = self.session.flight.take() else { return };
+        self.withdraw();
+        let Some((planned, _)) = self.state.step(&flight.step) else { return };
+        match record.outcome {
+            Outcome::Void { because } => {
+                let nonce = record.nonce;
+                let void = EventKind::AttemptVoid { step: flight.step.clone(), nonce, because };
+                self.session.agreed.insert(flight.step.clone());
+                let pending = Phase::Pending;
+                self.after(&flight.step, pending, None, vec![void]);
+            }
+            Outcome::Exited(exited) => {
+                let (verdict, finish) = judged(planned, &exited);
+                let ended_by = exited.ended_by;
+                let events = vec![EventKind::AttemptExited(exited), finish];
+                if verdict == Verdict::Failed {
+                    self.session.failed_here.insert(flight.step.clone());
+                }
+                self.after(&flight.step, Phase::Finished(verdict), ended_by, events);
+            }
+        }
+    }
+
+    fn after(
+        &mut self,
+        step: &StepId,
+        phase: Phase,
+        ended_by: Option<EndedBy>,
+        events: Vec<EventKind>,
+    ) {
+        if ended_by == Some(EndedBy::Stop) {
+            self.commit(events);
+            self.leave(Leaving::Stopped(format!("step `{step}` was ended")));
+        } else if self.session.stop && phase != Phase::Finished(Verdict::Ok) {
+            self.commit(events);
+            self.leave(Leaving::Stopped(format!("after step `{step}`")));
+        } else {
+            self.go(Some((step, phase)), events);
+        }
+    }
+
+    fn withdraw(&mut self) {
+        self.session.interrupts = 0;
+        if self.session.question.take().is_some() {
+            self.actions.push(Action::Withdraw);
+        }
+    }
+
+    fn keeper_gone(&mut self) {
+        let Some(flight) = self.session.flight.take() else { return };
+        self.withdraw();
+        let events = std::mem::take(&mut self.session.pending);
+        self.commit(events);
+        if flight.nonce.is_some() {
+            self.leave(Leaving::KeeperLost);
+        } else {
+            self.leave(Leaving::CannotStart("the keeper ended".to_owned()));
+        }
+    }
+
+    fn decided(&self, step: &StepId, question: &str, decision: Decision) -> EventKind {
+        EventKind::OperatorDecided {
+            step: Some(step.clone()),
+            question: question.to_owned(),
+            decision,
+            by: self.session.by.clone(),
+        }
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        let Some(question) = self.session.question.take() else { return };
+        if let Answer::Note(text) = answer {
+            let step = about(&question).cloned();
+            self.commit(vec![EventKind::Note { step, text, by: self.session.by.clone() }]);
+            return self.ask(question);
+        }
+        match question {
+            Question::Begin => self.answer_begin(answer),
+            Question::Run { step, manner } => self.answer_run(step, &manner, answer),
+            Question::Failed(step) => self.answer_retry(step, "the step failed", answer),
+            Question::Unknown { step, because } => {
+                self.answer_retry(step, &format!("the outcome is unknown: {because}"), answer);
+            }
+            Question::Interrupted(step) => self.answer_interrupted(step, answer),
+        }
+    }
+
+    fn answer_begin(&mut self, answer: Answer) {
+        let decision = match answer {
+            Answer::RunAll => Decision::RunAll,
+            Answer::StepByStep => Decision::StepByStep,
+            _ => return self.quit(None),
+        };
+        self.session.begun = true;
+        self.session.all = decision == Decision::RunAll;
+        let decided = EventKind::OperatorDecided {
+            step: None,
+            question: "run all steps?".to_owned(),
+            decision,
+            by: self.session.by.clone(),
+        };
+        self.go(None, vec![decided]);
+    }
+
+    fn answer_run(&mut self, step: StepId, manner: &Manner, answer: Answer) {
+        let question = match manner {
+            Manner::Run { .. } => "run this step?".to_owned(),
+            Manner::Type => "it destroys: run this step?".to_owned(),
+            Manner::Confirm(text) => text.clone(),
+            Manner::Incomplete => "it does not run as it stands".to_owned(),
+            Manner::Manual => "is it done?".to_owned(),
+        };
+        match answer {
+            Answer::Run if matches!(manner, Manner::Manual | Manner::Incomplete) => {
+                self.ask(Question::Run { step, manner: manner.clone() });
+            }
+            Answer::Run => {
+                self.session.agreed.insert(step.clone());
+                let decided = self.decided(&step, &question, Decision::Run);
+                self.prepare(step, vec![decided]);
+            }
+            Answer::Done => self.assert_done(&step, &question),
+            Answer::Skip(reason) => self.skip(&step, &question, reason),
+            Answer::Edit { body, diff } => self.edit(&step, body, diff),
+            _ => self.quit(Some((&step, &question))),
+        }
+    }
+
+    fn answer_retry(&mut self, step: StepId, question: &str, answer: Answer) {
+        match answer {
+            Answer::Run => {
+                self.session.agreed.insert(step.clone());
+                let decided = self.decided(&step, question, Decision::Rerun);
+                self.prepare(step, vec![decided]);
+            }
+            Answer::Done => self.assert_done(&step, question),
+            Answer::Skip(reason) => self.skip(&step, question, reason),
+            Answer::Edit { body, diff } => self.edit(&step, body, diff),
+            _ => self.quit(Some((&step, question))),
+        }
+    }
+
+    fn assert_done(&mut self, step: &StepId, question: &str) {
+        let decided = self.decided(step, question, Decision::Done);
+        let finished = EventKind::StepFinished {
+            step: step.clone(),
+            verdict: Verdict::OperatorAsserted,
+            because: Some(format!("{} says that it is done", self.session.by)),
+        };
+        let phase = Phase::Finished(Verdict::OperatorAsserted);
+        self.go(Some((step, phase)), vec![decided, finished]);
+    }
+
+    fn skip(&mut self, step: &StepId, question: &str, reason: String) {
+        let decided = self.decided(step, question, Decision::Skip);
+        let finished = EventKind::StepFinished {
+            step: step.clone(),
+            verdict: Verdict::Skipped,
+            because: (!reason.is_empty()).then_some(reason),
+        };
+        self.go(Some((step, Phase::Finished(Verdict::Skipped))), vec![decided, finished]);
+    }
+
+    fn edit(&mut self, step: &StepId, body: String, diff: String) {
+        let phase = self.state.step(step).map(|(_, it)| it.phase.clone());
+        self.commit(vec![EventKind::StepEdited { step: step.clone(), body, diff }]);
+        // What was edited is asked about again, with its new text.
+        self.ask(match phase {
+            Some(Phase::Finished(_)) => Question::Failed(step.clone()),
+            Some(Phase::Unknown { because, .. }) => {
+                Question::Unknown { step: step.clone(), because }
+            }
+            _ => Question::Run { step: step.clone(), manner: Manner::Run { enter: false } },
+        });
+    }
+
+    fn quit(&mut self, about: Option<(&StepId, &str)>) {
+        let (step, question) = match about {
+            Some((step, question)) => (Some(step.clone()), question.to_owned()),
+            None => (None, "run all steps?".to_owned()),
+        };
+        let by = self.session.by.clone();
+        let decision = Decision::Stop;
+        self.commit(vec![EventKind::OperatorDecided { step, question, decision, by }]);
+        self.leave(Leaving::Stopped("as you asked".to_owned()));
+    }
+
+    fn answer_interrupted(&mut self, step: StepId, answer: Answer) {
+        let Some(nonce) = self.session.running().map(|(_, nonce)| nonce.to_owned()) else { return };
+        let by = EndedBy::Operator;
+        match answer {
+            Answer::Interrupt => {
+                self.session.interrupts = 2;
+                self.commit(vec![signal("SIGINT", "interrupt")]);
+                self.actions.push(Action::End { nonce, ending: Ending::Interrupt, by });
+            }
+            Answer::Kill => {
+                self.commit(vec![signal("SIGINT", "kill")]);
+                self.actions.push(Action::End { nonce, ending: Ending::Kill, by });
+            }
+            Answer::StopAfter => {
+                self.session.stop = true;
+                self.session.interrupts = 0;
+                self.commit(vec![signal("SIGINT", "stop-after")]);
+            }
+            Answer::Detach => {
+                self.commit(vec![signal("SIGINT", "detach")]);
+                self.leave(Leaving::Detached);
+            }
+            Answer::Wait => {
+                self.session.interrupts = 0;
+                self.commit(vec![signal("SIGINT", "wait")]);
+            }
+            _ => self.ask(Question::Interrupted(step)),
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        let running = self.session.running().map(|(step, nonce)| (step.clone(), nonce.to_owned()));
+        let is_in_flight = self.session.flight.is_some();
+        let detaches = match (signal, self.session.on_term) {
+            (Signal::HangUp, _) | (_, OnTerm::Detach) => true,
+            (Signal::Interrupt, _) | (_, OnTerm::Stop) => false,
+            (Signal::Terminate, OnTerm::ByTerminal) => self.session.terminal,
+        };
+        let name = match signal {
+            Signal::Interrupt => "SIGINT",
+            Signal::Terminate => "SIGTERM",
+            Signal::HangUp => "SIGHUP",
+        };
+        let asks = signal == Signal::Interrupt && self.session.terminal;
+        match running {
+            Some((step, nonce)) if asks => self.interrupt(step, nonce),
+            Some(_) if detaches => {
+                self.commit(vec![self::signal(name, "detach")]);
+                self.leave(Leaving::Detached);
+            }
+            Some((_, nonce)) => {
+                self.session.stop = true;
+                self.commit(vec![self::signal(name, "terminate")]);
+                let (ending, by) = (Ending::Terminate, EndedBy::Stop);
+                self.actions.push(Action::End { nonce, ending, by });
+            }
+            // It is being held: nothing of it runs yet, and closing its gate ends it.
+            None if is_in_flight => {
+                self.session.flight = None;
+                let mut events = std::mem::take(&mut self.session.pending);
+                events.push(self::signal(name, "stop"));
+                self.commit(events);
+                self.leave(Leaving::Stopped(format!("by {name}")));
+            }
+            None => {
+                self.withdraw();
+                let action = if detaches { "detach" } else { "stop" };
+                self.commit(vec![self::signal(name, action)]);
+                self.leave(Leaving::Stopped(format!("by {name}")));
+            }
+        }
+    }
+
+    // On a terminal the first Ctrl-C touches nothing and asks, the second interrupts, the third
+    // kills.
+    fn interrupt(&mut self, step: StepId, nonce: String) {
+        self.session.interrupts += 1;
+        let by = EndedBy::Operator;
+        match self.session.interrupts {
+            1 => self.ask(Question::Interrupted(step)),
+            2 => {
+                self.commit(vec![signal("SIGINT", "interrupt")]);
+                self.actions.push(Action::End { nonce, ending: Ending::Interrupt, by });
+            }
+            _ => {
+                self.commit(vec![signal("SIGINT", "kill")]);
+                self.actions.push(Action::End { nonce, ending: Ending::Kill, by });
+            }
+        }
+    }
+
+    fn told(&mut self, message: Message) {
+        match message {
+            Message::Note { text, by } => {
+                let step = self.session.flight.as_ref().map(|it| it.step.clone());
+                self.commit(vec![EventKind::Note { step, text, by }]);
+            }
+            Message::Stop { by } => {
+                self.session.stop = true;
+                self.commit(vec![signal(&format!("stop by {by}"), "stop")]);
+                if self.session.flight.is_none() {
+                    self.withdraw();
+                    self.leave(Leaving::Stopped(format!("by {by}")));
+                }
+            }
+        }
+    }
+}
+
+fn signal(name: &str, action: &str) -> EventKind {
+    EventKind::Signal { name: name.to_owned(), action: action.to_owned() }
+}
+
+fn about(question: &Question) -> Option<&StepId> {
+    match question {
+        Question::Begin => None,
+        Question::Run { step, .. }
+        | Question::Failed(step)
+        | Question::Unknown { step, .. }
+        | Question::Interrupted(step) => Some(step),
+    }
+}
+
+/// Returns the verdict on an attempt that ended, from its record alone: judged again after a crash
+/// it is the same.
+pub fn judged(planned: &PlannedStep, exited: &AttemptExited) -> (Verdict, EventKind) {
+    let verdict = if is_accepted(planned, exited) { Verdict::Ok } else { Verdict::Failed };
+    let finished = EventKind::StepFinished { step: exited.step.clone(), verdict, because: None };
+    (verdict, finished)
+}

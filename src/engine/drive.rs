@@ -1,0 +1,490 @@
+//! The loop: wait for news, decide, record, act, tell.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::event::{AttemptExited, EventKind, Exit, Text, Verdict};
+use crate::host::{fault, machine};
+use crate::keeper::link::{Held, Link};
+use crate::keeper::protocol::{Ask, Launch, Say};
+use crate::model::{StepId, Task};
+use crate::plan::Plan;
+use crate::report::{Outputs, Progress};
+use crate::store::attempts::Outcome;
+use crate::store::folder::RunFolder;
+use crate::store::journal::{Journal, JournalError};
+use crate::target::{Start, Survey, launch, line_offset, named_line};
+
+use super::decide::{Action, Answer, Input, Leaving, Question, Session, decide};
+use super::operator::{Asking, Operator};
+use super::publish::{Publisher, StoredOutputs};
+use super::signals::{News, Signals, suspend};
+
+/// Why a session ended without having been left.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The journal does not take more.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The keeper cannot be started, or not be spoken to.
+    #[error("cannot keep the steps of this run")]
+    Keeper(#[source] io::Error),
+    /// The keeper cannot write its records: nothing more is acknowledged.
+    #[error("the keeper cannot record the ends of steps: {0}")]
+    Broken(String),
+}
+
+/// What an engine is made of.
+pub struct Parts<'a> {
+    /// The run's folder.
+    pub folder: RunFolder,
+    /// Its journal.
+    pub journal: Journal,
+    /// What the run does.
+    pub plan: Plan,
+    /// What this session knows besides.
+    pub session: Session,
+    /// The keeper, where one lives.
+    pub link: Option<Link>,
+    /// Whether that keeper runs as another user and must go once its step is over.
+    pub foreign_keeper: bool,
+    /// This program, to start a keeper.
+    pub program: PathBuf,
+    /// What the selected steps are started with.
+    pub survey: Survey,
+    /// The inherited environment.
+    pub environment: BTreeMap<String, Text>,
+    /// Whom to tell.
+    pub publisher: &'a Publisher,
+    /// Whom to ask.
+    pub operator: &'a mut dyn Operator,
+    /// The signals to this process.
+    pub signals: &'a Signals,
+}
+
+/// Runs one session of a run.
+pub struct Engine<'a> {
+    parts: Parts<'a>,
+    held: Option<Held>,
+    asking: bool,
+    inputs: VecDeque<Input>,
+    syncer: Syncer,
+}
+
+impl<'a> Engine<'a> {
+    /// Returns the engine of this run.
+    pub fn new(parts: Parts<'a>) -> Self {
+        let syncer = Syncer::start();
+        Self { parts, held: None, asking: false, inputs: VecDeque::new(), syncer }
+    }
+
+    /// Records what recovery found out, and tells it.
+    ///
+    /// # Errors
+    /// Where the journal does not take it.
+    pub fn record(&mut self, events: Vec<EventKind>) -> Result<(), EngineError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let recorded = self.parts.journal.commit(events)?;
+        self.parts.publisher.events(recorded.into_events());
+        Ok(())
+    }
+
+    /// Returns the session's own knowledge, before it runs.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.parts.session
+    }
+
+    /// Returns the journal.
+    pub fn journal(&self) -> &Journal {
+        &self.parts.journal
+    }
+
+    /// Runs until the session is over; returns how it is left.
+    ///
+    /// # Errors
+    /// Where a promise cannot be kept: the journal, or the keeper.
+    pub fn run(&mut self) -> Result<Leaving, EngineError> {
+        self.inputs.push_back(Input::Go);
+        let outcome = self.turn();
+        if self.asking {
+            self.parts.operator.withdraw();
+            self.parts.publisher.resume();
+        }
+        // What a session leaves behind is on the disk, also what steps printed.
+        self.syncer.finish();
+        let _ = self.parts.folder.sync();
+        outcome
+    }
+
+    fn turn(&mut self) -> Result<Leaving, EngineError> {
+        loop {
+            while let Some(input) = self.inputs.pop_front() {
+                let state = self.parts.journal.state();
+                let actions = decide(state, &self.parts.plan, &mut self.parts.session, input);
+                for action in actions {
+                    if let Some(leaving) = self.act(action)? {
+                        return Ok(leaving);
+                    }
+                }
+            }
+            self.wait()?;
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Result<Option<Leaving>, EngineError> {
+        match action {
+            Action::Commit(events) => self.record(events)?,
+            Action::Prepare(step) => self.prepare(&step)?,
+            Action::Release(events) => self.release(events)?,
+            Action::Ask(question) => self.ask(&question),
+            Action::Withdraw => {
+                self.parts.operator.withdraw();
+                self.free_terminal();
+            }
+            Action::End { nonce, ending, by } => {
+                if let Some(link) = &mut self.parts.link {
+                    // A keeper that is gone is noticed when it is read.
+                    let _ = link.ask(&Ask::End { nonce, ending, by });
+                }
+                self.free_terminal();
+            }
+            Action::Leave(leaving) => {
+                // A step at its gate is not released any more: its gate closes with this.
+                self.held = None;
+                return Ok(Some(leaving));
+            }
+        }
+        Ok(None)
+    }
+
+    fn ask(&mut self, question: &Question) {
+        if !self.asking {
+            self.parts.publisher.suspend();
+            self.asking = true;
+        }
+        let step = match question {
+            Question::Begin => None,
+            Question::Run { step, .. }
+            | Question::Failed(step)
+            | Question::Unknown { step, .. }
+            | Question::Interrupted(step) => self.parts.plan.step(step),
+        };
+        let body = step.map(|it| self.body(&it.id)).unwrap_or_default();
+        let plan = &self.parts.plan;
+        self.parts.operator.ask(Asking { question, plan, step, body: &body });
+        if self.parts.operator.fd().is_none() {
+            self.hear();
+        }
+    }
+
+    fn free_terminal(&mut self) {
+        if self.asking {
+            self.asking = false;
+            self.parts.publisher.resume();
+        }
+    }
+
+    fn hear(&mut self) {
+        let Some(answer) = self.parts.operator.hear() else { return };
+        // A note or an edit asks again at once; the terminal stays with the questions.
+        if !matches!(answer, Answer::Note(_)) {
+            self.free_terminal();
+        }
+        self.inputs.push_back(Input::Answer(answer));
+    }
+
+    fn body(&self, step: &StepId) -> String {
+        let edited = self.parts.journal.state().step(step).and_then(|(_, it)| it.edited.clone());
+        edited.unwrap_or_else(|| match self.parts.plan.step(step).map(|it| &it.task) {
+            Some(Task::Command { body, .. }) => body.clone(),
+            Some(Task::ByHand { text }) => text.clone(),
+            None => String::new(),
+        })
+    }
+
+    fn prepare(&mut self, step: &StepId) -> Result<(), EngineError> {
+        if self.parts.foreign_keeper {
+            self.dismiss_keeper();
+        }
+        if self.parts.link.is_none() {
+            let link = Link::start(&self.parts.folder, &self.parts.program);
+            self.parts.link = Some(link.map_err(EngineError::Keeper)?);
+        }
+        let attempts = self.parts.journal.state().step(step).map_or(0, |(_, it)| it.attempts);
+        let attempt = attempts + 1;
+        let launch = match self.launch(step, attempt) {
+            Ok(launch) => launch,
+            Err(because) => {
+                self.inputs.push_back(Input::Refused(because));
+                return Ok(());
+            }
+        };
+        let command = launch.digest();
+        let wanted = launch.nonce.clone();
+        let Some(link) = &mut self.parts.link else { return Ok(()) };
+        let Ok(gate) = link.prepare(launch) else {
+            self.inputs.push_back(Input::KeeperGone);
+            self.parts.link = None;
+            return Ok(());
+        };
+        // What else the keeper says meanwhile waits its turn.
+        loop {
+            let Some(link) = &mut self.parts.link else { return Ok(()) };
+            match link.wait(Duration::from_secs(30)) {
+                Ok(Some(Say::Held { nonce, identity })) if nonce == wanted => {
+                    self.held = Some(Held::new(nonce.clone(), identity.clone(), gate));
+                    self.inputs.push_front(Input::Held { attempt, nonce, identity, command });
+                    return Ok(());
+                }
+                Ok(Some(Say::Refused { nonce, because })) if nonce == wanted => {
+                    self.inputs.push_front(Input::Refused(because));
+                    return Ok(());
+                }
+                Ok(Some(say)) => self.said(say)?,
+                Ok(None) | Err(_) => {
+                    self.parts.link = None;
+                    self.inputs.push_back(Input::KeeperGone);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    // The steps of one operator never run as another: a keeper that runs as somebody else goes.
+    fn dismiss_keeper(&mut self) {
+        self.parts.foreign_keeper = false;
+        if let Some(mut link) = self.parts.link.take()
+            && link.ask(&Ask::Retire).is_ok()
+        {
+            while let Ok(Some(_)) = link.wait(Duration::from_secs(10)) {}
+        }
+    }
+
+    fn launch(&self, id: &StepId, attempt: u32) -> Result<Launch, String> {
+        let plan = &self.parts.plan;
+        let step = plan.step(id).ok_or("the plan has no such step")?;
+        let Task::Command { language, .. } = &step.task else {
+            return Err("a person does this step".to_owned());
+        };
+        let interpreter = self
+            .parts
+            .survey
+            .interpreter(*language)
+            .ok_or_else(|| format!("nothing here runs {}", language.0))?;
+        let mut carried = self.parts.journal.state().carried(id);
+        for (exited, verdict) in ended(self.parts.session.pending()) {
+            if verdict == Verdict::Ok {
+                carried.add(exited);
+            }
+        }
+        let start = Text::Plain(plan.cwd.to_string_lossy().into_owned());
+        let cwd = match &step.settings.cwd {
+            Some(cwd) => Text::Plain(plan.cwd.join(cwd).to_string_lossy().into_owned()),
+            None => carried.cwd.clone().unwrap_or(start),
+        };
+        let nonce = machine::nonce();
+        let mut env = self.parts.environment.clone();
+        let plain = |value: &str| Text::Plain(value.to_owned());
+        for (name, value) in &plan.runbook.env {
+            env.insert(name.clone(), plain(value));
+        }
+        for input in &plan.inputs {
+            env.insert(input.name.clone(), plain(&input.value));
+        }
+        for (name, value) in carried.variables {
+            match value {
+                Some(value) => drop(env.insert(name, value)),
+                None => drop(env.remove(&name)),
+            }
+        }
+        for (name, value) in &step.settings.env {
+            env.insert(name.clone(), plain(value));
+        }
+        let run = self.parts.folder.run();
+        env.insert("RUNBOOK_RUN_ID".to_owned(), plain(run));
+        env.insert("RUNBOOK_STEP_ID".to_owned(), plain(id.as_str()));
+        env.insert("RUNBOOK_IDEMPOTENCY_KEY".to_owned(), plain(&format!("{run}-{id}")));
+        env.insert("RUNBOOK_ATTEMPT".to_owned(), plain(&nonce));
+        env.insert("PWD".to_owned(), cwd.clone());
+        Ok(launch(
+            Start {
+                step: id,
+                nonce: &nonce,
+                attempt,
+                body: &self.body(id),
+                body_line: step.body_line,
+                document: &plan.document,
+                kind: plan.runbook.kind,
+                env: env.into_iter().collect(),
+                cwd,
+                timeout: step.settings.timeout.or(plan.runbook.default_timeout),
+            },
+            interpreter,
+        ))
+    }
+
+    fn release(&mut self, events: Vec<EventKind>) -> Result<(), EngineError> {
+        let held = self.held.take();
+        let recorded = self.parts.journal.commit(events)?;
+        if let Some(held) = held {
+            // Where its process is gone the keeper says so.
+            let _ = held.release(&recorded);
+        }
+        self.parts.publisher.events(recorded.into_events());
+        Ok(())
+    }
+
+    fn said(&mut self, say: Say) -> Result<(), EngineError> {
+        match say {
+            Say::Ended(mut record) => {
+                fault::point("heard");
+                if let Outcome::Exited(exited) = &mut record.outcome {
+                    self.explain(exited);
+                    if let Some(output) = &exited.output {
+                        self.syncer.sync(self.parts.folder.path().join(&output.log));
+                    }
+                }
+                self.inputs.push_back(Input::Ended(record));
+            }
+            Say::Told(message) => self.inputs.push_back(Input::Told(message)),
+            Say::Broken { because } => return Err(EngineError::Broken(because)),
+            Say::Ready { .. }
+            | Say::Held { .. }
+            | Say::Refused { .. }
+            | Say::Holding { .. }
+            | Say::Passed { .. } => {}
+        }
+        Ok(())
+    }
+
+    // Where an interpreter's end did not tell its line, what it printed last may.
+    fn explain(&self, exited: &mut AttemptExited) {
+        let Some(output) = &exited.output else { return };
+        if exited.failed_at.is_some() || !matches!(exited.exit, Exit::Code(code) if code != 0) {
+            return;
+        }
+        let offset = output.stored.saturating_sub(4096);
+        let outputs = StoredOutputs::of(&self.parts.folder);
+        let Ok(bytes) = outputs.read(output, offset, 4096) else { return };
+        let body_line = self.parts.plan.step(&exited.step).map_or(1, |it| it.body_line);
+        let text = String::from_utf8_lossy(&bytes);
+        exited.failed_at = named_line(&text, line_offset(body_line))
+            .map(|(line, command)| crate::event::FailedAt { line, command });
+    }
+
+    fn wait(&mut self) -> Result<(), EngineError> {
+        let (signalled, said, answered) = {
+            let operator = if self.asking { self.parts.operator.fd() } else { None };
+            let mut fds = vec![PollFd::from_borrowed_fd(self.parts.signals.fd(), PollFlags::IN)];
+            let link = self.parts.link.as_ref().map(|it| {
+                fds.push(PollFd::from_borrowed_fd(it.fd(), PollFlags::IN));
+                fds.len() - 1
+            });
+            let operator = operator.map(|it| {
+                fds.push(PollFd::from_borrowed_fd(it, PollFlags::IN));
+                fds.len() - 1
+            });
+            match poll(&mut fds, None) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(EngineError::Keeper(error.into())),
+            }
+            let is_ready = |at: Option<usize>| at.is_some_and(|at| !fds[at].revents().is_empty());
+            (is_ready(Some(0)), is_ready(link), is_ready(operator))
+        };
+        if said {
+            self.read_keeper()?;
+        }
+        if signalled {
+            for news in self.parts.signals.read() {
+                match news {
+                    News::Signal(signal) => self.inputs.push_back(Input::Signal(signal)),
+                    News::Suspend => {
+                        self.parts.publisher.suspend();
+                        suspend();
+                        self.parts.publisher.resume();
+                    }
+                    News::Resized => {
+                        if let Some(width) = terminal_width() {
+                            self.parts.publisher.progress(Progress::Resized(width));
+                        }
+                    }
+                }
+            }
+        }
+        if answered {
+            self.hear();
+        }
+        Ok(())
+    }
+
+    fn read_keeper(&mut self) -> Result<(), EngineError> {
+        let Some(link) = &mut self.parts.link else { return Ok(()) };
+        let (said, alive) = link.read().map_err(EngineError::Keeper)?;
+        for say in said {
+            self.said(say)?;
+        }
+        if !alive {
+            self.parts.link = None;
+            self.inputs.push_back(Input::KeeperGone);
+        }
+        Ok(())
+    }
+}
+
+fn ended(events: &[EventKind]) -> impl Iterator<Item = (&AttemptExited, Verdict)> {
+    events.iter().zip(events.iter().skip(1)).filter_map(|(first, second)| match (first, second) {
+        (EventKind::AttemptExited(exited), EventKind::StepFinished { verdict, .. }) => {
+            Some((&**exited, *verdict))
+        }
+        _ => None,
+    })
+}
+
+/// Returns the width of the terminal that this process writes to.
+pub fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr()).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+// Syncs what steps printed, apart from the journal: a step need not wait for it.
+struct Syncer {
+    queue: Option<Sender<PathBuf>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Syncer {
+    fn start() -> Self {
+        Self { queue: None, thread: None }
+    }
+
+    fn sync(&mut self, path: PathBuf) {
+        let queue = self.queue.get_or_insert_with(|| {
+            let (queue, paths) = channel::<PathBuf>();
+            self.thread = std::thread::Builder::new()
+                .name("output-sync".to_owned())
+                .spawn(move || paths.iter().for_each(|path| sync_file(&path)))
+                .ok();
+            queue
+        });
+        let _ = queue.send(path);
+    }
+
+    fn finish(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn sync_file(path: &Path) {
+    let _ = std::fs::File::open(path).and_then(|file| file.sync_data());
+}

@@ -1,0 +1,16 @@
+//! Runs a plan: decides, records, and only then acts.
+//!
+//! `decide` is pure; `drive` does what it says, one thing after the other; `recover` finds out what
+//! a crash left. The engine never starts a process: it asks the keeper, and releases what is held
+//! with the receipt of the commit that names it.
+
+pub mod decide;
+mod drive;
+pub mod operator;
+mod publish;
+pub mod recover;
+mod signals;
+
+pub use drive::{Engine, EngineError, Parts};
+pub use publish::Publisher;
+pub use signals::block as block_signals;

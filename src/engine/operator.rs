@@ -1,0 +1,54 @@
+//! Who answers questions: a person at a terminal, nobody, or a script.
+
+use std::os::fd::BorrowedFd;
+
+use crate::model::Step;
+use crate::plan::Plan;
+
+use super::decide::{Answer, Question};
+
+/// A question with what a person needs to answer it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking<'a> {
+    /// What is asked.
+    pub question: &'a Question,
+    /// The plan of the run.
+    pub plan: &'a Plan,
+    /// The step that it is about.
+    pub step: Option<&'a Step>,
+    /// That step's body as it would run, edits included.
+    pub body: &'a str,
+}
+
+/// Someone who answers. Never blocks the run: a question is put, and the answer comes later.
+pub trait Operator {
+    /// Puts a question; a question that was open is withdrawn.
+    fn ask(&mut self, asking: Asking<'_>);
+
+    /// Takes the open question back.
+    fn withdraw(&mut self);
+
+    /// Returns what to poll while a question is open; `None` where answers come at once.
+    fn fd(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Returns the answer, if it is complete now. The end of input is [`Answer::Quit`].
+    fn hear(&mut self) -> Option<Answer>;
+}
+
+/// Nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nobody;
+
+impl Operator for Nobody {
+    fn ask(&mut self, _asking: Asking<'_>) {}
+
+    fn withdraw(&mut self) {}
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn hear(&mut self) -> Option<Answer> {
+        Some(Answer::Quit)
+    }
+}

@@ -1,0 +1,234 @@
+//! Tells reporters what happens, on a thread of its own: a terminal that is stopped by Ctrl-S stops
+//! that thread, and never the journal. Durable events are queued without loss; what a step prints
+//! is read from its log, live or after the engine attached again: one way.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::event::{Event, EventKind, Output};
+use crate::host::clock;
+use crate::model::StepId;
+use crate::report::{Ending, Outputs, Progress, Reporter};
+use crate::store::folder::RunFolder;
+
+// How often a running step is looked at.
+const TICK: Duration = Duration::from_millis(100);
+const CHUNK: usize = 64 << 10;
+
+enum Item {
+    Event(Box<Event>),
+    Progress(Progress, Option<Sender<()>>),
+    Finish(Ending),
+}
+
+/// The queue to the reporters.
+pub struct Publisher {
+    queue: Sender<Item>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Publisher {
+    /// Starts the thread. `all_output` says that the reporter shows every byte, so that none may be
+    /// left out when it is slow.
+    pub fn start(reporter: Box<dyn Reporter>, folder: &RunFolder, all_output: bool) -> Self {
+        let (queue, items) = channel();
+        let mut reader = Reader {
+            reporter,
+            folder: folder.path().to_owned(),
+            watched: None,
+            all_output,
+        };
+        let thread = std::thread::Builder::new()
+            .name("reporter".to_owned())
+            .spawn(move || reader.serve(&items))
+            .ok();
+        Self { queue, thread }
+    }
+
+    /// Queues events that are on the disk.
+    pub fn events(&self, events: Vec<Event>) {
+        for event in events {
+            let _ = self.queue.send(Item::Event(Box::new(event)));
+        }
+    }
+
+    /// Queues a remark or a change of the terminal.
+    pub fn progress(&self, progress: Progress) {
+        let _ = self.queue.send(Item::Progress(progress, None));
+    }
+
+    /// Returns once all that was queued is told and the live line is gone: the terminal is free for
+    /// a question.
+    pub fn suspend(&self) {
+        let (done, wait) = channel();
+        if self.queue.send(Item::Progress(Progress::Suspend, Some(done))).is_ok() {
+            let _ = wait.recv();
+        }
+    }
+
+    /// Gives the terminal back.
+    pub fn resume(&self) {
+        self.progress(Progress::Resume);
+    }
+
+    /// Returns once all is told.
+    pub fn finish(mut self, ending: Ending) {
+        let _ = self.queue.send(Item::Finish(ending));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Reader {
+    reporter: Box<dyn Reporter>,
+    folder: PathBuf,
+    watched: Option<Watched>,
+    all_output: bool,
+}
+
+struct Watched {
+    step: StepId,
+    nonce: String,
+    log: PathBuf,
+    file: Option<File>,
+    offset: u64,
+    since: Duration,
+    last_output: Duration,
+}
+
+impl Reader {
+    // What a reporter cannot write is lost to it, and to nobody else.
+    fn serve(&mut self, items: &Receiver<Item>) {
+        loop {
+            let item = if self.watched.is_some() {
+                match items.recv_timeout(TICK) {
+                    Ok(item) => item,
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.look();
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            } else {
+                match items.recv() {
+                    Ok(item) => item,
+                    Err(_) => return,
+                }
+            };
+            match item {
+                Item::Event(event) => self.event(&event),
+                Item::Progress(progress, done) => {
+                    let _ = self.reporter.progress(&progress);
+                    if let Some(done) = done {
+                        let _ = done.send(());
+                    }
+                }
+                Item::Finish(ending) => {
+                    let _ = self.reporter.finish(&ending);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::StepStarting(starting) => {
+                let now = clock::since_boot();
+                let log = format!("output/{}-{}.log", starting.step, starting.attempt);
+                self.watched = Some(Watched {
+                    step: starting.step.clone(),
+                    nonce: starting.nonce.clone(),
+                    log: self.folder.join(log),
+                    file: None,
+                    offset: 0,
+                    since: now,
+                    last_output: now,
+                });
+            }
+            EventKind::AttemptExited(exited) => {
+                if self.watched.as_ref().is_some_and(|it| it.nonce == exited.nonce) {
+                    self.read_log();
+                    self.watched = None;
+                }
+            }
+            EventKind::AttemptVoid { .. } | EventKind::AttemptUnknown { .. } => self.watched = None,
+            _ => {}
+        }
+        let _ = self.reporter.event(event);
+    }
+
+    fn look(&mut self) {
+        self.read_log();
+        if let Some(watched) = &self.watched {
+            let now = clock::since_boot();
+            let tick = Progress::Tick {
+                step: watched.step.clone(),
+                elapsed: now.saturating_sub(watched.since),
+                silent: now.saturating_sub(watched.last_output),
+            };
+            let _ = self.reporter.progress(&tick);
+        }
+    }
+
+    fn read_log(&mut self) {
+        let Some(watched) = &mut self.watched else { return };
+        if watched.file.is_none() {
+            watched.file = File::open(&watched.log).ok();
+        }
+        let Some(file) = &watched.file else { return };
+        let length = file.metadata().map_or(0, |it| it.len());
+        if !self.all_output && length > watched.offset + CHUNK as u64 {
+            // Only the last lines are shown: what is between need not even be read.
+            watched.offset = length - CHUNK as u64;
+        }
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let count = match file.read_at(&mut buffer, watched.offset) {
+                Ok(count) if count > 0 => count,
+                _ => return,
+            };
+            let step = watched.step.clone();
+            let bytes = buffer[..count].to_vec();
+            let offset = watched.offset;
+            watched.offset += count as u64;
+            watched.last_output = clock::since_boot();
+            let _ = self.reporter.progress(&Progress::Output { step, offset, bytes });
+        }
+    }
+}
+
+/// The stored outputs of a run, for reporters.
+#[derive(Clone, Debug)]
+pub struct StoredOutputs(pub PathBuf);
+
+impl StoredOutputs {
+    /// Returns the outputs in the folder of a run.
+    pub fn of(folder: &RunFolder) -> Self {
+        Self(folder.path().to_owned())
+    }
+}
+
+impl Outputs for StoredOutputs {
+    fn read(&self, output: &Output, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        // A journal that was tampered with must not make us read elsewhere.
+        let name = Path::new(&output.log).file_name().unwrap_or_default();
+        let file = File::open(self.0.join("output").join(name))?;
+        let mut bytes = vec![0; length];
+        let mut filled = 0;
+        while filled < length {
+            match file.read_at(&mut bytes[filled..], offset + filled as u64)? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,85 @@
+//! Signals to the engine, as something to poll.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use super::decide::Signal;
+
+/// What the operating system wants of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// For `decide`.
+    Signal(Signal),
+    /// Ctrl-Z.
+    Suspend,
+    /// The terminal has another size.
+    Resized,
+}
+
+/// Blocks the signals that the engine reads in its own time. Must run before any thread is made,
+/// so that all of them inherit the mask; programs that are started get an empty one.
+///
+/// # Errors
+/// Where the kernel has no signalfd.
+pub fn block() -> io::Result<Signals> {
+    // SAFETY: plain system calls on a set that lives long enough.
+    let fd = unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for signal in
+            [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGTSTP, libc::SIGWINCH]
+        {
+            libc::sigaddset(&raw mut set, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+        libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
+    };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor was just made and is nobody else's.
+    Ok(Signals { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
+}
+
+/// The blocked signals.
+#[derive(Debug)]
+pub struct Signals {
+    fd: OwnedFd,
+}
+
+impl Signals {
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    pub(super) fn read(&self) -> Vec<News> {
+        let mut news = Vec::new();
+        let mut info = [0_u8; 128];
+        while let Ok(count) = rustix::io::read(&self.fd, &mut info) {
+            if count < info.len() {
+                break;
+            }
+            let number = i32::from_ne_bytes([info[0], info[1], info[2], info[3]]);
+            news.extend(match number {
+                libc::SIGINT => Some(News::Signal(Signal::Interrupt)),
+                libc::SIGTERM => Some(News::Signal(Signal::Terminate)),
+                libc::SIGHUP => Some(News::Signal(Signal::HangUp)),
+                libc::SIGTSTP => Some(News::Suspend),
+                libc::SIGWINCH => Some(News::Resized),
+                _ => None,
+            });
+        }
+        news
+    }
+
+    /// Returns whether an interruption is waiting; takes it.
+    pub fn was_interrupted(&self) -> bool {
+        self.read().iter().any(|it| matches!(it, News::Signal(_)))
+    }
+}
+
+/// Stops this process as Ctrl-Z does, until it is continued.
+pub(super) fn suspend() {
+    let me = rustix::process::getpid();
+    let _ = rustix::process::kill_process(me, rustix::process::Signal::STOP);
+}

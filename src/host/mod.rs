@@ -1,0 +1,9 @@
+//! The machine as the program sees it: clock, boot, processes, people, storage, helper commands.
+//! Everything that pure floors must be handed comes from here. Decides nothing.
+
+pub mod clock;
+pub mod command;
+pub mod fault;
+pub mod machine;
+pub mod process;
+pub mod storage;

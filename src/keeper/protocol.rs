@@ -1,0 +1,353 @@
+//! What engine and keeper say to each other: a length (u32, little-endian), then JSON; the read end
+//! of a gate travels beside its frame.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::event::{EndedBy, Identity, Text};
+use crate::model::StepId;
+use crate::store::Hash;
+use crate::store::attempts::AttemptRecord;
+
+/// All that is needed to start one attempt of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// Its step.
+    pub step: StepId,
+    /// Which attempt: also `$RUNBOOK_ATTEMPT`.
+    pub nonce: String,
+    /// Absolute path of the interpreter.
+    pub program: String,
+    /// Its arguments, without its name.
+    pub args: Vec<String>,
+    /// The whole environment.
+    pub env: Vec<(String, Text)>,
+    /// The working folder, absolute.
+    pub cwd: Text,
+    /// What the interpreter runs.
+    pub script: String,
+    /// Where it finds it: on standard input, else on [`super::SCRIPT_FD`].
+    pub script_on_stdin: bool,
+    /// Added to a line that the interpreter names, to make it a line of the Markdown file.
+    pub line_offset: u32,
+    /// Whether the interpreter was asked to leave its environment on [`super::DUMP_FD`].
+    pub dumps: bool,
+    /// After this many milliseconds it is ended.
+    pub timeout_ms: Option<u64>,
+    /// Where its output goes, below the run's folder, without `.log`.
+    pub log: String,
+}
+
+impl Launch {
+    /// Returns the SHA-256 of the command as it is handed to the interpreter, hexadecimal.
+    pub fn digest(&self) -> String {
+        Hash::of(self.script.as_bytes()).hex()
+    }
+}
+
+/// How a step is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// SIGINT to its process group; it may go on.
+    Interrupt,
+    /// SIGTERM to all its processes, SIGKILL to those that are left after the grace.
+    Terminate,
+    /// SIGKILL to all its processes.
+    Kill,
+}
+
+/// What a client asks of the keeper.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "ask")]
+pub enum Ask {
+    /// Hold this attempt at the gate whose read end comes along.
+    Prepare(Box<Launch>),
+    /// End an attempt.
+    End {
+        /// Which.
+        nonce: String,
+        /// How.
+        ending: Ending,
+        /// On whose behalf.
+        by: EndedBy,
+    },
+    /// Say what is running, and from now on what happens: an engine attaches.
+    Attach,
+    /// Pass this on to the engine: another command of the operator.
+    Tell(Message),
+    /// End when nothing is held any more.
+    Retire,
+}
+
+/// What another command tells the engine through the keeper.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "tell")]
+pub enum Message {
+    /// `runbook stop`.
+    Stop {
+        /// Who.
+        by: String,
+    },
+    /// `runbook note`.
+    Note {
+        /// The text.
+        text: String,
+        /// Who.
+        by: String,
+    },
+}
+
+/// What the keeper answers and reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "say")]
+pub enum Say {
+    /// It listens.
+    Ready {
+        /// Its process number.
+        pid: u32,
+    },
+    /// The attempt waits at its gate.
+    Held {
+        /// Which.
+        nonce: String,
+        /// The process.
+        identity: Identity,
+    },
+    /// The attempt could not even be held.
+    Refused {
+        /// Which.
+        nonce: String,
+        /// Why.
+        because: String,
+    },
+    /// What became of an attempt is on the disk.
+    Ended(Box<AttemptRecord>),
+    /// Answer to `attach`: the attempts that are held or running.
+    Holding {
+        /// Their nonces.
+        nonces: Vec<String>,
+        /// The user that the keeper, and so its steps, run as.
+        uid: u32,
+    },
+    /// Another command speaks to the engine.
+    Told(Message),
+    /// Answer to `tell`.
+    Passed {
+        /// Whether an engine was there to hear it.
+        heard: bool,
+        /// Whether a step was running.
+        running: bool,
+    },
+    /// The keeper cannot keep its promise.
+    Broken {
+        /// Why.
+        because: String,
+    },
+}
+
+const LARGEST: usize = 256 * 1024 * 1024;
+
+/// Frames on a stream socket.
+pub struct Frames {
+    socket: OwnedFd,
+    received: Vec<u8>,
+    fds: Vec<OwnedFd>,
+    outgoing: Vec<u8>,
+}
+
+impl Frames {
+    /// Speaks over `socket`.
+    pub fn new(socket: OwnedFd) -> Self {
+        Self { socket, received: Vec::new(), fds: Vec::new(), outgoing: Vec::new() }
+    }
+
+    /// Returns the socket, for polling.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Returns whether something is still to be sent.
+    pub fn is_behind(&self) -> bool {
+        !self.outgoing.is_empty()
+    }
+
+    /// Sends `message`, and `fd` with it. What the socket does not take now is kept, and sent by
+    /// [`Frames::flush`].
+    ///
+    /// # Errors
+    /// Where the peer is gone.
+    pub fn send(
+        &mut self,
+        message: &impl Serialize,
+        fd: Option<BorrowedFd<'_>>,
+    ) -> io::Result<()> {
+        let start = self.outgoing.len();
+        self.outgoing.extend_from_slice(&[0; 4]);
+        serde_json::to_writer(&mut self.outgoing, message)?;
+        let length = (self.outgoing.len() - start - 4) as u32;
+        self.outgoing[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        if let Some(fd) = fd {
+            self.flush_blocking(start)?;
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut ancillary = SendAncillaryBuffer::new(&mut space);
+            let fds = [fd];
+            ancillary.push(SendAncillaryMessage::ScmRights(&fds));
+            let first = [io::IoSlice::new(&self.outgoing[..1])];
+            retry(|| sendmsg(&self.socket, &first, &mut ancillary, SendFlags::NOSIGNAL))?;
+            self.outgoing.drain(..1);
+        }
+        self.flush()
+    }
+
+    /// Sends what can be sent without waiting.
+    ///
+    /// # Errors
+    /// Where the peer is gone.
+    pub fn flush(&mut self) -> io::Result<()> {
+        while !self.outgoing.is_empty() {
+            match rustix::net::send(
+                &self.socket,
+                &self.outgoing,
+                SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+            ) {
+                Ok(count) => drop(self.outgoing.drain(..count)),
+                Err(rustix::io::Errno::AGAIN) => return Ok(()),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends all that is kept, waiting for the peer.
+    ///
+    /// # Errors
+    /// Where the peer is gone.
+    pub fn flush_all(&mut self) -> io::Result<()> {
+        self.flush_blocking(self.outgoing.len())
+    }
+
+    fn flush_blocking(&mut self, until: usize) -> io::Result<()> {
+        let mut left = until;
+        while left > 0 {
+            let sent = retry(|| {
+                rustix::net::send(&self.socket, &self.outgoing[..left], SendFlags::NOSIGNAL)
+            })?;
+            self.outgoing.drain(..sent);
+            left -= sent;
+        }
+        Ok(())
+    }
+
+    /// Reads what is there without waiting. `false` once the peer has hung up.
+    ///
+    /// # Errors
+    /// Where the socket fails.
+    pub fn fill(&mut self) -> io::Result<bool> {
+        let mut chunk = vec![0_u8; 64 * 1024];
+        loop {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+            let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+            let mut slices = [io::IoSliceMut::new(&mut chunk)];
+            let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+            match recvmsg(&self.socket, &mut slices, &mut ancillary, flags) {
+                Ok(message) => {
+                    let count = message.bytes;
+                    for part in ancillary.drain() {
+                        if let RecvAncillaryMessage::ScmRights(fds) = part {
+                            self.fds.extend(fds);
+                        }
+                    }
+                    if count == 0 {
+                        return Ok(false);
+                    }
+                    self.received.extend_from_slice(&chunk[..count]);
+                    if count < chunk.len() {
+                        return Ok(true);
+                    }
+                }
+                Err(rustix::io::Errno::AGAIN) => return Ok(true),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::CONNRESET) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Returns the next whole message that was read.
+    ///
+    /// # Errors
+    /// Where the bytes are not of this protocol.
+    pub fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+        let Some(length) = self.received.first_chunk::<4>() else { return Ok(None) };
+        let length = u32::from_le_bytes(*length) as usize;
+        if length > LARGEST {
+            return Err(io::Error::other("a message of more than 256 MiB"));
+        }
+        let Some(body) = self.received.get(4..4 + length) else { return Ok(None) };
+        let message = serde_json::from_slice(body)?;
+        self.received.drain(..4 + length);
+        Ok(Some(message))
+    }
+
+    /// Returns the oldest file descriptor that came along and was not taken yet.
+    pub fn take_fd(&mut self) -> Option<OwnedFd> {
+        (!self.fds.is_empty()).then(|| self.fds.remove(0))
+    }
+}
+
+fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return other.map_err(io::Error::from),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    use super::*;
+
+    fn pair() -> (Frames, Frames) {
+        let flags = SocketFlags::CLOEXEC;
+        let (a, b) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+        (Frames::new(a), Frames::new(b))
+    }
+
+    #[test]
+    fn a_message_and_its_file_descriptor_arrive_together_and_in_order() {
+        let (mut here, mut there) = pair();
+        let stop = Ask::Tell(Message::Stop { by: "ana".to_owned() });
+        here.send(&stop, None).unwrap();
+        let (read, write) = rustix::pipe::pipe().unwrap();
+        here.send(&Ask::Attach, Some(read.as_fd())).unwrap();
+        assert!(there.fill().unwrap());
+        assert_eq!(there.next::<Ask>().unwrap(), Some(stop));
+        assert_eq!(there.next::<Ask>().unwrap(), Some(Ask::Attach));
+        assert_eq!(there.next::<Ask>().unwrap(), None);
+        let gate = there.take_fd().unwrap();
+        rustix::io::write(&write, b"g").unwrap();
+        let mut byte = [0];
+        assert_eq!(rustix::io::read(&gate, &mut byte).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_peer_that_hangs_up_is_noticed_after_its_last_message() {
+        let (mut here, mut there) = pair();
+        here.send(&Ask::Retire, None).unwrap();
+        drop(here);
+        assert!(!there.fill().unwrap());
+        assert_eq!(there.next::<Ask>().unwrap(), Some(Ask::Retire));
+    }
+}

@@ -1,0 +1,751 @@
+//! The keeper's process: one thread that waits for its clients, its steps and the clock.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use crate::event::{AttemptExited, EndedBy, Exit};
+use crate::host::clock::{self, Clock};
+use crate::host::{fault, process, storage};
+use crate::store::attempts::{AttemptLog, Outcome};
+use crate::store::folder::RunFolder;
+
+use super::GRACE;
+use super::child::{self, Child};
+use super::dump;
+use super::output::{OutputLog, Stream};
+use super::protocol::{Ask, Ending, Frames, Launch, Say};
+
+/// The descriptor on which the engine that starts a keeper hands it the first connection.
+pub(super) const ENGINE_FD: i32 = 3;
+
+// After its leader is gone a step's pipes may be held by what it left behind: they are read until
+// they have been quiet for this long …
+const QUIET: Duration = Duration::from_millis(50);
+// … but no longer than this.
+const DRAIN: Duration = Duration::from_secs(1);
+// How often processes that must die are looked for.
+const HUNT: Duration = Duration::from_millis(20);
+// An environment larger than this is not read.
+const LARGEST_DUMP: u64 = 8 << 20;
+
+/// Runs the keeper of the run in `folder` until nothing is left to keep. Returns the exit code.
+pub fn main(folder: &Path) -> u8 {
+    fault::role("keeper");
+    if let Some(parent) = rustix::process::getppid() {
+        fault::peer(parent.as_raw_nonzero().get());
+    }
+    let folder = match RunFolder::open(folder) {
+        Ok(folder) => folder,
+        Err(_) => return 4,
+    };
+    let note = folder.path().join("keeper.panic");
+    std::panic::set_hook(Box::new(move |panic| {
+        let _ = std::fs::write(&note, panic.to_string());
+    }));
+    // SAFETY: the engine that started this process put the connection there for it.
+    let engine = unsafe { child::inherited(ENGINE_FD) };
+    let _ = rustix::io::fcntl_setfd(&engine, rustix::io::FdFlags::CLOEXEC);
+    let mut engine = Client { frames: Frames::new(engine), is_engine: true, is_gone: false };
+    match Keeper::new(folder) {
+        Ok(mut keeper) => {
+            let pid = std::process::id();
+            if engine.frames.send(&Say::Ready { pid }, None).is_err() {
+                return 0;
+            }
+            keeper.clients.push(engine);
+            keeper.serve()
+        }
+        Err(error) => {
+            let because = error.to_string();
+            let _ = engine.frames.send(&Say::Broken { because }, None);
+            let _ = engine.frames.flush_all();
+            4
+        }
+    }
+}
+
+struct Client {
+    frames: Frames,
+    is_engine: bool,
+    is_gone: bool,
+}
+
+struct Attempt {
+    launch: Launch,
+    child: Child,
+    out_open: bool,
+    err_open: bool,
+    status_open: bool,
+    told: Vec<u8>,
+    log: OutputLog,
+    released: Option<Duration>,
+    started: Duration,
+    deadline: Option<Duration>,
+    ended_by: Option<EndedBy>,
+    hunting: Option<Hunt>,
+    leader: Option<Leader>,
+}
+
+// All processes of an attempt are being ended.
+struct Hunt {
+    kill_at: Duration,
+    next_look: Duration,
+}
+
+struct Leader {
+    exit: Exit,
+    at: Duration,
+    last_output: Duration,
+}
+
+struct Keeper {
+    folder: RunFolder,
+    attempts: AttemptLog,
+    clock: Clock,
+    listener: OwnedFd,
+    signals: OwnedFd,
+    clients: Vec<Client>,
+    running: Vec<Attempt>,
+    // Pipes of steps that are over, held open by what they left behind: read, so that it never
+    // gets SIGPIPE, and thrown away.
+    leftovers: Vec<OwnedFd>,
+    retiring: bool,
+    broken: Option<String>,
+    buffer: Vec<u8>,
+}
+
+impl Keeper {
+    fn new(folder: RunFolder) -> io::Result<Self> {
+        let clock = Clock::from_environment();
+        let attempts = AttemptLog::open(&folder, storage::from_environment(), clock)
+            .map_err(io::Error::other)?;
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        let signals = block_signals()?;
+        let listener = listen(&folder)?;
+        // After the socket is bound: what is not dumpable has no `/proc` of its own to bind through
+        // on some kernels. From here on no core and no debugger sees a step's environment.
+        let not_dumpable = rustix::process::DumpableBehavior::NotDumpable;
+        let _ = rustix::process::set_dumpable_behavior(not_dumpable);
+        Ok(Self {
+            folder,
+            attempts,
+            clock,
+            listener,
+            signals,
+            clients: Vec::new(),
+            running: Vec::new(),
+            leftovers: Vec::new(),
+            retiring: false,
+            broken: None,
+            buffer: vec![0; 256 << 10],
+        })
+    }
+
+    fn serve(&mut self) -> u8 {
+        loop {
+            self.finish();
+            let has_engine = self.clients.iter().any(|it| it.is_engine);
+            let is_needed = !self.running.is_empty() || !self.leftovers.is_empty();
+            if !is_needed && (self.retiring || !has_engine) {
+                break;
+            }
+            if self.wait().is_err() {
+                break;
+            }
+        }
+        let _ = std::fs::remove_file(self.folder.socket());
+        for client in &mut self.clients {
+            let _ = client.frames.flush_all();
+        }
+        u8::from(self.broken.is_some()) * 9
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        let timeout = self.next_deadline().map(|at| at.saturating_sub(clock::since_boot()));
+        let ready = self.poll(timeout)?;
+        for source in ready {
+            match source {
+                Source::Signals => self.read_signals(),
+                Source::Listener => self.accept(),
+                Source::Client(index) => self.serve_client(index),
+                Source::Status(index) => self.running[index].read_status(),
+                Source::Output(index, stream) => self.running[index].read(stream, &mut self.buffer),
+                Source::Leftover(index) => discard(&self.leftovers[index], &mut self.buffer),
+            }
+        }
+        self.clients.retain(|client| !client.is_gone);
+        self.look_at_clock();
+        Ok(())
+    }
+
+    fn poll(&self, timeout: Option<Duration>) -> io::Result<Vec<Source>> {
+        let mut sources = vec![Source::Signals, Source::Listener];
+        let mut fds = vec![
+            PollFd::new(&self.signals, PollFlags::IN),
+            PollFd::new(&self.listener, PollFlags::IN),
+        ];
+        for (index, client) in self.clients.iter().enumerate() {
+            let behind = if client.frames.is_behind() { PollFlags::OUT } else { PollFlags::empty() };
+            sources.push(Source::Client(index));
+            fds.push(PollFd::from_borrowed_fd(client.frames.fd(), PollFlags::IN | behind));
+        }
+        for (index, attempt) in self.running.iter().enumerate() {
+            let mut add = |is_open: bool, fd: BorrowedFd<'_>, source: Source| {
+                if is_open {
+                    sources.push(source);
+                    // SAFETY: the descriptor belongs to `self`, which outlives the poll below.
+                    let fd = unsafe { BorrowedFd::borrow_raw(fd.as_raw_fd()) };
+                    fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+                }
+            };
+            let child = &attempt.child;
+            add(attempt.out_open, child.stdout.as_fd(), Source::Output(index, Stream::Out));
+            add(attempt.err_open, child.stderr.as_fd(), Source::Output(index, Stream::Err));
+            add(attempt.status_open, child.status.as_fd(), Source::Status(index));
+        }
+        for (index, fd) in self.leftovers.iter().enumerate() {
+            sources.push(Source::Leftover(index));
+            fds.push(PollFd::new(fd, PollFlags::IN));
+        }
+        let timeout = timeout.map(|it| rustix::event::Timespec {
+            tv_sec: it.as_secs() as i64,
+            tv_nsec: it.subsec_nanos().into(),
+        });
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ready = sources.into_iter().zip(&fds);
+        Ok(ready.filter(|(_, fd)| !fd.revents().is_empty()).map(|(source, _)| source).collect())
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        self.running
+            .iter()
+            .flat_map(|attempt| {
+                let hunt = attempt.hunting.as_ref().map(|it| it.next_look);
+                let drain = attempt.leader.as_ref().filter(|_| attempt.hunting.is_none());
+                let drain = drain.map(|it| (it.last_output + QUIET).min(it.at + DRAIN));
+                [attempt.deadline, hunt, drain]
+            })
+            .flatten()
+            .min()
+    }
+
+    fn look_at_clock(&mut self) {
+        let now = clock::since_boot();
+        for index in 0..self.running.len() {
+            if self.running[index].deadline.is_some_and(|at| at <= now) {
+                self.running[index].deadline = None;
+                self.end(index, Ending::Terminate, EndedBy::Timeout);
+            }
+            self.hunt(index, now);
+        }
+    }
+
+    fn read_signals(&mut self) {
+        let mut info = [0_u8; 128];
+        while let Ok(count) = rustix::io::read(&self.signals, &mut info) {
+            if count < info.len() {
+                break;
+            }
+            let signal = u32::from_ne_bytes([info[0], info[1], info[2], info[3]]);
+            if signal == libc::SIGTERM as u32 {
+                for index in 0..self.running.len() {
+                    self.end(index, Ending::Terminate, EndedBy::Stop);
+                }
+                self.retiring = true;
+            }
+        }
+        self.reap();
+    }
+
+    fn reap(&mut self) {
+        loop {
+            let mut status = 0;
+            // SAFETY: `status` is valid; the keeper is the only one in this process that waits.
+            let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+            if pid <= 0 {
+                return;
+            }
+            let exit = if libc::WIFSIGNALED(status) {
+                Exit::Signal(libc::WTERMSIG(status))
+            } else {
+                Exit::Code(libc::WEXITSTATUS(status))
+            };
+            if let Some(attempt) = self.running.iter_mut().find(|it| it.child.pid == pid) {
+                let now = clock::since_boot();
+                attempt.leader = Some(Leader { exit, at: now, last_output: now });
+                attempt.deadline = None;
+            }
+        }
+    }
+
+    fn accept(&mut self) {
+        let flags = SocketFlags::CLOEXEC;
+        let Ok(socket) = rustix::net::accept_with(&self.listener, flags) else { return };
+        // The folder's permissions let others of its group in; anybody else has no business here.
+        let is_shared = std::fs::metadata(self.folder.path()).is_ok_and(|it| {
+            std::os::unix::fs::PermissionsExt::mode(&it.permissions()) & 0o020 != 0
+        });
+        let me = rustix::process::getuid();
+        let peer = rustix::net::sockopt::socket_peercred(&socket);
+        if peer.is_ok_and(|it| it.uid == me || it.uid.is_root() || is_shared) {
+            self.clients.push(Client { frames: Frames::new(socket), is_engine: false, is_gone: false });
+        }
+    }
+
+    fn serve_client(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        let alive = client.frames.flush().is_ok() && client.frames.fill().unwrap_or(false);
+        loop {
+            match self.clients[index].frames.next::<Ask>() {
+                Ok(Some(ask)) => self.answer(index, ask),
+                Ok(None) => break,
+                Err(_) => {
+                    self.clients[index].is_gone = true;
+                    return;
+                }
+            }
+        }
+        self.clients[index].is_gone = !alive;
+    }
+
+    fn answer(&mut self, index: usize, ask: Ask) {
+        match ask {
+            Ask::Prepare(launch) => {
+                let say = match self.clients[index].frames.take_fd() {
+                    Some(gate) if self.broken.is_none() => self.prepare(*launch, gate),
+                    Some(_) => Say::Refused {
+                        nonce: launch.nonce,
+                        because: self.broken.clone().unwrap_or_default(),
+                    },
+                    None => {
+                        Say::Refused { nonce: launch.nonce, because: "no gate came along".into() }
+                    }
+                };
+                self.say(index, &say);
+            }
+            Ask::End { nonce, ending, by } => {
+                if let Some(at) = self.running.iter().position(|it| it.launch.nonce == nonce) {
+                    self.end(at, ending, by);
+                }
+            }
+            Ask::Attach => {
+                self.clients[index].is_engine = true;
+                let nonces = self.running.iter().map(|it| it.launch.nonce.clone()).collect();
+                let uid = rustix::process::getuid().as_raw();
+                self.say(index, &Say::Holding { nonces, uid });
+            }
+            Ask::Tell(message) => {
+                let stop = matches!(message, super::protocol::Message::Stop { .. });
+                let running = !self.running.is_empty();
+                let heard = self.tell_engines(&Say::Told(message));
+                if stop {
+                    for at in 0..self.running.len() {
+                        self.end(at, Ending::Terminate, EndedBy::Stop);
+                    }
+                }
+                self.say(index, &Say::Passed { heard, running });
+            }
+            Ask::Retire => self.retiring = true,
+        }
+    }
+
+    fn say(&mut self, index: usize, say: &Say) {
+        // A client that is gone is noticed when it is read.
+        let _ = self.clients[index].frames.send(say, None);
+    }
+
+    fn tell_engines(&mut self, say: &Say) -> bool {
+        let mut heard = false;
+        for client in self.clients.iter_mut().filter(|it| it.is_engine) {
+            heard |= client.frames.send(say, None).is_ok();
+        }
+        heard
+    }
+
+    fn prepare(&mut self, launch: Launch, gate: OwnedFd) -> Say {
+        let nonce = launch.nonce.clone();
+        let child = match child::fork_held(&launch, gate) {
+            Ok(child) => child,
+            Err(error) => return Say::Refused { nonce, because: error.to_string() },
+        };
+        let Some(identity) = process::identity(child.pid) else {
+            return Say::Refused { nonce, because: "its process is gone".to_owned() };
+        };
+        let now = clock::since_boot();
+        self.running.push(Attempt {
+            log: OutputLog::new(&self.folder, &launch.log),
+            launch,
+            child,
+            out_open: true,
+            err_open: true,
+            status_open: true,
+            told: Vec::new(),
+            released: None,
+            started: now,
+            deadline: None,
+            ended_by: None,
+            hunting: None,
+            leader: None,
+        });
+        Say::Held { nonce, identity }
+    }
+
+    fn end(&mut self, index: usize, ending: Ending, by: EndedBy) {
+        let attempt = &mut self.running[index];
+        if attempt.released.is_none() {
+            // Perhaps it has passed the gate and its word is still on the way.
+            attempt.read_status();
+        }
+        attempt.ended_by = Some(by);
+        let now = clock::since_boot();
+        match ending {
+            Ending::Interrupt => {
+                signal_group(attempt.child.pid, libc::SIGINT);
+                return;
+            }
+            Ending::Terminate => {
+                if attempt.hunting.is_some() {
+                    return;
+                }
+                attempt.hunting = Some(Hunt { kill_at: now + grace(), next_look: now + HUNT });
+            }
+            Ending::Kill => attempt.hunting = Some(Hunt { kill_at: now, next_look: now }),
+        }
+        if ending == Ending::Terminate {
+            for pid in self.members(index) {
+                signal_one(pid, libc::SIGTERM);
+                signal_one(pid, libc::SIGCONT);
+            }
+        }
+        self.hunt(index, now);
+    }
+
+    // Kills what is left after the grace, again and again: a process may fork while it is hunted.
+    fn hunt(&mut self, index: usize, now: Duration) {
+        let Some(hunt) = &self.running[index].hunting else { return };
+        if hunt.next_look > now {
+            return;
+        }
+        let kill = hunt.kill_at <= now;
+        let members = self.members(index);
+        if kill {
+            for pid in &members {
+                signal_one(*pid, libc::SIGKILL);
+            }
+        }
+        let attempt = &mut self.running[index];
+        if members.is_empty() && attempt.leader.is_some() {
+            attempt.hunting = None;
+        } else if let Some(hunt) = &mut attempt.hunting {
+            hunt.next_look = now + HUNT;
+        }
+    }
+
+    // The processes of an attempt: the tree below its leader, whoever carries its nonce, and
+    // orphans that came to the keeper and belong to no other attempt.
+    fn members(&self, index: usize) -> Vec<i32> {
+        let attempt = &self.running[index];
+        let me = std::process::id() as i32;
+        let mut members = Vec::new();
+        for child in process::all() {
+            if child.parent != me || child.state == b'Z' {
+                continue;
+            }
+            let others = || self.running.iter().filter(|it| it.child.pid != attempt.child.pid);
+            let is_other = others().any(|it| {
+                it.child.pid == child.pid || process::carries(child.pid, &it.launch.nonce)
+            });
+            if !is_other {
+                members.push(child.pid);
+                members.extend(process::descendants(child.pid).iter().map(|it| it.pid));
+            }
+        }
+        members
+    }
+
+    // Ends the attempts whose processes and pipes are done with.
+    fn finish(&mut self) {
+        let now = clock::since_boot();
+        let mut index = 0;
+        while index < self.running.len() {
+            if self.running[index].is_over(now) {
+                let attempt = self.running.remove(index);
+                self.record(attempt);
+            } else {
+                index += 1;
+            }
+        }
+        self.leftovers.retain(|fd| !is_at_end(fd));
+    }
+
+    fn record(&mut self, mut attempt: Attempt) {
+        attempt.read(Stream::Out, &mut self.buffer);
+        attempt.read(Stream::Err, &mut self.buffer);
+        attempt.read_status();
+        let nonce = attempt.launch.nonce.clone();
+        let left_running = self.left_running(&attempt);
+        let outcome = attempt.outcome(self.clock, left_running, &mut self.leftovers);
+        match self.attempts.append(&nonce, outcome) {
+            Ok(record) => {
+                fault::point("recorded");
+                self.tell_engines(&Say::Ended(Box::new(record)));
+            }
+            Err(error) => {
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                let because = format!("{error}: {}", source.unwrap_or_default());
+                self.tell_engines(&Say::Broken { because: because.clone() });
+                self.broken = Some(because);
+            }
+        }
+    }
+
+    fn left_running(&self, attempt: &Attempt) -> Vec<String> {
+        // Where the keeper has no child at all, nothing is left, and `/proc` need not be read.
+        // SAFETY: `info` is only written; nothing is reaped (WNOWAIT).
+        let is_childless = unsafe {
+            let mut info = std::mem::zeroed();
+            let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+            libc::waitid(libc::P_ALL, 0, &raw mut info, flags) == -1
+        };
+        if is_childless || attempt.released.is_none() {
+            return Vec::new();
+        }
+        let me = std::process::id() as i32;
+        let is_other = |pid: i32| {
+            self.running
+                .iter()
+                .any(|it| it.child.pid == pid || process::carries(pid, &it.launch.nonce))
+        };
+        process::descendants(me)
+            .into_iter()
+            .filter(|it| !is_other(it.pid) && !is_other(it.parent))
+            .filter(|it| process::carries(it.pid, &attempt.launch.nonce) || it.parent == me)
+            .map(|it| format!("{} {}", it.pid, it.name))
+            .collect()
+    }
+}
+
+enum Source {
+    Signals,
+    Listener,
+    Client(usize),
+    Status(usize),
+    Output(usize, Stream),
+    Leftover(usize),
+}
+
+impl Attempt {
+    fn is_over(&self, now: Duration) -> bool {
+        let Some(leader) = &self.leader else { return false };
+        if self.hunting.is_some() {
+            return false;
+        }
+        let is_drained = !self.out_open && !self.err_open;
+        is_drained || leader.last_output + QUIET <= now || leader.at + DRAIN <= now
+    }
+
+    fn read(&mut self, stream: Stream, buffer: &mut [u8]) {
+        // A step that prints without end must not keep the keeper from its clients.
+        for _ in 0..16 {
+            let (fd, is_open) = match stream {
+                Stream::Out => (&self.child.stdout, &mut self.out_open),
+                Stream::Err => (&self.child.stderr, &mut self.err_open),
+            };
+            if !*is_open {
+                return;
+            }
+            match rustix::io::read(fd, &mut *buffer) {
+                Ok(0) => *is_open = false,
+                Ok(count) => {
+                    let now = clock::since_boot();
+                    let since = now.saturating_sub(self.released.unwrap_or(self.started));
+                    self.log.add(since, stream, &buffer[..count]);
+                    if let Some(leader) = &mut self.leader {
+                        leader.last_output = now;
+                    }
+                }
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return,
+                Err(_) => *is_open = false,
+            }
+        }
+    }
+
+    fn read_status(&mut self) {
+        let mut bytes = [0; 8];
+        while self.status_open {
+            match rustix::io::read(&self.child.status, &mut bytes) {
+                Ok(0) => self.status_open = false,
+                Ok(count) => self.told.extend(&bytes[..count]),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => break,
+                Err(_) => self.status_open = false,
+            }
+        }
+        if self.released.is_none() && self.told.first() == Some(&child::GONE) {
+            let now = clock::since_boot();
+            self.released = Some(now);
+            if self.ended_by.is_none() {
+                self.deadline = self.launch.timeout_ms.map(|ms| now + Duration::from_millis(ms));
+            }
+        }
+    }
+
+    fn outcome(
+        mut self,
+        clock: Clock,
+        left_running: Vec<String>,
+        leftovers: &mut Vec<OwnedFd>,
+    ) -> Outcome {
+        let Some(leader) = &self.leader else {
+            return Outcome::Void { because: "its process was never seen to end".to_owned() };
+        };
+        let Some(released) = self.released else {
+            let because = match self.told.first() {
+                Some(it) if *it == child::VOID => "its gate was closed before it was released",
+                _ => "its process was ended at the gate",
+            };
+            return Outcome::Void { because: because.to_owned() };
+        };
+        let mut remarks = Vec::new();
+        let exit = match self.told.iter().position(|it| *it == child::FAULT) {
+            Some(at) => {
+                let number = self.told.get(at + 1..at + 5).and_then(|it| it.try_into().ok());
+                let number = i32::from_ne_bytes(number.unwrap_or_default());
+                let error = io::Error::from_raw_os_error(number);
+                let cwd = String::from_utf8_lossy(&self.launch.cwd.to_bytes()).into_owned();
+                let program = &self.launch.program;
+                remarks.push(format!("cannot start `{program}` in `{cwd}`: {error}"));
+                Exit::NotStarted(number)
+            }
+            None => leader.exit,
+        };
+        let ms = match clock.since_boot() {
+            Duration::ZERO => 0,
+            _ => leader.at.saturating_sub(released).as_millis() as u64,
+        };
+        // An interrupt that the step took in its stride did not end it.
+        let is_fine = exit == Exit::Code(0) && self.ended_by == Some(EndedBy::Operator);
+        let ended_by = self.ended_by.filter(|_| !is_fine);
+        let dump = self.child.dump.take().and_then(|fd| read_dump(fd, &self.launch));
+        let has_dump = dump.is_some();
+        let (environment, failed_at) =
+            dump.map_or((None, None), |it| (Some(it.delta), it.failed_at));
+        if self.launch.dumps && !has_dump && matches!(exit, Exit::Code(_)) {
+            remarks.push(
+                "carries no environment to the next step: it replaced the EXIT trap or its own \
+                 process, or closed its file descriptors"
+                    .to_owned(),
+            );
+        }
+        let failed_at = failed_at.filter(|_| exit != Exit::Code(0));
+        if self.out_open {
+            leftovers.push(self.child.stdout);
+        }
+        if self.err_open {
+            leftovers.push(self.child.stderr);
+        }
+        let (output, lost) = self.log.seal();
+        remarks.extend(lost);
+        Outcome::Exited(Box::new(AttemptExited {
+            step: self.launch.step,
+            nonce: self.launch.nonce,
+            exit,
+            ended_by,
+            ms,
+            output,
+            environment,
+            failed_at,
+            left_running,
+            remarks,
+        }))
+    }
+}
+
+fn read_dump(fd: OwnedFd, launch: &Launch) -> Option<dump::Dump> {
+    let mut file = File::from(fd);
+    file.seek(SeekFrom::Start(0)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_DUMP).read_to_end(&mut bytes).ok()?;
+    dump::read(&bytes, launch)
+}
+
+fn grace() -> Duration {
+    #[cfg(feature = "testing")]
+    if let Some(ms) = std::env::var("RUNBOOK_TEST_GRACE_MS").ok().and_then(|it| it.parse().ok()) {
+        return Duration::from_millis(ms);
+    }
+    GRACE
+}
+
+fn discard(fd: &OwnedFd, buffer: &mut [u8]) {
+    for _ in 0..16 {
+        match rustix::io::read(fd, &mut *buffer) {
+            Ok(count) if count > 0 => {}
+            _ => return,
+        }
+    }
+}
+
+fn is_at_end(fd: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    let _ = poll(&mut fds, Some(&now));
+    let events = fds[0].revents();
+    events.contains(PollFlags::HUP) && !events.contains(PollFlags::IN)
+}
+
+fn signal_one(pid: i32, signal: i32) {
+    // SAFETY: a plain system call; the process may be gone, which is as well.
+    unsafe { libc::kill(pid, signal) };
+}
+
+fn signal_group(pid: i32, signal: i32) {
+    // SAFETY: as above; the leader of an attempt is the leader of its group.
+    unsafe { libc::killpg(pid, signal) };
+}
+
+fn block_signals() -> io::Result<OwnedFd> {
+    // SAFETY: plain system calls on a set that lives long enough.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGCHLD);
+        libc::sigaddset(&raw mut set, libc::SIGTERM);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
+        libc::signal(libc::SIGHUP, libc::SIG_IGN);
+        libc::signal(libc::SIGINT, libc::SIG_IGN);
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        let fd = libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(child::inherited(fd))
+    }
+}
+
+fn listen(folder: &RunFolder) -> io::Result<OwnedFd> {
+    let _ = std::fs::remove_file(folder.socket());
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    // A socket's name is limited to 107 bytes; a run's folder may be deeper than that.
+    let dir = File::open(folder.path())?;
+    let name = format!("/proc/self/fd/{}/keeper.sock", dir.as_raw_fd());
+    rustix::net::bind(&socket, &SocketAddrUnix::new(name)?)?;
+    let is_shared = std::os::unix::fs::PermissionsExt::mode(&dir.metadata()?.permissions()) & 0o020;
+    let mode = if is_shared == 0 { 0o600 } else { 0o660 };
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+    std::fs::set_permissions(folder.socket(), permissions)?;
+    rustix::net::listen(&socket, 16)?;
+    Ok(socket)
+}

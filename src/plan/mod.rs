@@ -1,0 +1,66 @@
+//! What one run will do: the selected steps in order, the inputs with their values, what is left
+//! out; and who must be asked what before it may. Starts nothing, reads nothing.
+
+mod consent;
+
+use std::path::PathBuf;
+
+use crate::event::{InputValue, LeftOut, PlannedStep, Request};
+use crate::model::{Runbook, Step, StepId, Task};
+
+pub use consent::{Consent, Manner, Refusal, consent, refusals};
+
+/// The steps of one run, resolved.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The document.
+    pub runbook: Runbook,
+    /// Indices into `runbook.steps`, in the order in which they run.
+    pub selected: Vec<usize>,
+    /// What of the document is not part of the run.
+    pub left_out: Vec<LeftOut>,
+    /// The inputs with their values.
+    pub inputs: Vec<InputValue>,
+    /// What was asked for.
+    pub request: Request,
+    /// The document as messages name it.
+    pub document: String,
+    /// Where steps start, absolute.
+    pub cwd: PathBuf,
+}
+
+impl Plan {
+    /// Returns the selected steps, in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.selected.iter().filter_map(|index| self.runbook.steps.get(*index))
+    }
+
+    /// Returns the selected step `id`.
+    pub fn step(&self, id: &StepId) -> Option<&Step> {
+        self.steps().find(|step| step.id == *id)
+    }
+
+    /// Returns the steps as the journal keeps them.
+    pub fn planned(&self) -> Vec<PlannedStep> {
+        self.steps().map(|step| planned(&self.runbook, step)).collect()
+    }
+}
+
+fn planned(runbook: &Runbook, step: &Step) -> PlannedStep {
+    let section = runbook.sections.get(step.section);
+    let (language, body) = match &step.task {
+        Task::Command { language, body } => (Some(language.0.to_owned()), body.clone()),
+        Task::ByHand { text } => (None, text.clone()),
+    };
+    PlannedStep {
+        id: step.id.clone(),
+        title: step.title.clone(),
+        section: section.map(|it| it.path.join(" / ")).unwrap_or_default(),
+        line: step.line,
+        language,
+        body,
+        effect: step.effect,
+        idempotent: step.settings.idempotent,
+        exit: step.settings.exit.clone(),
+    }
+}

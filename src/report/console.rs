@@ -1,0 +1,757 @@
+//! A run, told to a person who watches: the plan, one line a step, what failed and why, what to do
+//! next. Everything that comes from a document, a step or another person is cleaned first, and what a
+//! step printed stands behind `│`, so that nothing can pass for a line of ours.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anstyle::Style;
+
+use super::clean::{Cleaner, LINE_LIMIT, fit, inline, pad, width, wrap, wrap_words};
+use super::excerpt::{Excerpt, Measure, excerpt};
+use super::story::{Chapter, Session, Standing, Story};
+use super::words::{self, BAD, CALM, DOUBT, FAINT, STRONG, paint};
+use super::{Detail, Ending, Look, Outputs, Progress, Reporter, Surface};
+use crate::event::{AttemptExited, Decision, Event, EventKind, Output, Verdict};
+use crate::model::StepId;
+
+mod live;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use live::Live;
+pub(super) use plan::chosen;
+pub use plan::plan;
+
+/// Lines of a failed step's output that are shown.
+const LAST_LINES: usize = 20;
+/// Bytes of it that are read for them.
+const LAST_BYTES: u64 = 64 * 1024;
+/// Rows that one line of it may take.
+const LAST_ROWS: usize = 5;
+/// Bytes that are read at once where live output has to be caught up with.
+const PIECE: usize = 64 * 1024;
+/// Silence that is worth a word.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Columns of a label.
+const LABEL: usize = 10;
+/// Columns that the time of a step may take.
+const TIME: usize = 8;
+
+/// Tells a run on a terminal, or line by line where there is none.
+pub struct Console<W, O> {
+    out: W,
+    outputs: O,
+    look: Look,
+    story: Story,
+    live: Option<Live>,
+    suspended: bool,
+    /// Written when the terminal is ours again.
+    held: String,
+    /// Monotonic time of the first and the last event of this session.
+    span: Option<(u64, u64)>,
+    latest: Latest,
+    stream: Option<Stream>,
+    /// The silence that the next word is due at, where there is no live line.
+    silence: Duration,
+}
+
+/// The last line that the running step printed.
+struct Latest {
+    cleaner: Cleaner,
+    text: String,
+}
+
+/// All that the running step prints, as far as it was shown.
+struct Stream {
+    step: StepId,
+    cleaner: Cleaner,
+    /// Where in the log goes on what was not shown yet.
+    next: u64,
+}
+
+impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
+    /// Returns a console that writes to `out` and reads from `outputs` what failed steps printed.
+    pub fn new(out: W, look: Look, outputs: O) -> Self {
+        Self {
+            out,
+            outputs,
+            look,
+            story: Story::default(),
+            live: None,
+            suspended: false,
+            held: String::new(),
+            span: None,
+            latest: Latest::new(),
+            stream: None,
+            silence: SILENCE,
+        }
+    }
+
+    /// Learns what happened before this session, without a word of it.
+    pub fn with_past(mut self, events: &[Event]) -> Self {
+        events.iter().for_each(|event| self.story.hear(event));
+        self
+    }
+
+    /// Writes whole lines above the live one.
+    fn say(&mut self, text: &str) -> io::Result<()> {
+        if self.suspended {
+            self.held.push_str(text);
+            return Ok(());
+        }
+        match &self.live {
+            Some(live) => live.above(text, &mut self.out)?,
+            None => self.out.write_all(text.as_bytes())?,
+        }
+        self.out.flush()
+    }
+
+    fn clear_live(&mut self) -> io::Result<()> {
+        match self.live.take() {
+            Some(live) => live.end(&mut self.out),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns `3/7` for the step, and what is known of it.
+    fn numbered(&self, step: &StepId) -> Option<(String, &Chapter)> {
+        let (number, chapter) = self.story.chapter(step)?;
+        let total = self.story.steps.len().to_string();
+        let digits = total.len();
+        Some((format!("{number:>digits$}/{total}"), chapter))
+    }
+
+    /// Returns the columns of a title in a result line: the same for all, so that times are aligned.
+    fn title_columns(&self) -> usize {
+        let widest = self
+            .story
+            .steps
+            .iter()
+            .map(|step| width(&inline(&step.planned.title)))
+            .max();
+        let digits = self.story.steps.len().to_string().len();
+        let room = self
+            .look
+            .width
+            .saturating_sub("✓ ".chars().count() + digits * 2 + 4 + TIME);
+        widest.unwrap_or(0).min(room).max(8)
+    }
+
+    /// Returns the line that tells how a step stands.
+    fn result_line(&self, step: &StepId, standing: Standing) -> String {
+        let Some((number, chapter)) = self.numbered(step) else {
+            return String::new();
+        };
+        let (mark, style, word) = words::standing(&standing);
+        let title = pad(&inline(&chapter.planned.title), self.title_columns());
+        let ran = matches!(standing, Standing::Finished(Verdict::Ok | Verdict::Failed));
+        let what = match chapter.exited().filter(|_| ran) {
+            Some(exited) => words::duration(Duration::from_millis(exited.ms)),
+            None => word.to_owned(),
+        };
+        let again = match chapter.attempts.last() {
+            Some(attempt) if ran && attempt.number > 1 => format!(", attempt {}", attempt.number),
+            _ => String::new(),
+        };
+        let mark = paint(&self.look, style, mark);
+        let what = paint(
+            &self.look,
+            if ran { FAINT } else { style },
+            &format!("{what}{again}"),
+        );
+        format!("{mark} {number} {title}  {what}\n")
+    }
+
+    fn started(&mut self, step: &StepId) -> io::Result<()> {
+        self.latest = Latest::new();
+        self.silence = SILENCE;
+        let full = self.look.detail == Detail::Full;
+        let cleaner = Cleaner::new(LINE_LIMIT);
+        self.stream = full.then(|| Stream {
+            step: step.clone(),
+            cleaner,
+            next: 0,
+        });
+        if full || self.look.surface == Surface::Plain {
+            let Some((number, chapter)) = self.numbered(step) else {
+                return Ok(());
+            };
+            let again = match chapter.attempts.last() {
+                Some(attempt) if attempt.number > 1 => format!(" (attempt {})", attempt.number),
+                _ => String::new(),
+            };
+            let room = self
+                .look
+                .width
+                .saturating_sub(number.len() + 5 + again.len());
+            let title = inline(&chapter.planned.title);
+            let line = format!("  {number} {}{again} …\n", fit(&title, room));
+            self.say(&line)?;
+        }
+        self.draw(step, Duration::ZERO, Duration::ZERO)
+    }
+
+    /// Draws the live line anew.
+    fn draw(&mut self, step: &StepId, elapsed: Duration, silent: Duration) -> io::Result<()> {
+        if self.look.surface == Surface::Plain || self.suspended {
+            return Ok(());
+        }
+        let Some((number, chapter)) = self.numbered(step) else {
+            return Ok(());
+        };
+        let spinner = 2;
+        let room = self.look.width.saturating_sub(spinner + 1);
+        let time = words::duration(elapsed);
+        let tail = if silent >= SILENCE {
+            format!("silent for {}", words::duration(silent))
+        } else {
+            self.latest.text.clone()
+        };
+        let free = room.saturating_sub(number.len() + 1 + 2 + time.len());
+        let title = inline(&chapter.planned.title);
+        let title = fit(&title, if tail.is_empty() { free } else { free * 3 / 5 });
+        let mut text = format!("{number} {title}  {time}");
+        let left = room.saturating_sub(width(&text) + 2);
+        if left >= 8 && !tail.is_empty() {
+            text = format!("{text}  {}", fit(&tail, left));
+        }
+        let text = fit(&text, room).into_owned();
+        let live = self.live.get_or_insert_with(|| Live::new(self.look.width));
+        live.draw(text, &mut self.out)
+    }
+
+    /// Shows live output, as far as it follows on what was shown.
+    fn stream(&mut self, step: &StepId, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut text = String::new();
+        let look = self.look;
+        if let Some(stream) = self.stream.as_mut().filter(|stream| stream.step == *step) {
+            // After a loss nothing more is shown live: the log gives all that is missing at the end.
+            let known = stream.next.checked_sub(offset).map(|known| known as usize);
+            let Some(fresh) = known.and_then(|known| bytes.get(known..)) else {
+                return Ok(());
+            };
+            stream.next += fresh.len() as u64;
+            stream
+                .cleaner
+                .push(fresh, |line| quote(&mut text, &look, line, usize::MAX));
+        }
+        if text.is_empty() {
+            Ok(())
+        } else {
+            self.say(&text)
+        }
+    }
+
+    /// Shows what of a finished attempt's output was not shown live.
+    fn catch_up(&mut self, exited: &AttemptExited) -> io::Result<()> {
+        let Some(mut stream) = self.stream.take() else {
+            return Ok(());
+        };
+        let look = self.look;
+        if let Some(output) = exited
+            .output
+            .as_ref()
+            .filter(|_| stream.step == exited.step)
+        {
+            while stream.next < output.stored {
+                let piece = match self.outputs.read(output, stream.next, PIECE) {
+                    Ok(piece) if !piece.is_empty() => piece,
+                    Ok(_) => break,
+                    Err(error) => return self.unreadable(output, &error),
+                };
+                // What a full memory dropped from the log is said where it is missing.
+                let end = stream.next + piece.len() as u64;
+                let gap = output.gap_at.filter(|at| (stream.next..end).contains(at));
+                let (before, after) =
+                    piece.split_at(gap.map_or(piece.len(), |at| (at - stream.next) as usize));
+                let mut text = String::new();
+                stream
+                    .cleaner
+                    .push(before, |line| quote(&mut text, &look, line, usize::MAX));
+                if gap.is_some() {
+                    let lost = words::size(output.bytes.saturating_sub(output.stored));
+                    text.push_str(&format!("    … {lost} were not kept\n"));
+                }
+                stream
+                    .cleaner
+                    .push(after, |line| quote(&mut text, &look, line, usize::MAX));
+                stream.next = end;
+                self.say(&text)?;
+            }
+        }
+        let mut text = String::new();
+        stream
+            .cleaner
+            .finish(|line| quote(&mut text, &look, line, usize::MAX));
+        if text.is_empty() {
+            Ok(())
+        } else {
+            self.say(&text)
+        }
+    }
+
+    fn unreadable(&mut self, output: &Output, error: &io::Error) -> io::Result<()> {
+        let text = format!("cannot read `{}`: {error}", output.log);
+        let mut lines = String::new();
+        remark(&mut lines, &self.look, DOUBT, &text);
+        self.say(&lines)
+    }
+
+    /// Tells how a step ended.
+    fn finished(&mut self, step: &StepId, verdict: Verdict) -> io::Result<()> {
+        self.clear_live()?;
+        let mut text = self.result_line(step, Standing::Finished(verdict));
+        let Some((_, chapter)) = self.story.chapter(step) else {
+            return Ok(());
+        };
+        if let Some(because) = &chapter.because {
+            remark(&mut text, &self.look, Style::new(), because);
+        }
+        let ran = matches!(verdict, Verdict::Ok | Verdict::Failed);
+        if let Some(exited) = chapter.exited().filter(|_| ran) {
+            if verdict == Verdict::Failed {
+                self.failure(&mut text, exited);
+            }
+            if !exited.left_running.is_empty() {
+                let who = format!("still running: {}", exited.left_running.join(", "));
+                remark(&mut text, &self.look, DOUBT, &who);
+            }
+            for line in &exited.remarks {
+                remark(&mut text, &self.look, FAINT, line);
+            }
+        }
+        self.say(&text)
+    }
+
+    /// Tells why a step failed: the exit, the line and command, the end of what it printed.
+    fn failure(&self, text: &mut String, exited: &AttemptExited) {
+        let time = Duration::from_millis(exited.ms);
+        remark(
+            text,
+            &self.look,
+            BAD,
+            &words::ending(exited.exit, exited.ended_by, time),
+        );
+        if let Some(at) = &exited.failed_at {
+            remark(
+                text,
+                &self.look,
+                STRONG,
+                &words::place(self.story.file(), at),
+            );
+        }
+        let Some(output) = &exited.output else {
+            return remark(text, &self.look, FAINT, "it printed nothing");
+        };
+        if self.look.detail == Detail::Full {
+            return remark(
+                text,
+                &self.look,
+                FAINT,
+                &format!("all of it: {}", output.log),
+            );
+        }
+        let measure = Measure {
+            head: 0,
+            tail: LAST_LINES,
+            bytes: LAST_BYTES,
+        };
+        match excerpt(&self.outputs, output, measure) {
+            Ok(Excerpt {
+                head,
+                between,
+                tail,
+                total,
+            }) => {
+                if between.is_some() {
+                    let shown = tail.len();
+                    remark(
+                        text,
+                        &self.look,
+                        FAINT,
+                        &format!("last {shown} of {total} lines:"),
+                    );
+                }
+                for line in head.iter().chain(&tail) {
+                    quote(text, &self.look, line, LAST_ROWS);
+                }
+                let rest = match between {
+                    Some(between) => format!("the rest: {}, {}", output.log, between.told()),
+                    None => format!("all of it: {}", output.log),
+                };
+                remark(text, &self.look, FAINT, &rest);
+            }
+            Err(error) => {
+                let text_of = format!("cannot read `{}`: {error}", output.log);
+                remark(text, &self.look, DOUBT, &text_of);
+            }
+        }
+    }
+
+    fn resumed(&mut self) -> io::Result<()> {
+        let mut text = String::new();
+        if let [.., before, now] = self.story.sessions.as_slice() {
+            tell_session(&mut text, &self.look, before, now);
+        }
+        // What runs, and what does not any more, is not known before the evidence was read.
+        let tally = self.story.tally().told("begun");
+        remark(&mut text, &self.look, FAINT, &format!("so far: {tally}"));
+        self.say(&text)
+    }
+
+    /// Returns `step backup: `, or nothing.
+    fn about(&self, step: Option<&StepId>) -> String {
+        step.map(|step| format!(" on {step}")).unwrap_or_default()
+    }
+
+    fn tell(&mut self, event: &Event) -> io::Result<()> {
+        let look = self.look;
+        let mut text = String::new();
+        match &event.kind {
+            EventKind::RunOpened(opened) => {
+                let line = format!("run {}", inline(&opened.run));
+                text.push_str(&format!("{}\n", paint(&look, FAINT, &line)));
+            }
+            EventKind::RunResumed(_) => return self.resumed(),
+            EventKind::Recovered { bytes, tail } => {
+                let what = format!(
+                    "the journal had a torn end: {} set aside in {tail}",
+                    words::size(*bytes)
+                );
+                remark(&mut text, &look, DOUBT, &what);
+            }
+            EventKind::StepStarting(starting) => return self.started(&starting.step),
+            EventKind::AttemptExited(exited) => return self.catch_up(exited),
+            EventKind::AttemptVoid { step, because, .. } => {
+                self.clear_live()?;
+                let what = format!("{step} was never started: {because}");
+                remark(&mut text, &look, FAINT, &what);
+            }
+            EventKind::AttemptUnknown { step, because, .. } => {
+                self.clear_live()?;
+                text = self.result_line(step, Standing::Unknown);
+                remark(&mut text, &look, DOUBT, because);
+            }
+            EventKind::StepEdited { step, diff, .. } => {
+                remark(
+                    &mut text,
+                    &look,
+                    CALM,
+                    &format!("{step} was edited for this run"),
+                );
+                for line in super::clean::block(diff).lines() {
+                    quote(&mut text, &look, line, LAST_ROWS);
+                }
+            }
+            EventKind::StepFinished { step, verdict, .. } => return self.finished(step, *verdict),
+            EventKind::OperatorDecided {
+                step, decision, by, ..
+            } => {
+                let routine = matches!(
+                    decision,
+                    Decision::Run | Decision::RunAll | Decision::StepByStep
+                );
+                if routine && look.detail == Detail::Brief {
+                    return Ok(());
+                }
+                let about = self.about(step.as_ref());
+                let what = format!("{by} decided{about}: {}", words::decision(decision));
+                remark(&mut text, &look, FAINT, &what);
+            }
+            EventKind::Note {
+                step,
+                text: note,
+                by,
+            } => {
+                let about = self.about(step.as_ref());
+                remark(
+                    &mut text,
+                    &look,
+                    CALM,
+                    &format!("note by {by}{about}: {note}"),
+                );
+            }
+            EventKind::Signal { name, action } => {
+                let what = format!("{name}: {}", words::action(action));
+                remark(&mut text, &look, DOUBT, &what);
+            }
+            EventKind::RunClosed { reason, by, .. } => {
+                let Some(by) = by else { return Ok(()) };
+                let why = reason
+                    .as_ref()
+                    .map(|why| format!(": {why}"))
+                    .unwrap_or_default();
+                remark(&mut text, &look, STRONG, &format!("closed by {by}{why}"));
+            }
+            EventKind::Unknown => {
+                let what = format!("event {} is of a later version", event.seq);
+                remark(&mut text, &look, FAINT, &what);
+            }
+        }
+        self.say(&text)
+    }
+}
+
+impl<W: Write + Send, O: Outputs + Send> Reporter for Console<W, O> {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        let begin = self.span.map_or(event.mono, |(begin, _)| begin);
+        self.span = Some((begin, event.mono));
+        self.story.hear(event);
+        self.tell(event)
+    }
+
+    fn progress(&mut self, progress: &Progress) -> io::Result<()> {
+        match progress {
+            Progress::Output {
+                step,
+                offset,
+                bytes,
+            } => {
+                self.latest.read(bytes);
+                self.silence = SILENCE;
+                self.stream(step, *offset, bytes)
+            }
+            Progress::Tick {
+                step,
+                elapsed,
+                silent,
+            } => {
+                if self.look.surface == Surface::Plain && *silent >= self.silence {
+                    // Twice as long each time: a log is not to be filled with silence.
+                    self.silence = silent.saturating_mul(2);
+                    let Some((number, _)) = self.numbered(step) else {
+                        return Ok(());
+                    };
+                    let what = format!("{number} silent for {}", words::duration(*silent));
+                    return self.say(&format!("  {what}\n"));
+                }
+                self.draw(step, *elapsed, *silent)
+            }
+            Progress::Suspend => {
+                self.clear_live()?;
+                self.suspended = true;
+                self.out.flush()
+            }
+            Progress::Resume => {
+                self.suspended = false;
+                let held = std::mem::take(&mut self.held);
+                self.say(&held)
+            }
+            Progress::Resized(columns) => {
+                self.look.width = *columns;
+                self.clear_live()
+            }
+            Progress::Message(message) => {
+                let mut text = String::new();
+                remark(&mut text, &self.look, Style::new(), message);
+                self.say(&text)
+            }
+        }
+    }
+
+    fn finish(&mut self, ending: &Ending) -> io::Result<()> {
+        self.clear_live()?;
+        self.suspended = false;
+        let mut text = std::mem::take(&mut self.held);
+        if self.story.opened.is_some() {
+            let time = self
+                .span
+                .map(|(begin, end)| Duration::from_nanos(end.saturating_sub(begin)));
+            text.push('\n');
+            summary(&mut text, &self.look, &self.story, time, ending);
+        }
+        self.say(&text)
+    }
+}
+
+impl Latest {
+    fn new() -> Self {
+        Self {
+            cleaner: Cleaner::new(1024),
+            text: String::new(),
+        }
+    }
+
+    /// Reads the end of what was printed; the rest is not looked at.
+    fn read(&mut self, bytes: &[u8]) {
+        const ENOUGH: usize = 4096;
+        let text = &mut self.text;
+        let mut keep = |line: &str| {
+            if !line.trim().is_empty() {
+                line.trim().clone_into(text);
+            }
+        };
+        if bytes.len() > ENOUGH {
+            self.cleaner = Cleaner::new(1024);
+        }
+        self.cleaner
+            .push(&bytes[bytes.len().saturating_sub(ENOUGH)..], &mut keep);
+        keep(&self.cleaner.current());
+    }
+}
+
+/// Tells who took the run over, and what had survived.
+fn tell_session(text: &mut String, look: &Look, before: &Session, now: &Session) {
+    let (was, is) = (
+        words::person(&before.operator),
+        words::person(&now.operator),
+    );
+    let who = if before.operator.uid == now.operator.uid && was == is {
+        format!("resumed by {is}")
+    } else {
+        format!("resumed by {is}, who takes over from {was}")
+    };
+    let who = format!("↻ {who}");
+    let mut indent = "";
+    for row in wrap_words(&who, look.width.saturating_sub(2)) {
+        text.push_str(&format!("{indent}{}\n", paint(look, STRONG, row)));
+        indent = "  ";
+    }
+    if let Some(survived) = &now.survived {
+        remark(text, look, FAINT, &format!("what had survived: {survived}"));
+    }
+    if now.file_changed {
+        let what =
+            "the document has changed since the run began: this run goes on with what it was";
+        remark(text, look, DOUBT, what);
+    }
+}
+
+/// Writes what stands at the end: the result, the counts, where things are, what to do next.
+fn summary(text: &mut String, look: &Look, story: &Story, time: Option<Duration>, ending: &Ending) {
+    let (mark, style, word) = words::result(story);
+    let mut parts = vec![story.tally().told("running")];
+    parts.extend(time.map(words::duration));
+    let parts = parts.join(" · ");
+    let line = format!("{mark} {word} · {parts}");
+    if width(&line) <= look.width {
+        text.push_str(&format!(
+            "{} · {parts}\n",
+            paint(look, style, &format!("{mark} {word}"))
+        ));
+    } else {
+        text.push_str(&format!(
+            "{}\n  {parts}\n",
+            paint(look, style, &format!("{mark} {word}"))
+        ));
+    }
+    fact_to_copy(text, look, "run", story.run());
+    if let Some(transcript) = &ending.transcript {
+        fact_to_copy(text, look, "transcript", transcript);
+    }
+    for (i, (command, why)) in next(story).iter().enumerate() {
+        // A comment to a shell too: the line can be copied as it stands.
+        let (label, why) = (if i == 0 { "next" } else { "" }, format!("# {why}"));
+        let line = format!("{command}  {why}");
+        if LABEL + 4 + width(&line) <= look.width {
+            fact_to_copy(text, look, label, &line);
+        } else {
+            fact_to_copy(text, look, label, command);
+            fact(text, look, "", &why);
+        }
+    }
+}
+
+/// Returns the commands that make sense now, and what each is for.
+pub(super) fn next(story: &Story) -> Vec<(String, String)> {
+    if story.closed.is_some() {
+        return Vec::new();
+    }
+    let run = inline(story.run()).into_owned();
+    let resume = format!("runbook resume {run}");
+    let tally = story.tally();
+    let id = |of: Standing| {
+        let found = story.steps.iter().find(|step| step.standing == of);
+        found
+            .map(|step| step.planned.id.to_string())
+            .unwrap_or_default()
+    };
+    if tally.running > 0 {
+        return vec![
+            (resume, "takes hold of it again".to_owned()),
+            (format!("runbook show -f {run}"), "only watches".to_owned()),
+        ];
+    }
+    if tally.unknown > 0 {
+        let step = id(Standing::Unknown);
+        return vec![
+            (resume.clone(), format!("asks what became of {step}")),
+            (
+                format!("{resume} --decide {step}=done"),
+                "or =rerun, or =skip".to_owned(),
+            ),
+        ];
+    }
+    if tally.failed > 0 {
+        let step = id(Standing::Finished(Verdict::Failed));
+        return vec![
+            (resume.clone(), format!("asks what to do about {step}")),
+            (
+                format!("{resume} --retry-failed"),
+                "runs it again".to_owned(),
+            ),
+        ];
+    }
+    match story
+        .steps
+        .iter()
+        .find(|step| step.standing == Standing::Pending)
+    {
+        Some(step) if step.is_by_hand() => {
+            let done = format!("{resume} --decide {}=done", step.planned.id);
+            vec![
+                (resume, "goes on".to_owned()),
+                (done, "when it has been done by hand".to_owned()),
+            ]
+        }
+        _ => vec![(resume, "goes on".to_owned())],
+    }
+}
+
+/// Writes `  label     value`, in as many rows as it takes, none of which begins at the edge.
+pub(super) fn fact(text: &mut String, look: &Look, label: &str, value: &str) {
+    let mut label = pad(label, LABEL);
+    for row in wrap_words(&inline(value), look.width.saturating_sub(LABEL + 4)) {
+        text.push_str(&format!("  {}  {row}\n", paint(look, FAINT, &label)));
+        label = " ".repeat(LABEL);
+    }
+}
+
+/// Writes `  label     value` on one line, however long: a value of ours that is to be copied.
+pub(super) fn fact_to_copy(text: &mut String, look: &Look, label: &str, value: &str) {
+    let label = paint(look, FAINT, &pad(label, LABEL));
+    text.push_str(&format!("  {label}  {}\n", inline(value)));
+}
+
+/// Writes a remark below a step's line, in as many rows as it takes.
+pub(super) fn remark(text: &mut String, look: &Look, style: Style, remark: &str) {
+    for line in remark.lines() {
+        for row in wrap_words(&inline(line), look.width.saturating_sub(4)) {
+            text.push_str("    ");
+            text.push_str(&paint(look, style, row));
+            text.push('\n');
+        }
+    }
+}
+
+/// Writes a clean line that a step printed, so that it cannot be taken for one of ours: behind `│`,
+/// in every row. A file has no rows: there a line stays whole.
+fn quote(text: &mut String, look: &Look, line: &str, rows: usize) {
+    let bar = paint(look, FAINT, "│");
+    if look.surface == Surface::Plain {
+        text.push_str(&format!("  {bar} {line}\n"));
+        return;
+    }
+    for (i, row) in wrap(line, look.width.saturating_sub(5))
+        .into_iter()
+        .enumerate()
+    {
+        if i == rows {
+            text.push_str(&format!("  {bar} …\n"));
+            return;
+        }
+        text.push_str(&format!("  {bar} {row}\n"));
+    }
+}

@@ -1,0 +1,327 @@
+//! What happened in a run, folded from its events so that it can be told. Judges nothing: an event
+//! that does not fit is passed over; whether it may be there is `state`'s to say.
+
+use std::collections::BTreeMap;
+
+use crate::event::{
+    AttemptExited, Closing, Event, EventKind, Operator, PlannedStep, RunOpened, Verdict,
+};
+use crate::model::StepId;
+
+/// A run, as far as it has come.
+#[derive(Debug, Default)]
+pub(super) struct Story {
+    pub(super) opened: Option<Box<RunOpened>>,
+    /// In the order of the plan.
+    pub(super) steps: Vec<Chapter>,
+    /// Each engine that owned the run; the first is the one that opened it.
+    pub(super) sessions: Vec<Session>,
+    pub(super) closed: Option<Closed>,
+    /// Wall time of the last event.
+    pub(super) last: String,
+    places: BTreeMap<StepId, usize>,
+}
+
+/// One engine's time with the run.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) operator: Operator,
+    pub(super) wall: String,
+    /// What had survived; absent for the first.
+    pub(super) survived: Option<String>,
+    pub(super) file_changed: bool,
+}
+
+/// How the run was closed.
+#[derive(Debug)]
+pub(super) struct Closed {
+    pub(super) result: Closing,
+    pub(super) reason: Option<String>,
+    pub(super) by: Option<String>,
+    pub(super) wall: String,
+}
+
+/// One step, as far as it has come.
+#[derive(Debug)]
+pub(super) struct Chapter {
+    pub(super) planned: PlannedStep,
+    pub(super) standing: Standing,
+    /// What was said with the verdict, or of an unknown outcome.
+    pub(super) because: Option<String>,
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) edits: Vec<Edit>,
+}
+
+/// How a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Pending,
+    Running,
+    Unknown,
+    Finished(Verdict),
+}
+
+/// One try of a step.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) number: u32,
+    pub(super) nonce: String,
+    pub(super) started: String,
+    pub(super) command: String,
+    pub(super) end: End,
+}
+
+/// How a try ended.
+#[derive(Debug)]
+pub(super) enum End {
+    Running,
+    Exited {
+        exited: Box<AttemptExited>,
+        wall: String,
+    },
+    Void {
+        because: String,
+    },
+    Unknown {
+        because: String,
+    },
+}
+
+/// A change of a step's body.
+#[derive(Debug)]
+pub(super) struct Edit {
+    pub(super) wall: String,
+    pub(super) diff: String,
+}
+
+/// How many steps stand how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) ok: usize,
+    pub(super) failed: usize,
+    pub(super) skipped: usize,
+    pub(super) asserted: usize,
+    pub(super) unknown: usize,
+    pub(super) running: usize,
+    pub(super) pending: usize,
+}
+
+impl Story {
+    /// Returns the story of `events`.
+    pub(super) fn of(events: &[Event]) -> Self {
+        let mut story = Self::default();
+        events.iter().for_each(|event| story.hear(event));
+        story
+    }
+
+    /// Goes on with one more event.
+    pub(super) fn hear(&mut self, event: &Event) {
+        event.wall.clone_into(&mut self.last);
+        let wall = || event.wall.clone();
+        match &event.kind {
+            EventKind::RunOpened(opened) => self.open(opened, wall()),
+            EventKind::RunResumed(resumed) => self.sessions.push(Session {
+                operator: resumed.operator.clone(),
+                wall: wall(),
+                survived: Some(resumed.survived.clone()),
+                file_changed: resumed.file_changed,
+            }),
+            EventKind::StepStarting(starting) => {
+                let Some(chapter) = self.chapter_mut(&starting.step) else {
+                    return;
+                };
+                chapter.standing = Standing::Running;
+                chapter.because = None;
+                chapter.attempts.push(Attempt {
+                    number: starting.attempt,
+                    nonce: starting.nonce.clone(),
+                    started: wall(),
+                    command: starting.command.clone(),
+                    end: End::Running,
+                });
+            }
+            EventKind::AttemptExited(exited) => {
+                let end = End::Exited {
+                    exited: exited.clone(),
+                    wall: wall(),
+                };
+                self.end(&exited.step, &exited.nonce, end);
+            }
+            EventKind::AttemptVoid {
+                step,
+                nonce,
+                because,
+            } => {
+                self.end(
+                    step,
+                    nonce,
+                    End::Void {
+                        because: because.clone(),
+                    },
+                );
+                if let Some(chapter) = self.chapter_mut(step) {
+                    chapter.standing = Standing::Pending;
+                }
+            }
+            EventKind::AttemptUnknown {
+                step,
+                nonce,
+                because,
+            } => {
+                self.end(
+                    step,
+                    nonce,
+                    End::Unknown {
+                        because: because.clone(),
+                    },
+                );
+                if let Some(chapter) = self.chapter_mut(step) {
+                    chapter.standing = Standing::Unknown;
+                    chapter.because = Some(because.clone());
+                }
+            }
+            EventKind::StepEdited { step, diff, .. } => {
+                if let Some(chapter) = self.chapter_mut(step) {
+                    chapter.edits.push(Edit {
+                        wall: wall(),
+                        diff: diff.clone(),
+                    });
+                }
+            }
+            EventKind::StepFinished {
+                step,
+                verdict,
+                because,
+            } => {
+                if let Some(chapter) = self.chapter_mut(step) {
+                    chapter.standing = Standing::Finished(*verdict);
+                    chapter.because.clone_from(because);
+                }
+            }
+            EventKind::RunClosed { result, reason, by } => {
+                self.closed = Some(Closed {
+                    result: *result,
+                    reason: reason.clone(),
+                    by: by.clone(),
+                    wall: wall(),
+                });
+            }
+            EventKind::Recovered { .. }
+            | EventKind::OperatorDecided { .. }
+            | EventKind::Note { .. }
+            | EventKind::Signal { .. }
+            | EventKind::Unknown => (),
+        }
+    }
+
+    /// Returns the step's number in the plan, from 1, and what is known of it.
+    pub(super) fn chapter(&self, step: &StepId) -> Option<(usize, &Chapter)> {
+        let place = *self.places.get(step)?;
+        Some((place + 1, self.steps.get(place)?))
+    }
+
+    /// Returns the document's path; empty before the run was opened.
+    pub(super) fn file(&self) -> &str {
+        self.opened.as_ref().map_or("", |opened| &opened.file)
+    }
+
+    /// Returns the run's id; empty before the run was opened.
+    pub(super) fn run(&self) -> &str {
+        self.opened.as_ref().map_or("", |opened| &opened.run)
+    }
+
+    /// Counts the steps.
+    pub(super) fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for chapter in &self.steps {
+            *match chapter.standing {
+                Standing::Pending => &mut tally.pending,
+                Standing::Running => &mut tally.running,
+                Standing::Unknown => &mut tally.unknown,
+                Standing::Finished(Verdict::Ok) => &mut tally.ok,
+                Standing::Finished(Verdict::Failed) => &mut tally.failed,
+                Standing::Finished(Verdict::Skipped) => &mut tally.skipped,
+                Standing::Finished(Verdict::OperatorAsserted) => &mut tally.asserted,
+            } += 1;
+        }
+        tally
+    }
+
+    fn open(&mut self, opened: &RunOpened, wall: String) {
+        self.sessions.push(Session {
+            operator: opened.operator.clone(),
+            wall,
+            survived: None,
+            file_changed: false,
+        });
+        let ids = opened.steps.iter().enumerate();
+        self.places = ids.map(|(place, step)| (step.id.clone(), place)).collect();
+        let chapter = |planned: &PlannedStep| Chapter {
+            planned: planned.clone(),
+            standing: Standing::Pending,
+            because: None,
+            attempts: Vec::new(),
+            edits: Vec::new(),
+        };
+        self.steps = opened.steps.iter().map(chapter).collect();
+        self.opened = Some(Box::new(opened.clone()));
+    }
+
+    fn chapter_mut(&mut self, step: &StepId) -> Option<&mut Chapter> {
+        self.steps.get_mut(*self.places.get(step)?)
+    }
+
+    fn end(&mut self, step: &StepId, nonce: &str, end: End) {
+        let Some(chapter) = self.chapter_mut(step) else {
+            return;
+        };
+        if let Some(attempt) = chapter
+            .attempts
+            .iter_mut()
+            .rfind(|attempt| attempt.nonce == nonce)
+        {
+            attempt.end = end;
+        }
+    }
+}
+
+impl Chapter {
+    /// Returns how the last try that ran ended.
+    pub(super) fn exited(&self) -> Option<&AttemptExited> {
+        match &self.attempts.last()?.end {
+            End::Exited { exited, .. } => Some(exited),
+            End::Running | End::Void { .. } | End::Unknown { .. } => None,
+        }
+    }
+
+    /// Returns whether a person does it.
+    pub(super) fn is_by_hand(&self) -> bool {
+        self.planned.language.is_none()
+    }
+}
+
+impl Tally {
+    /// Returns `2 ok, 1 failed, 3 not run`: what there is none of is left out.
+    /// What runs is called `running`.
+    pub(super) fn told(self, running: &str) -> String {
+        let parts = [
+            (self.ok, "ok"),
+            (self.failed, "failed"),
+            (self.skipped, "skipped"),
+            (self.asserted, "asserted"),
+            (self.unknown, "unknown"),
+            (self.running, running),
+            (self.pending, "not run"),
+        ];
+        let told: Vec<String> = parts
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| format!("{n} {what}"))
+            .collect();
+        if told.is_empty() {
+            "no steps".to_owned()
+        } else {
+            told.join(", ")
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! Folds events into what a run is now. Holds the only transition table, used live and in recovery:
+//! [`State::check`] says whether events may happen, the journal makes them durable, and only then
+//! [`State::accept`] lets memory follow. Memory is never ahead of the disk.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::event::{
+    AttemptExited, Closing, Decision, EventKind, Exit, PlannedStep, RunOpened, StepStarting, Text,
+    Verdict,
+};
+use crate::model::StepId;
+
+/// Where a step is in its life.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Phase {
+    /// Still to run.
+    Pending,
+    /// An attempt was recorded as starting; it may run, or may be over without our knowing.
+    Running(StepStarting),
+    /// The attempt ended; the verdict is still to be given.
+    Exited(AttemptExited),
+    /// Nobody can know how the attempt ended.
+    Unknown {
+        /// Which attempt.
+        nonce: String,
+        /// What is known.
+        because: String,
+    },
+    /// Over.
+    Finished(Verdict),
+}
+
+/// One step of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepState {
+    /// Where it is.
+    pub phase: Phase,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// The body after an edit; else the plan's.
+    pub edited: Option<String>,
+    /// How its latest attempt ended, if it did.
+    pub exited: Option<AttemptExited>,
+}
+
+/// What a run is, as its events say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    opened: Option<Box<RunOpened>>,
+    steps: Vec<StepState>,
+    index: BTreeMap<StepId, usize>,
+    closed: Option<Closing>,
+    stopped: bool,
+}
+
+/// An event that the table does not allow here: our bug, or a journal that was tampered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IllegalEvent {
+    /// What was to happen.
+    pub event: String,
+    /// Why it cannot.
+    pub because: String,
+}
+
+impl fmt::Display for IllegalEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot happen here: {}", self.event, self.because)
+    }
+}
+
+impl std::error::Error for IllegalEvent {}
+
+/// Events that the table allows, with what they change; only [`State::check`] makes one.
+#[derive(Debug)]
+#[must_use = "an accepted event changes nothing until the state takes it"]
+pub struct Accepted(Vec<Change>);
+
+#[derive(Debug)]
+enum Change {
+    Open(Box<RunOpened>),
+    Step(usize, Box<StepState>),
+    Stopped(bool),
+    Close(Closing),
+}
+
+impl State {
+    /// Returns the run as it was opened; `None` before `run.opened`.
+    pub fn opened(&self) -> Option<&RunOpened> {
+        self.opened.as_deref()
+    }
+
+    /// Returns the steps with their states, in the order of the plan.
+    pub fn steps(&self) -> impl Iterator<Item = (&PlannedStep, &StepState)> {
+        let planned = self.opened.as_deref().map_or(&[][..], |opened| &opened.steps);
+        planned.iter().zip(&self.steps)
+    }
+
+    /// Returns the step `id` with its state.
+    pub fn step(&self, id: &StepId) -> Option<(&PlannedStep, &StepState)> {
+        let index = *self.index.get(id)?;
+        Some((self.opened.as_deref()?.steps.get(index)?, self.steps.get(index)?))
+    }
+
+    /// Returns the first step that is not over.
+    pub fn next(&self) -> Option<(&PlannedStep, &StepState)> {
+        self.steps().find(|(_, state)| !matches!(state.phase, Phase::Finished(_)))
+    }
+
+    /// Returns the first step that is neither ok, skipped nor asserted: where a resumed run goes on.
+    pub fn next_to_do(&self) -> Option<(&PlannedStep, &StepState)> {
+        self.steps().find(|(_, state)| {
+            !matches!(
+                state.phase,
+                Phase::Finished(Verdict::Ok | Verdict::Skipped | Verdict::OperatorAsserted)
+            )
+        })
+    }
+
+    /// Returns how the run was closed; `None` while it is open.
+    pub fn closed(&self) -> Option<Closing> {
+        self.closed
+    }
+
+    /// Returns whether the last that was told to the run was to stop.
+    pub fn was_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Returns what a step sees beside the inherited environment: names set (`Some`) or removed
+    /// (`None`) by the steps before `step`, in the order of the plan, and the folder they left.
+    pub fn carried(&self, step: &StepId) -> Carried {
+        let until = self.index.get(step).copied().unwrap_or(self.steps.len());
+        let mut carried = Carried::default();
+        for state in &self.steps[..until] {
+            let counts =
+                matches!(state.phase, Phase::Finished(Verdict::Ok | Verdict::OperatorAsserted));
+            if let (true, Some(exited)) = (counts, &state.exited) {
+                carried.add(exited);
+            }
+        }
+        carried
+    }
+
+    /// Says whether `events`, in this order, may happen now.
+    ///
+    /// # Errors
+    /// The first of them that may not, and why.
+    pub fn check(&self, events: &[EventKind]) -> Result<Accepted, IllegalEvent> {
+        let mut ahead = Ahead { state: self, steps: BTreeMap::new(), changes: Vec::new() };
+        let mut is_open = self.opened.is_some();
+        let mut is_closed = self.closed.is_some();
+        for event in events {
+            let refuse = |because: &str| {
+                Err(IllegalEvent { event: name(event).to_owned(), because: because.to_owned() })
+            };
+            match event {
+                EventKind::RunOpened(_) if is_open => return refuse("the run is open already"),
+                EventKind::RunOpened(opened) => {
+                    is_open = true;
+                    ahead.changes.push(Change::Open(opened.clone()));
+                    continue;
+                }
+                _ if !is_open => return refuse("the run is not open yet"),
+                _ if is_closed => return refuse("the run is closed"),
+                _ => {}
+            }
+            match event {
+                EventKind::RunClosed { result, .. } => {
+                    if *result == Closing::Passed && !ahead.all_passed() {
+                        return refuse("not every step is ok, skipped or asserted");
+                    }
+                    is_closed = true;
+                    ahead.changes.push(Change::Close(*result));
+                }
+                EventKind::Signal { action, .. } => {
+                    ahead.changes.push(Change::Stopped(action != "wait" && action != "detach"));
+                }
+                EventKind::RunResumed(_) => ahead.changes.push(Change::Stopped(false)),
+                _ => {
+                    if let Some(step) = step_of(event) {
+                        ahead.step(step, event).map_err(|because| IllegalEvent {
+                            event: format!("{} of step `{step}`", name(event)),
+                            because,
+                        })?;
+                    }
+                }
+            }
+        }
+        Ok(Accepted(ahead.changes))
+    }
+
+    /// Lets memory follow what is on the disk now.
+    pub fn accept(&mut self, accepted: Accepted) {
+        for change in accepted.0 {
+            match change {
+                Change::Open(opened) => {
+                    let fresh =
+                        StepState { phase: Phase::Pending, attempts: 0, edited: None, exited: None };
+                    self.steps = vec![fresh; opened.steps.len()];
+                    self.index =
+                        opened.steps.iter().enumerate().map(|(i, s)| (s.id.clone(), i)).collect();
+                    self.opened = Some(opened);
+                }
+                Change::Step(index, step) => self.steps[index] = *step,
+                Change::Stopped(stopped) => self.stopped = stopped,
+                Change::Close(result) => self.closed = Some(result),
+            }
+        }
+    }
+
+    /// Folds events that were read from a journal.
+    ///
+    /// # Errors
+    /// The position of the first event that the table does not allow, and why.
+    pub fn fold<'a>(
+        events: impl IntoIterator<Item = &'a EventKind>,
+    ) -> Result<Self, (usize, IllegalEvent)> {
+        let mut state = Self::default();
+        for (position, event) in events.into_iter().enumerate() {
+            let accepted =
+                state.check(std::slice::from_ref(event)).map_err(|error| (position, error))?;
+            state.accept(accepted);
+        }
+        Ok(state)
+    }
+}
+
+/// What steps hand on to the steps after them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Names with their values; `None` where the name was removed.
+    pub variables: BTreeMap<String, Option<Text>>,
+    /// The folder that the last of them left, where it was another.
+    pub cwd: Option<Text>,
+}
+
+impl Carried {
+    /// Adds what one more attempt changed.
+    pub fn add(&mut self, exited: &AttemptExited) {
+        let Some(delta) = &exited.environment else { return };
+        for (name, value) in &delta.set {
+            self.variables.insert(name.clone(), Some(value.clone()));
+        }
+        for name in &delta.unset {
+            self.variables.insert(name.clone(), None);
+        }
+        if let Some(cwd) = &delta.cwd {
+            self.cwd = Some(cwd.clone());
+        }
+    }
+}
+
+/// Returns whether the attempt ended with a code that `step` accepts.
+pub fn is_accepted(step: &PlannedStep, exited: &AttemptExited) -> bool {
+    match (exited.exit, exited.ended_by) {
+        (_, Some(_)) => false,
+        (Exit::Code(code), None) if step.exit.is_empty() => code == 0,
+        (Exit::Code(code), None) => step.exit.contains(&code),
+        (Exit::Signal(_) | Exit::NotStarted(_), None) => false,
+    }
+}
+
+// The state as it will be once the events that were checked so far are accepted.
+struct Ahead<'a> {
+    state: &'a State,
+    steps: BTreeMap<usize, StepState>,
+    changes: Vec<Change>,
+}
+
+impl Ahead<'_> {
+    fn all_passed(&self) -> bool {
+        let passed = |step: &StepState| {
+            matches!(
+                step.phase,
+                Phase::Finished(Verdict::Ok | Verdict::Skipped | Verdict::OperatorAsserted)
+            )
+        };
+        self.state.steps.iter().enumerate().all(|(i, s)| passed(self.steps.get(&i).unwrap_or(s)))
+    }
+
+    // The transition table.
+    fn step(&mut self, id: &StepId, event: &EventKind) -> Result<(), String> {
+        let opened = self.state.opened.as_deref().ok_or("the plan is not known yet")?;
+        let index = *self.state.index.get(id).ok_or("the plan has no such step")?;
+        let planned = &opened.steps[index];
+        let mut step = self.steps.get(&index).unwrap_or(&self.state.steps[index]).clone();
+        let by_hand = planned.language.is_none();
+        step.phase = match (step.phase, event) {
+            (
+                Phase::Pending | Phase::Finished(Verdict::Failed),
+                EventKind::StepStarting(starting),
+            ) if !by_hand => {
+                if starting.attempt != step.attempts + 1 {
+                    return Err(format!("attempt {} after {}", starting.attempt, step.attempts));
+                }
+                step.attempts = starting.attempt;
+                step.exited = None;
+                Phase::Running(starting.clone())
+            }
+            (Phase::Running(starting), EventKind::AttemptExited(exited))
+                if starting.nonce == exited.nonce =>
+            {
+                step.exited = Some((**exited).clone());
+                Phase::Exited((**exited).clone())
+            }
+            (Phase::Running(starting), EventKind::AttemptVoid { nonce, .. })
+                if starting.nonce == *nonce =>
+            {
+                Phase::Pending
+            }
+            (Phase::Running(starting), EventKind::AttemptUnknown { nonce, because, .. })
+                if starting.nonce == *nonce =>
+            {
+                Phase::Unknown { nonce: nonce.clone(), because: because.clone() }
+            }
+            (Phase::Exited(exited), EventKind::StepFinished { verdict, .. }) => match verdict {
+                Verdict::Ok if is_accepted(planned, &exited) => Phase::Finished(Verdict::Ok),
+                Verdict::Ok => return Err("its exit is not accepted".to_owned()),
+                Verdict::Failed => Phase::Finished(Verdict::Failed),
+                other => return Err(format!("it ran, so it is not {other:?}")),
+            },
+            (
+                Phase::Pending | Phase::Unknown { .. } | Phase::Finished(Verdict::Failed),
+                EventKind::StepFinished {
+                    verdict: verdict @ (Verdict::Skipped | Verdict::OperatorAsserted),
+                    ..
+                },
+            ) => Phase::Finished(*verdict),
+            (
+                Phase::Unknown { .. } | Phase::Finished(_),
+                EventKind::OperatorDecided { decision: Decision::Rerun, .. },
+            ) => Phase::Pending,
+            (phase, EventKind::OperatorDecided { .. } | EventKind::Note { .. }) => phase,
+            (
+                phase @ (Phase::Pending | Phase::Unknown { .. } | Phase::Finished(Verdict::Failed)),
+                EventKind::StepEdited { body, .. },
+            ) => {
+                step.edited = Some(body.clone());
+                phase
+            }
+            (phase, _) => return Err(format!("it is {}", phase_name(&phase))),
+        };
+        self.changes.push(Change::Step(index, Box::new(step.clone())));
+        self.steps.insert(index, step);
+        Ok(())
+    }
+}
+
+fn step_of(event: &EventKind) -> Option<&StepId> {
+    match event {
+        EventKind::StepStarting(starting) => Some(&starting.step),
+        EventKind::AttemptExited(exited) => Some(&exited.step),
+        EventKind::AttemptVoid { step, .. }
+        | EventKind::AttemptUnknown { step, .. }
+        | EventKind::StepEdited { step, .. }
+        | EventKind::StepFinished { step, .. } => Some(step),
+        EventKind::OperatorDecided { step, .. } | EventKind::Note { step, .. } => step.as_ref(),
+        _ => None,
+    }
+}
+
+/// Returns the name of the event as the journal writes it.
+pub fn name(event: &EventKind) -> &'static str {
+    match event {
+        EventKind::RunOpened(_) => "run.opened",
+        EventKind::RunResumed(_) => "run.resumed",
+        EventKind::Recovered { .. } => "recovered",
+        EventKind::StepStarting(_) => "step.starting",
+        EventKind::AttemptExited(_) => "attempt.exited",
+        EventKind::AttemptVoid { .. } => "attempt.void",
+        EventKind::AttemptUnknown { .. } => "attempt.unknown",
+        EventKind::StepEdited { .. } => "step.edited",
+        EventKind::StepFinished { .. } => "step.finished",
+        EventKind::OperatorDecided { .. } => "operator.decided",
+        EventKind::Note { .. } => "note",
+        EventKind::Signal { .. } => "signal",
+        EventKind::RunClosed { .. } => "run.closed",
+        EventKind::Unknown => "unknown",
+    }
+}
+
+fn phase_name(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Pending => "still to run",
+        Phase::Running(_) => "running",
+        Phase::Exited(_) => "over, without a verdict",
+        Phase::Unknown { .. } => "unknown",
+        Phase::Finished(_) => "finished",
+    }
+}

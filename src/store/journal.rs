@@ -1,0 +1,426 @@
+//! The run's append-only record: one line an event, chained, synced before anything is believed.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::event::{Event, EventKind, VERSION};
+use crate::host::clock::{self, Clock};
+use crate::host::fault;
+use crate::host::storage::Storage;
+use crate::state::{IllegalEvent, State};
+
+use super::StoreError;
+use super::chain::Hash;
+use super::folder::RunFolder;
+
+const DOMAIN: &str = "runbook-journal/v1";
+
+/// Why a commit did not happen. After one, the journal takes nothing more.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The disk did not take it.
+    #[error("cannot append to journal `{}`", path.display())]
+    Write {
+        /// The journal.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// An earlier write or sync failed; what came after it could not be trusted.
+    #[error("journal `{}` failed before and takes nothing more", path.display())]
+    Failed {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// The transition table does not allow it.
+    #[error(transparent)]
+    Illegal(#[from] IllegalEvent),
+}
+
+impl JournalError {
+    /// Returns whether the disk was full.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Write { source, .. }
+            if matches!(source.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT)))
+    }
+}
+
+/// The receipt of a commit: what it holds is on the disk. Only a commit makes one.
+#[derive(Debug)]
+#[must_use = "a receipt is what releases a step"]
+pub struct Recorded {
+    events: Vec<Event>,
+}
+
+impl Recorded {
+    /// Returns the events as they are stored.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// Returns them for publication.
+    pub fn into_events(self) -> Vec<Event> {
+        self.events
+    }
+}
+
+/// An open journal, owned by the engine that holds the run's lock.
+pub struct Journal {
+    path: PathBuf,
+    ballast: PathBuf,
+    file: File,
+    storage: &'static dyn Storage,
+    clock: Clock,
+    boot_id: String,
+    length: u64,
+    head: Option<Hash>,
+    next: u64,
+    durable: i64,
+    epoch: u32,
+    failed: bool,
+    state: State,
+}
+
+impl Journal {
+    /// Creates the journal of a new run.
+    ///
+    /// # Errors
+    /// Where the file exists or cannot be made.
+    pub fn create(
+        folder: &RunFolder,
+        storage: &'static dyn Storage,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let path = folder.journal();
+        let file = folder.new_file(&path)?;
+        Ok(Self {
+            path,
+            ballast: folder.ballast(),
+            file,
+            storage,
+            clock,
+            boot_id: clock::boot_id(),
+            length: 0,
+            head: None,
+            next: 0,
+            durable: -1,
+            epoch: 0,
+            failed: false,
+            state: State::default(),
+        })
+    }
+
+    /// Opens the journal of a run that another engine left, sets a torn tail aside, and starts the
+    /// next epoch. Returns what was recovered, still to be recorded.
+    ///
+    /// # Errors
+    /// Where it cannot be read, is corrupt, or holds what the transition table does not allow.
+    pub fn reopen(
+        folder: &RunFolder,
+        storage: &'static dyn Storage,
+        clock: Clock,
+    ) -> Result<(Self, Option<EventKind>), ReopenError> {
+        let path = folder.journal();
+        let bytes = read(&path)?;
+        let reading = Reading::of(&bytes);
+        let state = reading.state()?;
+        let epoch = reading.events.last().map_or(0, |event| event.epoch) + 1;
+        let recovered = match &reading.fault {
+            None => None,
+            Some(Fault::Corrupt { seq, because, .. }) => {
+                return Err(ReopenError::Corrupt { path, seq: *seq, because: because.clone() });
+            }
+            Some(Fault::Torn { at, .. }) => Some(set_aside(folder, &path, &bytes, *at, epoch)?),
+        };
+        let file = OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .map_err(|error| StoreError::new("open", &path, error))?;
+        // What is there may never have been synced by the engine that wrote it.
+        storage.sync(&file).map_err(|error| StoreError::new("sync", &path, error))?;
+        let journal = Self {
+            ballast: folder.ballast(),
+            file,
+            storage,
+            clock,
+            boot_id: clock::boot_id(),
+            length: reading.length as u64,
+            head: Some(reading.head),
+            next: reading.events.len() as u64,
+            durable: reading.events.len() as i64 - 1,
+            epoch,
+            failed: false,
+            state,
+            path,
+        };
+        Ok((journal, recovered))
+    }
+
+    /// Returns the run as the disk has it.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Returns the head of the chain and the number of events.
+    pub fn head(&self) -> (Hash, u64) {
+        (self.head.unwrap_or_default(), self.next)
+    }
+
+    /// Makes `events` durable with one write and one sync, then lets the state follow.
+    ///
+    /// # Errors
+    /// Where the table does not allow them (nothing is written), or the disk does not take them;
+    /// that is final: every later commit fails too.
+    pub fn commit(&mut self, events: Vec<EventKind>) -> Result<Recorded, JournalError> {
+        if self.failed {
+            return Err(JournalError::Failed { path: self.path.clone() });
+        }
+        let accepted = self.state.check(&events)?;
+        let (lines, stored, head) = self.lines(events);
+        if let Err(source) = self.write(&lines) {
+            self.failed = true;
+            if matches!(source.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT)) {
+                self.close_full();
+            }
+            return Err(JournalError::Write { path: self.path.clone(), source });
+        }
+        self.length += lines.len() as u64;
+        self.head = Some(head);
+        self.next += stored.len() as u64;
+        self.durable = self.next as i64 - 1;
+        self.state.accept(accepted);
+        fault::point("committed");
+        Ok(Recorded { events: stored })
+    }
+
+    fn write(&self, lines: &[u8]) -> io::Result<()> {
+        self.storage.append(&self.file, lines)?;
+        self.storage.sync(&self.file)
+    }
+
+    fn lines(&self, events: Vec<EventKind>) -> (Vec<u8>, Vec<Event>, Hash) {
+        let wall = self.clock.wall();
+        let mono = self.clock.since_boot().as_nanos() as u64;
+        let mut head = self.head;
+        let mut lines = Vec::with_capacity(512 * events.len());
+        let mut stored = Vec::with_capacity(events.len());
+        for (seq, kind) in (self.next..).zip(events) {
+            let event = Event {
+                v: VERSION,
+                seq,
+                durable: self.durable,
+                epoch: self.epoch,
+                prev: head.unwrap_or_default().hex(),
+                wall: wall.clone(),
+                mono,
+                boot_id: self.boot_id.clone(),
+                kind,
+            };
+            let start = lines.len();
+            serde_json::to_writer(&mut lines, &event)
+                .expect("an event holds only strings, numbers and lists, which JSON can tell");
+            head = Some(Hash::of_line(DOMAIN, &lines[start..]));
+            lines.push(b'\n');
+            stored.push(event);
+        }
+        (lines, stored, head.unwrap_or_default())
+    }
+
+    // The batch did not fit: cut what was written of it, give the ballast back, and say why the
+    // run ends here. A failure here changes nothing: the run is over for this engine either way.
+    fn close_full(&mut self) {
+        if self.file.set_len(self.length).is_err() || std::fs::remove_file(&self.ballast).is_err() {
+            return;
+        }
+        let event = EventKind::Signal { name: "ENOSPC".to_owned(), action: "stop".to_owned() };
+        let (line, _, _) = self.lines(vec![event]);
+        let _ = self.storage.append(&self.file, &line);
+        let _ = self.storage.sync(&self.file);
+    }
+}
+
+/// Why a journal cannot be gone on with.
+#[derive(Debug, thiserror::Error)]
+pub enum ReopenError {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Bytes that had been acknowledged are not what was written.
+    #[error("corrupt: journal `{}`, record {seq}: {because}", path.display())]
+    Corrupt {
+        /// The journal.
+        path: PathBuf,
+        /// The first bad record.
+        seq: u64,
+        /// What is wrong with it.
+        because: String,
+    },
+    /// The records are whole, but no engine of ours would have written them in this order.
+    #[error("illegal: journal record {seq}: {source}")]
+    Illegal {
+        /// The record.
+        seq: usize,
+        /// What the table says.
+        #[source]
+        source: IllegalEvent,
+    },
+}
+
+/// What is wrong with the end, or the middle, of a journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The last batch was cut off before it was acknowledged.
+    Torn {
+        /// Bytes before it.
+        at: usize,
+        /// The first record that is lost.
+        seq: u64,
+    },
+    /// Acknowledged bytes are not what was written.
+    Corrupt {
+        /// Bytes before the first bad one.
+        at: usize,
+        /// The first bad record.
+        seq: u64,
+        /// What is wrong with it.
+        because: String,
+    },
+}
+
+/// What a journal's bytes say.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The good events, from the first.
+    pub events: Vec<Event>,
+    /// Bytes that they take.
+    pub length: usize,
+    /// The hash of the last of them.
+    pub head: Hash,
+    /// What comes after them, if anything.
+    pub fault: Option<Fault>,
+}
+
+impl Reading {
+    /// Reads a journal from its bytes; changes nothing.
+    ///
+    /// Bad bytes at record *s* are corruption if any later valid record was written when *s* was
+    /// already durable; else the last batch is torn, and nothing in it was ever acknowledged.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut reading =
+            Self { events: Vec::new(), length: 0, head: Hash::default(), fault: None };
+        let mut starts: Vec<(usize, Hash)> = Vec::new();
+        while reading.length < bytes.len() {
+            let start = reading.length;
+            let seq = reading.events.len() as u64;
+            let line = match memchr::memchr(b'\n', &bytes[start..]) {
+                Some(length) => &bytes[start..start + length],
+                None => {
+                    reading.fault = Some(judge(bytes, start, seq, "it has no end"));
+                    return reading;
+                }
+            };
+            let event = match valid(line) {
+                Ok(event) if event.seq == seq => event,
+                Ok(event) => {
+                    let because = format!("it says that it is record {}", event.seq);
+                    reading.fault = Some(judge(bytes, start, seq, &because));
+                    return reading;
+                }
+                Err(because) => {
+                    reading.fault = Some(judge(bytes, start, seq, &because));
+                    return reading;
+                }
+            };
+            if event.prev != reading.head.hex() {
+                // This line or the one before it is not what was written; which, nobody can say.
+                if let (Some((before, head)), Some(_)) = (starts.pop(), reading.events.pop()) {
+                    reading.length = before;
+                    reading.head = head;
+                }
+                let because = "the record after it names another hash";
+                let seq = reading.events.len() as u64;
+                reading.fault = Some(judge(bytes, reading.length, seq, because));
+                return reading;
+            }
+            starts.push((start, reading.head));
+            reading.head = Hash::of_line(DOMAIN, line);
+            reading.length = start + line.len() + 1;
+            reading.events.push(event);
+        }
+        reading
+    }
+
+    /// Returns the state that the good events make.
+    ///
+    /// # Errors
+    /// The first of them that the transition table does not allow.
+    pub fn state(&self) -> Result<State, ReopenError> {
+        State::fold(self.events.iter().map(|event| &event.kind))
+            .map_err(|(seq, source)| ReopenError::Illegal { seq, source })
+    }
+}
+
+/// Reads the journal of a run; changes nothing.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn read_journal(folder: &RunFolder) -> Result<Reading, StoreError> {
+    Ok(Reading::of(&read(&folder.journal())?))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|mut file| file.read_to_end(&mut bytes))
+        .map_err(|error| StoreError::new("read", path, error))?;
+    Ok(bytes)
+}
+
+fn valid(line: &[u8]) -> Result<Event, String> {
+    let event: Event = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    if event.v > VERSION {
+        return Err(format!("it is of version {}, this program knows {VERSION}", event.v));
+    }
+    Ok(event)
+}
+
+fn judge(bytes: &[u8], at: usize, seq: u64, because: &str) -> Fault {
+    let acknowledged = bytes[at..]
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| valid(line).ok())
+        .any(|event| event.seq > seq && event.durable >= seq as i64);
+    if acknowledged {
+        Fault::Corrupt { at, seq, because: because.to_owned() }
+    } else {
+        Fault::Torn { at, seq }
+    }
+}
+
+// Copy, sync, and only then cut: a crash in between leaves both.
+fn set_aside(
+    folder: &RunFolder,
+    path: &Path,
+    bytes: &[u8],
+    at: usize,
+    epoch: u32,
+) -> Result<EventKind, StoreError> {
+    let name = format!("tail.{epoch}");
+    let tail = folder.path().join(&name);
+    let file = folder.new_or_empty_file(&tail)?;
+    crate::host::storage::Disk
+        .append(&file, &bytes[at..])
+        .and_then(|()| file.sync_all())
+        .map_err(|error| StoreError::new("write", &tail, error))?;
+    folder.sync()?;
+    OpenOptions::new()
+        .write(true)
+        .open(path)
+        .and_then(|journal| {
+            journal.set_len(at as u64)?;
+            journal.sync_all()
+        })
+        .map_err(|error| StoreError::new("cut", path, error))?;
+    Ok(EventKind::Recovered { bytes: (bytes.len() - at) as u64, tail: name })
+}

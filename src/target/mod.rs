@@ -1,0 +1,8 @@
+//! Where a step really runs. In this version: this machine.
+//! Turns a step into a [`Launch`](crate::keeper::protocol::Launch); the keeper starts it.
+
+mod local;
+mod survey;
+
+pub use local::{Start, Starter, launch, line_offset, named_line, needed, starter};
+pub use survey::{Interpreter, Survey};

@@ -1,0 +1,82 @@
+//! What this machine has of what the selected steps need.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::host::command;
+use crate::model::Language;
+
+use super::local::{Starter, is_named, needed, starter};
+
+/// A program that runs a language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interpreter {
+    /// How it is started.
+    pub starter: Starter,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether `set -o pipefail` is known to it; looked at for a plain `sh` only.
+    pub knows_pipefail: bool,
+}
+
+impl Interpreter {
+    /// Returns whether it is bash.
+    pub fn is_bash(&self) -> bool {
+        is_named(&self.path, "bash")
+    }
+
+    /// Returns the program's name and what it says of its version.
+    pub fn version(&self) -> (String, String) {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let version = command::version(&self.path).unwrap_or_else(|| "unknown version".to_owned());
+        (name, version)
+    }
+}
+
+/// The interpreters of the selected steps, by language.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    found: BTreeMap<Language, Interpreter>,
+    missing: BTreeMap<Language, &'static [&'static str]>,
+}
+
+impl Survey {
+    /// Looks for the interpreters of `languages` in `path` (the value of `PATH`).
+    pub fn of(languages: impl IntoIterator<Item = Language>, path: &OsString) -> Self {
+        let mut survey = Self::default();
+        for language in languages {
+            let Some(starter) = starter(language) else { continue };
+            if survey.found.contains_key(&language) || survey.missing.contains_key(&language) {
+                continue;
+            }
+            let program = needed(starter).iter().find_map(|name| command::find(name, path));
+            match program {
+                Some(path) => {
+                    let knows_pipefail = is_named(&path, "sh") && command::knows_pipefail(&path);
+                    let interpreter = Interpreter { starter, path, knows_pipefail };
+                    survey.found.insert(language, interpreter);
+                }
+                None => drop(survey.missing.insert(language, needed(starter))),
+            }
+        }
+        survey
+    }
+
+    /// Returns what runs `language`.
+    pub fn interpreter(&self, language: Language) -> Option<&Interpreter> {
+        self.found.get(&language)
+    }
+
+    /// Returns all that was found, once each.
+    pub fn interpreters(&self) -> Vec<&Interpreter> {
+        let mut all: Vec<&Interpreter> = self.found.values().collect();
+        all.dedup_by(|a, b| a.path == b.path);
+        all
+    }
+
+    /// Returns the languages that nothing here can run, with the programs that could.
+    pub fn missing(&self) -> impl Iterator<Item = (Language, &'static [&'static str])> {
+        self.missing.iter().map(|(language, programs)| (*language, *programs))
+    }
+}
