@@ -1,9 +1,12 @@
 //! The command line: arguments, one file per subcommand, failure → exit code.
 //! The only floor that prints.
 
+pub mod document;
 pub mod exit;
+pub mod failure;
 pub mod lint;
 pub mod list;
+pub mod print;
 
 use std::ffi::OsString;
 

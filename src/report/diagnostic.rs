@@ -4,6 +4,7 @@
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use memchr::{memchr, memrchr};
 
+use super::clean::inline;
 use crate::markdown::Lines;
 use crate::model::{Diagnostic, Severity, Span};
 
@@ -25,13 +26,23 @@ impl<'a> Shown<'a> {
     /// wanted.
     pub fn new(source: &'a str, path: &str, width: usize) -> Self {
         let renderer = Renderer::styled().term_width(width);
-        Self { source, path: printable(path), lines: Lines::new(source), renderer }
+        Self {
+            source,
+            path: inline(path).into_owned(),
+            lines: Lines::new(source),
+            renderer,
+        }
     }
 
     /// Returns one without colours.
     pub fn plain(source: &'a str, path: &str, width: usize) -> Self {
         let renderer = Renderer::plain().term_width(width);
-        Self { source, path: printable(path), lines: Lines::new(source), renderer }
+        Self {
+            source,
+            path: inline(path).into_owned(),
+            lines: Lines::new(source),
+            renderer,
+        }
     }
 
     /// Returns the diagnostic as text, without a line end.
@@ -41,9 +52,9 @@ impl<'a> Shown<'a> {
             Severity::Warning => Level::WARNING,
             Severity::Hint => Level::NOTE.with_name("hint"),
         };
-        let message = printable(&diagnostic.message);
-        let label = printable(&diagnostic.label);
-        let help = diagnostic.way_out.as_deref().map(printable);
+        let message = inline(&diagnostic.message);
+        let label = inline(&diagnostic.label);
+        let help = diagnostic.way_out.as_deref().map(inline);
         let (window, marked) = self.window(diagnostic.span);
         let line = self.lines.line(window.start) as usize;
         let snippet = Snippet::source(&self.source[window.start..window.end])
@@ -57,7 +68,7 @@ impl<'a> Shown<'a> {
         let title = level.primary_title(message).id(diagnostic.rule);
         let mut group = title.element(snippet.annotation(annotation));
         if let Some(help) = &help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(help.as_ref()));
         }
         self.renderer.render(&[group])
     }
@@ -95,21 +106,6 @@ impl<'a> Shown<'a> {
         }
         offset
     }
-}
-
-/// Returns `text` with what would move the cursor, colour or turn the line shown as U+FFFD.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' => '\n',
-            '\t' => ' ',
-            _ if c.is_control() => '\u{fffd}',
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
-                '\u{fffd}'
-            }
-            _ => c,
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -157,11 +153,17 @@ mod tests {
             ("ñ", Span::new(1, 9)),
             ("\u{feff}", Span::new(0, 3)),
         ] {
-            assert!(check(source, span).contains("unknown attribute"), "{source:?}");
+            assert!(
+                check(source, span).contains("unknown attribute"),
+                "{source:?}"
+            );
         }
         let huge = "ñ".repeat(4 << 20);
         let shown = check(&huge, Span::new(4 << 20, (4 << 20) + 6));
-        assert!(shown.lines().all(|line| line.chars().count() < 120), "{shown}");
+        assert!(
+            shown.lines().all(|line| line.chars().count() < 120),
+            "{shown}"
+        );
     }
 
     #[test]

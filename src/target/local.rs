@@ -92,17 +92,23 @@ pub fn launch(start: Start<'_>, interpreter: &Interpreter) -> Launch {
             let args = vec!["--noprofile".to_owned(), "--norc".to_owned(), script_path];
             (args, bash_prologue(strict), true)
         }
-        (Starter::Bash | Starter::Shell, false) => {
-            (vec![script_path], sh_prologue(interpreter.knows_pipefail, strict), true)
-        }
-        (Starter::Zsh, false) => {
-            (vec!["-f".to_owned(), script_path], sh_prologue(true, strict), true)
-        }
+        (Starter::Bash | Starter::Shell, false) => (
+            vec![script_path],
+            sh_prologue(interpreter.knows_pipefail, strict),
+            true,
+        ),
+        (Starter::Zsh, false) => (
+            vec!["-f".to_owned(), script_path],
+            sh_prologue(true, strict),
+            true,
+        ),
         (Starter::Python, false) => {
             let boot = PYTHON
                 .replace("SCRIPT_FD", &SCRIPT_FD.to_string())
                 .replace("DUMP_FD", &DUMP_FD.to_string());
-            let args = ["-u", "-c", &boot, start.document].map(str::to_owned).to_vec();
+            let args = ["-u", "-c", &boot, start.document]
+                .map(str::to_owned)
+                .to_vec();
             (args, String::new(), true)
         }
         (Starter::Node, false) => (vec!["-".to_owned()], String::new(), false),
@@ -214,10 +220,15 @@ pub fn line_offset(body_line: u32) -> u32 {
 pub fn named_line(text: &str, offset: u32) -> Option<(u32, String)> {
     let marks = [format!("/dev/fd/{SCRIPT_FD}:"), "[stdin]:".to_owned()];
     text.lines().rev().find_map(|text| {
-        let rest = marks.iter().find_map(|mark| Some(text.split_once(mark.as_str())?.1))?;
+        let rest = marks
+            .iter()
+            .find_map(|mark| Some(text.split_once(mark.as_str())?.1))?;
         let rest = rest.trim_start();
         let rest = rest.strip_prefix("line ").unwrap_or(rest);
-        let digits = rest.len() - rest.trim_start_matches(|it: char| it.is_ascii_digit()).len();
+        let digits = rest.len()
+            - rest
+                .trim_start_matches(|it: char| it.is_ascii_digit())
+                .len();
         let line: u32 = rest.get(..digits)?.parse().ok()?;
         let what = rest[digits..].trim_start_matches(':').trim();
         Some((line.saturating_add(offset), what.to_owned()))
@@ -236,10 +247,19 @@ mod tests {
     #[test]
     fn the_line_that_an_interpreter_names_is_found() {
         let bash = "x\n/dev/fd/18: line 42: name: unbound variable\n";
-        assert_eq!(named_line(bash, 0), Some((42, "name: unbound variable".to_owned())));
+        assert_eq!(
+            named_line(bash, 0),
+            Some((42, "name: unbound variable".to_owned()))
+        );
         let dash = "/dev/fd/18: 7: foo: not found";
-        assert_eq!(named_line(dash, 100), Some((107, "foo: not found".to_owned())));
-        assert_eq!(named_line("[stdin]:12\n  boom()", 0), Some((12, String::new())));
+        assert_eq!(
+            named_line(dash, 100),
+            Some((107, "foo: not found".to_owned()))
+        );
+        assert_eq!(
+            named_line("[stdin]:12\n  boom()", 0),
+            Some((12, String::new()))
+        );
         assert_eq!(named_line("line 3: nothing of ours", 0), None);
     }
 }
