@@ -52,12 +52,12 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use crate::report::clean::block;
-        write!(f, "error: {}", block(&self.message))?;
+        write!(f, "error: {}", block(&self.message).trim_end())?;
         if let Some(cause) = &self.cause {
-            write!(f, "\n  caused by: {}", block(cause))?;
+            write!(f, "\n  caused by: {}", block(cause).trim_end())?;
         }
         if let Some(hint) = &self.hint {
-            write!(f, "\n  hint: {}", block(hint))?;
+            write!(f, "\n  hint: {}", block(hint).trim_end())?;
         }
         Ok(())
     }

@@ -131,7 +131,7 @@ fn show(
         .map(|step| width(step.id.as_str()) + usize::from(!step.id_is_explicit))
         .max()
         .unwrap_or(0)
-        .clamp(8, 34);
+        .clamp(8, 44);
     let mut steps = runbook.steps.iter().peekable();
     for (index, section) in runbook.sections.iter().enumerate() {
         let has_steps = steps.peek().is_some_and(|step| step.section == index);
@@ -227,13 +227,14 @@ fn show_step(text: &mut String, step: &Step, id_width: usize, verbose: bool) {
     );
     let room = WIDTH.saturating_sub(width(&head) + 10);
     let marks = marks.join(" ");
-    line(
-        text,
-        format_args!(
-            "{head}{style}{effect:<9}{style:#} {FAINT}{}{FAINT:#}",
-            fit(&marks, room)
-        ),
-    );
+    let marks = fit(&marks, room);
+    // Colours without text would keep the spaces before them.
+    let effect = match (effect.as_str(), marks.is_empty()) {
+        ("", true) => String::new(),
+        (effect, true) => format!("{style}{effect}{style:#}"),
+        (effect, false) => format!("{style}{effect:<9}{style:#} {FAINT}{marks}{FAINT:#}"),
+    };
+    line(text, format_args!("{head}{effect}"));
     let body = match &step.task {
         Task::Command { body, .. } => body,
         Task::ByHand { text } => text,
@@ -396,5 +397,160 @@ fn json(path: &Path, source: &str, runbook: Runbook, diagnostics: &[Diagnostic])
         steps: runbook.steps.into_iter().map(step).collect(),
         errors,
         warnings,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use anstream::adapter::strip_str;
+
+    use super::{read_document, show, text_of};
+    use crate::markdown::attributes::parse_info;
+    use crate::markdown::outline;
+    use crate::resolve::resolve;
+
+    fn check(source: &str, verbose: bool) -> String {
+        let (runbook, diagnostics) = resolve(&outline(source), "deploy");
+        let mut text = String::new();
+        show(
+            &mut text,
+            Path::new("docs/deploy.md"),
+            &runbook,
+            &diagnostics,
+            verbose,
+        );
+        let text = strip_str(&text).to_string();
+        for line in text.lines() {
+            assert!(crate::report::clean::width(line) <= 80, "{line}");
+        }
+        text
+    }
+
+    #[test]
+    fn a_runbook_is_listed_in_eighty_columns() {
+        let source = "---\nrunbook: 1\ntitle: デプロイ 🛒 de la tienda\ninputs:\n  version: { description: tag to deploy, default: v1, choices: [v1, v2] }\n---\n# Preparación\n```bash {#check .slow effect=reads}\ndf -h\n```\n```bash\nssh <HOST>\n```\n## Vacía\n## A mano\n- [ ] Avisar a **todos** (`@canal`) de que en un momento empieza la ventana de mantenimiento programada\n- [x] hecho\n## Rollback\n```sh {effect=destroys retries=3}\nrm -rf x\n```\n";
+        insta::assert_snapshot!(check(source, false), @r#"
+        デプロイ 🛒 de la tienda                               docs/deploy.md · declared
+          input version  tag to deploy (default v1) (one of v1, v2)
+        Preparación
+          check            8  bash        reads     .slow
+          ~preparacion    11  bash        unknown
+              in doubt: `<HOST>` stands for a value
+          A mano
+          ~a-mano         16  by hand
+              Avisar a todos (@canal) de que en un momento empieza la ventana de manten…
+          ~a-mano-2       17  by hand               ticked
+              hecho
+          Rollback · on demand
+          ~rollback       19  sh          destroys
+          1 error, 1 warning: `runbook lint docs/deploy.md`
+        "#);
+        insta::assert_snapshot!(check(source, true), @r#"
+        デプロイ 🛒 de la tienda                               docs/deploy.md · declared
+          input version  tag to deploy (default v1) (one of v1, v2)
+        Preparación
+          check            8  bash        reads     .slow
+              df -h
+          ~preparacion    11  bash        unknown
+              ssh <HOST>
+              in doubt: `<HOST>` stands for a value
+          Vacía
+          A mano
+          ~a-mano         16  by hand
+              Avisar a todos (@canal) de que en un momento empieza la ventana de manten…
+          ~a-mano-2       17  by hand               ticked
+              hecho
+          Rollback · on demand
+          ~rollback       19  sh          destroys
+              rm -rf x
+          1 error, 1 warning: `runbook lint docs/deploy.md`
+        "#);
+        insta::assert_snapshot!(check("text\n", false), @r#"
+        deploy                                                    docs/deploy.md · plain
+          no steps: nothing in it would run
+        "#);
+    }
+
+    /// Counted by hand in the four manuals that the project exists for.
+    #[test]
+    fn the_seeds_are_read_as_they_are() {
+        let expected: &[(&str, usize, &[(&str, usize)])] = &[
+            ("000_16a2d67ec8918db7.txt", 0, &[("", 1)]),
+            (
+                "001_0dce8c2ff002d009.txt",
+                35,
+                &[
+                    ("ini", 2),
+                    ("json", 1),
+                    ("mermaid", 2),
+                    ("powershell", 13),
+                    ("python", 1),
+                ],
+            ),
+            (
+                "002_0398b6bd75eb86dc.txt",
+                8,
+                &[("", 2), ("bash", 3), ("env", 1), ("python", 5), ("sql", 2)],
+            ),
+            (
+                "003_35b30ed50e79f912.txt",
+                19,
+                &[
+                    ("", 9),
+                    ("bash", 17),
+                    ("dockerfile", 1),
+                    ("nginx", 3),
+                    ("python", 2),
+                    ("sql", 1),
+                    ("yaml", 3),
+                ],
+            ),
+        ];
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/seeds");
+        if !folder.is_dir() {
+            eprintln!(
+                "SKIPPED: {} is not there: the seeds were not read",
+                folder.display()
+            );
+            return;
+        }
+        for (name, steps, languages) in expected {
+            let path = folder.join(name);
+            let bytes = read_document(&path).expect("a seed can be read");
+            let source = text_of(&path, &bytes).expect("a seed is text");
+            let document = outline(source);
+            let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
+            for fence in &document.fences {
+                let language = parse_info(document.text(fence.info), 0).language;
+                *counted
+                    .entry(language.map_or("", |(word, _)| word))
+                    .or_default() += 1;
+                assert!(fence.is_closed, "{name}:{}", fence.line);
+                // Line n of the body is line `fence.line + 1 + n` of the file.
+                for (number, line) in document.body(fence).lines().enumerate() {
+                    let in_file = source.lines().nth(fence.line as usize + number);
+                    assert_eq!(
+                        in_file.map(str::trim),
+                        Some(line.trim()),
+                        "{name}:{}",
+                        fence.line
+                    );
+                }
+            }
+            assert_eq!(
+                counted.into_iter().collect::<Vec<_>>(),
+                *languages,
+                "{name}"
+            );
+            let (runbook, diagnostics) = resolve(&document, name);
+            assert_eq!(runbook.steps.len(), *steps, "{name}");
+            assert!(
+                diagnostics.iter().all(|found| found.rule == "not-a-step"),
+                "{name}"
+            );
+        }
     }
 }
