@@ -433,7 +433,9 @@ impl Text {
     pub fn of_bytes(bytes: &[u8]) -> Self {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self::Plain(text.to_owned()),
-            Err(_) => Self::Bytes { hex: bytes.iter().map(|it| format!("{it:02x}")).collect() },
+            Err(_) => Self::Bytes {
+                hex: bytes.iter().map(|it| format!("{it:02x}")).collect(),
+            },
         }
     }
 

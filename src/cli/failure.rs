@@ -1,7 +1,7 @@
 //! What went wrong, for a person: one message, its causes, a way out; and its exit code.
 
 use std::error::Error;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use crate::engine::EngineError;
 use crate::report::clean;
@@ -36,6 +36,11 @@ impl Failure {
         Self::new(ExitCode::USAGE, message)
     }
 
+    /// Returns a failure of the machine.
+    pub fn environment(message: impl Into<String>) -> Self {
+        Self::new(ExitCode::ENVIRONMENT, message)
+    }
+
     /// Returns the failure that `error` is, with all its causes.
     pub fn of(code: ExitCode, error: &dyn Error) -> Self {
         let mut failure = Self::new(code, error.to_string());
@@ -58,29 +63,23 @@ impl Failure {
         self.hint = Some(hint.into());
         self
     }
-
-    /// Tells it on stderr and returns its exit code.
-    #[expect(clippy::print_stderr, reason = "the command line is the floor that prints")]
-    pub fn tell(&self) -> ExitCode {
-        eprint!("{self}");
-        self.code
-    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::new();
-        writeln!(text, "error: {}", self.message)?;
+        // A file's name, or a document's text, must not forge the terminal.
+        write!(f, "error: {}", clean::block(&self.message).trim_end())?;
         for cause in &self.causes {
-            writeln!(text, "  caused by: {cause}")?;
+            write!(f, "\n  caused by: {}", clean::block(cause).trim_end())?;
         }
         if let Some(hint) = &self.hint {
-            writeln!(text, "  hint: {hint}")?;
+            write!(f, "\n  hint: {}", clean::block(hint).trim_end())?;
         }
-        // A file's name, or a document's text, must not forge the terminal.
-        f.write_str(&clean::block(&text))
+        Ok(())
     }
 }
+
+impl Error for Failure {}
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {

@@ -13,6 +13,7 @@ use crate::report::clean;
 
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::print;
 use super::prompt::{self, Lines};
 
 /// What the operator gave on the command line.
@@ -149,7 +150,7 @@ fn ask(input: &Input, lines: &mut Lines, signals: &Signals) -> Result<InputValue
                 let name = input.name.clone();
                 return Ok(InputValue { name, value, source: "prompt".to_owned() });
             }
-            Err(failure) => drop(failure.tell()),
+            Err(failure) => print::note(&failure),
         }
     }
 }

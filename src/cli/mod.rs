@@ -1,37 +1,85 @@
 //! The command line: arguments, one file per subcommand, failure → exit code.
 //! The only floor that prints.
 
+mod control;
+pub mod document;
 pub mod exit;
 pub mod failure;
-pub mod inputs;
+mod inputs;
 pub mod lint;
 pub mod list;
 mod prepare;
+pub mod print;
 mod prompt;
-pub mod run;
-pub mod session;
+mod records;
+mod resume;
+mod run;
+mod session;
 mod terminal;
 
 use std::ffi::OsString;
+use std::path::Path;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use exit::ExitCode;
+use failure::Failure;
 
 /// Runs the operations manuals you already have in Markdown: safely, one step at a time, resumably.
 #[derive(Debug, Parser)]
-#[command(name = "runbook", version, max_term_width = 100)]
+#[command(name = "runbook", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
 
+const EXIT_CODES: &str = "\
+Exit codes: 0 passed · 1 a step failed · 2 usage, or nothing may run · 3 stopped, resumable ·
+4 something is missing on this machine · 6 a step's outcome is unknown · 7 verification failed ·
+9 the journal could not be written · 70 our bug · 130 interrupted before a run was opened";
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a document, or a section of it
+    Run(Box<run::RunArgs>),
+    /// Go on with a run, after a stop, a failure or a crash
+    Resume(resume::ResumeArgs),
+    /// End the running step of a run; the run stays resumable
+    Stop(control::StopArgs),
+    /// Close a run for good
+    Close(control::CloseArgs),
+    /// Add a remark to a run
+    Note(control::NoteArgs),
     /// Show runbooks, sections and steps
     List(list::Args),
     /// Say what is wrong or doubtful in documents
     Lint(lint::Args),
+    /// Show the runs that were
+    History(records::HistoryArgs),
+    /// Show how a run stands; --follow watches it
+    Show(records::ShowArgs),
+    /// Verify that the record of a run is as it was written (the record, not the system)
+    Verify(records::VerifyArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+    /// Say what would run and what differs from last time; executes nothing
+    #[command(hide = true)]
+    Plan(NotYet),
+    /// Run in a throw-away copy of the machine and show the diffs
+    #[command(hide = true)]
+    Preview(NotYet),
+    /// Write the beginning of a runbook
+    #[command(hide = true)]
+    Init(NotYet),
+}
+
+#[derive(Debug, clap::Args)]
+struct NotYet {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    _rest: Vec<OsString>,
 }
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
@@ -39,17 +87,43 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            let code = if error.use_stderr() {
-                ExitCode::USAGE
-            } else {
-                ExitCode::PASSED
-            };
+            let code = if error.use_stderr() { ExitCode::USAGE } else { ExitCode::PASSED };
             let _ = error.print();
             return code;
         }
     };
-    match arguments.command {
-        Command::List(args) => list::run(&args),
-        Command::Lint(args) => lint::run(&args),
+    perform(arguments.command).unwrap_or_else(|failure| print::fail(&failure))
+}
+
+fn perform(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Run(args) => run::run(*args),
+        Command::Resume(args) => resume::run(&args),
+        Command::Stop(args) => control::stop(&args),
+        Command::Close(args) => control::close(&args),
+        Command::Note(args) => control::note(&args),
+        Command::List(args) => Ok(list::run(&args)),
+        Command::Lint(args) => Ok(lint::run(&args)),
+        Command::History(args) => records::history(&args),
+        Command::Show(args) => records::show(&args),
+        Command::Verify(args) => records::run_verify(&args),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "runbook", &mut text);
+            print::out(&String::from_utf8_lossy(&text))?;
+            Ok(ExitCode::PASSED)
+        }
+        Command::Plan(_) => Err(not_yet("plan", "`runbook run` shows the plan before it asks")),
+        Command::Preview(_) => Err(not_yet("preview", "`runbook list` executes nothing")),
+        Command::Init(_) => Err(not_yet("init", "see docs/format.md for how to begin")),
     }
+}
+
+fn not_yet(command: &str, way_out: &str) -> Failure {
+    Failure::usage(format!("`runbook {command}` is not in this version")).hint(way_out)
+}
+
+/// Runs the keeper of the run in `folder`; returns its exit code. Not for people.
+pub fn keep(folder: &Path) -> ExitCode {
+    ExitCode(crate::keeper::main(folder))
 }

@@ -7,12 +7,14 @@ use crate::event::{InputValue, Request};
 use crate::host::command;
 use crate::model::{Diagnostic, Kind, Runbook, Severity, Task};
 use crate::plan::{Plan, refusals};
-use crate::report::diagnostic;
+use crate::report::diagnostic::Shown as Told;
 use crate::resolve::select::{Selection, select};
 use crate::target::Survey;
 
+use super::document::{name_of, shown};
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::print;
 
 /// A document that may run.
 pub struct Prepared {
@@ -26,9 +28,14 @@ pub struct Prepared {
 ///
 /// # Errors
 /// Where the document has errors, or the request names what is not there.
-pub fn prepare(name: &str, text: &str, request: &Request) -> Result<Prepared, Failure> {
-    let (runbook, diagnostics) = resolve(name, text);
-    tell(name, text, &diagnostics, Severity::Warning);
+pub fn prepare(path: &Path, text: &str, request: &Request) -> Result<Prepared, Failure> {
+    let (runbook, diagnostics) = resolve(&name_of(path), text);
+    let name = shown(path);
+    let width = crate::engine::terminal_width().unwrap_or(100);
+    let mut told = Told::new(text, &name, width);
+    for it in diagnostics.iter().filter(|it| it.severity <= Severity::Warning) {
+        print::note(told.show(it));
+    }
     let errors = diagnostics.iter().filter(|it| it.severity == Severity::Error).count();
     if errors > 0 {
         let what = if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") };
@@ -42,16 +49,6 @@ pub fn prepare(name: &str, text: &str, request: &Request) -> Result<Prepared, Fa
 pub fn resolve(name: &str, text: &str) -> (Runbook, Vec<Diagnostic>) {
     let document = crate::markdown::outline(text);
     crate::resolve::resolve(&document, name)
-}
-
-// Warnings and errors, on stderr.
-#[expect(clippy::print_stderr, reason = "the command line is the floor that prints")]
-fn tell(name: &str, text: &str, diagnostics: &[Diagnostic], least: Severity) {
-    use std::io::IsTerminal;
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    for it in diagnostics.iter().filter(|it| it.severity <= least) {
-        eprintln!("{}", diagnostic::render(name, text, it, colour));
-    }
 }
 
 /// Refuses what may not begin: with every reason at once.

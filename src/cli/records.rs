@@ -1,7 +1,6 @@
 //! `runbook history`, `show`, `verify`: what the records say. Never write a byte in a run's folder.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -21,6 +20,7 @@ use crate::store::verify::verify;
 
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::print;
 use super::session::{self, StoreArgs};
 
 /// Arguments of `runbook history`.
@@ -82,15 +82,7 @@ pub struct VerifyArgs {
 }
 
 fn print(text: &[u8]) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text).and_then(|()| out.flush()) {
-        // Whoever reads has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => {
-            Err(Failure::new(ExitCode::ENVIRONMENT, "cannot write to standard output").cause(error))
-        }
-        Ok(()) => Ok(()),
-    }
+    print::out(&String::from_utf8_lossy(text))
 }
 
 fn print_json(value: &impl Serialize) -> Result<(), Failure> {
@@ -296,11 +288,4 @@ pub fn run_verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
             Ok(ExitCode::UNVERIFIED)
         }
     }
-}
-
-/// Returns the folder of the run, for commands that end it.
-pub(super) fn folder_of(store: &StoreArgs, run: &str) -> Result<(RunFolder, PathBuf), Failure> {
-    let folder = session::find_run(store, run)?;
-    let path = folder.path().to_owned();
-    Ok((folder, path))
 }

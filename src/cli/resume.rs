@@ -107,13 +107,8 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
             opened.file
         ));
     }
-    let mut session = Session {
-        terminal,
-        by: machine::by(&operator),
-        retry_failed: args.retry_failed,
-        on_term: args.watch.on_term(),
-        ..Session::default()
-    };
+    let mut session = Session::new(machine::by(&operator), terminal, args.watch.on_term());
+    session.retry_failed = args.retry_failed;
     if past.iter().any(|it| matches!(it.kind, EventKind::StepStarting(_))) {
         session.begun();
     }
@@ -224,7 +219,7 @@ fn plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan, Failure> {
             .hint("restore the folder from a backup, or begin a new run"));
     }
     let text = decode(&bytes).map_err(|error| Failure::usage(error.to_string()))?;
-    let (runbook, _) = prepare::resolve(&opened.file, text);
+    let (runbook, _) = prepare::resolve(&document_name(&opened.file), text);
     let mut selected = Vec::new();
     for planned in &opened.steps {
         selected.extend(runbook.steps.iter().position(|it| it.id == planned.id));
@@ -245,6 +240,10 @@ fn plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan, Failure> {
         .hint("resume with the version that `runbook show` names, or begin a new run"));
     }
     Ok(plan)
+}
+
+fn document_name(file: &str) -> String {
+    super::document::name_of(std::path::Path::new(file))
 }
 
 fn name_of(file: &str) -> String {

@@ -1,6 +1,5 @@
 //! `runbook run`.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -10,7 +9,6 @@ use crate::engine::{Signals, block_signals};
 use crate::event::{Before, EventKind, Request, RunOpened};
 use crate::host::clock::Clock;
 use crate::host::{fault, machine};
-use crate::markdown::decode;
 use crate::model::Kind;
 use crate::plan::Plan;
 use crate::store::Hash;
@@ -19,6 +17,7 @@ use crate::store::journal::read_journal;
 use crate::store::lock::Lock;
 use crate::store::state_dir::StateDir;
 
+use super::document::{read_document, shown, text_of};
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::inputs::{self, Given};
@@ -129,13 +128,11 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     })?;
     let is_stdin = args.file.as_os_str() == "-";
     let terminal = session::is_terminal() && !is_stdin && !args.watch.json;
-    let bytes = read(&args.file)?;
-    let document = args.file.display().to_string();
-    let text = decode(&bytes).map_err(|error| {
-        Failure::usage(format!("`{document}` {error}")).hint(error.way_out())
-    })?;
+    let bytes = read_document(&args.file)?;
+    let document = shown(&args.file);
+    let text = text_of(&args.file, &bytes)?;
     let mut request = request(&args);
-    let prepared = prepare::prepare(&document, text, &request)?;
+    let prepared = prepare::prepare(&args.file, text, &request)?;
     request.sections.clone_from(&prepared.selection.sections);
     let given = Given::new(&args.set, &args.inputs)?;
     let mut lines = Lines::default();
@@ -187,7 +184,7 @@ fn open(
     let journal = session::new_journal(&folder)?;
     let operator = machine::operator(terminal);
     let environment = session::environment();
-    let opened = EventKind::RunOpened(Box::new(RunOpened {
+    let opened = Box::new(RunOpened {
         run,
         title: plan.runbook.title.clone(),
         file,
@@ -204,15 +201,14 @@ fn open(
         left_out: plan.left_out.clone(),
         environment: environment.keys().cloned().collect(),
         before,
-    }));
-    let session = Session {
-        terminal,
-        by: machine::by(&operator),
-        on_term: args.watch.on_term(),
-        ..Session::default()
-    };
+    });
+    let session = Session::new(machine::by(&operator), terminal, args.watch.on_term());
     let stage =
         Stage { folder, lock, journal, survivor: None, survey, signals, past: Vec::new() };
+    if !args.watch.json {
+        session::show_plan(&opened, args.watch.verbose)?;
+    }
+    let opened = EventKind::RunOpened(opened);
     session::run(stage, plan, session, &args.watch, |engine| Ok(engine.record(vec![opened])?))
 }
 
@@ -231,25 +227,6 @@ fn request(args: &RunArgs) -> Request {
         yes: args.yes,
         allow: allow.collect(),
     }
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    let fault = |error: std::io::Error| {
-        let (code, hint) = match error.kind() {
-            std::io::ErrorKind::NotFound => (ExitCode::USAGE, "is its name spelled right?"),
-            std::io::ErrorKind::IsADirectory => {
-                (ExitCode::USAGE, "name a document in it; `runbook list` shows them")
-            }
-            _ => (ExitCode::ENVIRONMENT, "is it readable for you?"),
-        };
-        Failure::new(code, format!("cannot read `{}`", file.display())).cause(error).hint(hint)
-    };
-    if file.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).map_err(fault)?;
-        return Ok(bytes);
-    }
-    std::fs::read(file).map_err(fault)
 }
 
 fn versions(survey: &crate::target::Survey) -> Vec<(String, String)> {

@@ -10,7 +10,7 @@ use crate::engine::decide::{Leaving, OnTerm, Session};
 use crate::engine::operator::{Nobody, Operator};
 use crate::engine::recover::Survivor;
 use crate::engine::{Engine, Parts, Publisher, Signals, StoredOutputs, terminal_width};
-use crate::event::{Event, Text};
+use crate::event::{Event, RunOpened, Text};
 use crate::host::clock::Clock;
 use crate::host::{machine, storage};
 use crate::plan::Plan;
@@ -23,6 +23,7 @@ use crate::target::Survey;
 
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::print;
 use super::terminal::Terminal;
 
 /// Options that every command that looks into the store takes.
@@ -149,7 +150,6 @@ pub fn run(
     begin: impl FnOnce(&mut Engine<'_>) -> Result<(), Failure>,
 ) -> Result<ExitCode, Failure> {
     let look = look(watch.verbose);
-    let is_declared = plan.runbook.kind == crate::model::Kind::Declared;
     let terminal = session.terminal;
     let reporter: Box<dyn Reporter> = if watch.json {
         Box::new(Json::new(io::stdout()))
@@ -188,15 +188,15 @@ pub fn run(
     let told = transcript.as_ref().ok().map(|it| it.display().to_string());
     publisher.finish(Ending { transcript: told });
     drop(stage.lock);
-    let code = ending(&folder, outcome?, is_declared);
+    let code = ending(&folder, outcome?);
     if let Err(failure) = transcript {
-        failure.tell();
+        print::fail(&failure);
     }
     Ok(code)
 }
 
 // Says what a person must know who only sees the exit code; the console said the rest.
-fn ending(folder: &RunFolder, leaving: Leaving, _is_declared: bool) -> ExitCode {
+fn ending(folder: &RunFolder, leaving: Leaving) -> ExitCode {
     let run = folder.run();
     match leaving {
         Leaving::Passed => ExitCode::PASSED,
@@ -231,14 +231,24 @@ fn ending(folder: &RunFolder, leaving: Leaving, _is_declared: bool) -> ExitCode 
             ExitCode::UNKNOWN
         }
         Leaving::CannotStart(because) => {
-            Failure::new(ExitCode::ENVIRONMENT, "cannot start the step").cause(because).tell()
+            let failure = Failure::environment("cannot start the step").cause(because);
+            print::fail(&failure)
         }
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the command line is the floor that prints")]
 pub(super) fn note(text: &str) {
-    eprintln!("{}", crate::report::clean::inline(text));
+    print::note(crate::report::clean::inline(text));
+}
+
+/// Shows what a run is going to do.
+///
+/// # Errors
+/// Where standard output cannot be written.
+pub fn show_plan(opened: &RunOpened, verbose: bool) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    let _ = crate::report::console::plan(&mut text, &look(verbose), opened);
+    print::out(&String::from_utf8_lossy(&text))
 }
 
 /// Writes `transcript.md` anew from the journal; returns where it is.

@@ -22,7 +22,7 @@ pub struct Session {
     pub by: String,
     /// Whether a failed step of an earlier session is retried without asking.
     pub retry_failed: bool,
-    /// What SIGTERM (and SIGINT without a terminal) does.
+    /// What SIGTERM does.
     pub on_term: OnTerm,
     begun: bool,
     all: bool,
@@ -54,9 +54,17 @@ struct Flight {
 }
 
 impl Session {
+    /// Returns the session of `by`, who can be asked or not.
+    pub fn new(by: String, terminal: bool, on_term: OnTerm) -> Self {
+        Self { by, terminal, on_term, ..Self::default() }
+    }
+
     /// Says that the attempt `nonce` of `step` is running: an earlier engine started it.
     pub fn attached(&mut self, step: StepId, nonce: String) {
-        self.flight = Some(Flight { step, nonce: Some(nonce) });
+        self.flight = Some(Flight {
+            step,
+            nonce: Some(nonce),
+        });
     }
 
     /// Returns the attempt that is running, if one is.
@@ -227,10 +235,20 @@ pub enum Answer {
 
 /// Returns what to do now that `input` happened.
 pub fn decide(state: &State, plan: &Plan, session: &mut Session, input: Input) -> Vec<Action> {
-    let mut turn = Turn { state, plan, session, actions: Vec::new() };
+    let mut turn = Turn {
+        state,
+        plan,
+        session,
+        actions: Vec::new(),
+    };
     match input {
         Input::Go => turn.go(None, Vec::new()),
-        Input::Held { attempt, nonce, identity, command } => {
+        Input::Held {
+            attempt,
+            nonce,
+            identity,
+            command,
+        } => {
             turn.held(attempt, nonce, identity, command);
         }
         Input::Refused(because) => turn.refused(because),
@@ -292,7 +310,11 @@ impl Turn<'_> {
                 }
             }
         }
-        events.push(EventKind::RunClosed { result: Closing::Passed, reason: None, by: None });
+        events.push(EventKind::RunClosed {
+            result: Closing::Passed,
+            reason: None,
+            by: None,
+        });
         self.commit(events);
         self.leave(Leaving::Passed);
     }
@@ -300,9 +322,8 @@ impl Turn<'_> {
     fn failed(&mut self, planned: &PlannedStep, mut events: Vec<EventKind>) {
         let id = planned.id.clone();
         let is_fresh = self.session.failed_here.contains(&id);
-        let may_retry = self.session.retry_failed
-            || planned.idempotent
-            || planned.effect == Effect::Reads;
+        let may_retry =
+            self.session.retry_failed || planned.idempotent || planned.effect == Effect::Reads;
         if self.session.terminal {
             self.commit(events);
             self.ask(Question::Failed(id));
@@ -364,7 +385,9 @@ impl Turn<'_> {
             }
             Consent::Refused(because) => {
                 self.commit(events);
-                self.leave(Leaving::Stopped(format!("step `{id}` was not run: {because}")));
+                self.leave(Leaving::Stopped(format!(
+                    "step `{id}` was not run: {because}"
+                )));
             }
         }
     }
@@ -385,12 +408,17 @@ impl Turn<'_> {
         // The end of one step and the start of the next are one commit: a crash before it finds
         // the end in the keeper's records, and the next step at its gate.
         self.session.pending = events;
-        self.session.flight = Some(Flight { step: step.clone(), nonce: None });
+        self.session.flight = Some(Flight {
+            step: step.clone(),
+            nonce: None,
+        });
         self.actions.push(Action::Prepare(step));
     }
 
     fn held(&mut self, attempt: u32, nonce: String, identity: Identity, command: String) {
-        let Some(flight) = &mut self.session.flight else { return };
+        let Some(flight) = &mut self.session.flight else {
+            return;
+        };
         flight.nonce = Some(nonce.clone());
         let step = flight.step.clone();
         self.session.agreed.remove(&step);
@@ -414,17 +442,28 @@ impl Turn<'_> {
     }
 
     fn ended(&mut self, record: AttemptRecord) {
-        let is_ours = self.session.running().is_some_and(|(_, nonce)| nonce == record.nonce);
+        let is_ours = self
+            .session
+            .running()
+            .is_some_and(|(_, nonce)| nonce == record.nonce);
         if !is_ours {
             return;
         }
-        let Some(flight) = self.session.flight.take() else { return };
+        let Some(flight) = self.session.flight.take() else {
+            return;
+        };
         self.withdraw();
-        let Some((planned, _)) = self.state.step(&flight.step) else { return };
+        let Some((planned, _)) = self.state.step(&flight.step) else {
+            return;
+        };
         match record.outcome {
             Outcome::Void { because } => {
                 let nonce = record.nonce;
-                let void = EventKind::AttemptVoid { step: flight.step.clone(), nonce, because };
+                let void = EventKind::AttemptVoid {
+                    step: flight.step.clone(),
+                    nonce,
+                    because,
+                };
                 self.session.agreed.insert(flight.step.clone());
                 let pending = Phase::Pending;
                 self.after(&flight.step, pending, None, vec![void]);
@@ -467,7 +506,9 @@ impl Turn<'_> {
     }
 
     fn keeper_gone(&mut self) {
-        let Some(flight) = self.session.flight.take() else { return };
+        let Some(flight) = self.session.flight.take() else {
+            return;
+        };
         self.withdraw();
         let events = std::mem::take(&mut self.session.pending);
         self.commit(events);
@@ -488,10 +529,16 @@ impl Turn<'_> {
     }
 
     fn answer(&mut self, answer: Answer) {
-        let Some(question) = self.session.question.take() else { return };
+        let Some(question) = self.session.question.take() else {
+            return;
+        };
         if let Answer::Note(text) = answer {
             let step = about(&question).cloned();
-            self.commit(vec![EventKind::Note { step, text, by: self.session.by.clone() }]);
+            self.commit(vec![EventKind::Note {
+                step,
+                text,
+                by: self.session.by.clone(),
+            }]);
             return self.ask(question);
         }
         match question {
@@ -532,7 +579,10 @@ impl Turn<'_> {
         };
         match answer {
             Answer::Run if matches!(manner, Manner::Manual | Manner::Incomplete) => {
-                self.ask(Question::Run { step, manner: manner.clone() });
+                self.ask(Question::Run {
+                    step,
+                    manner: manner.clone(),
+                });
             }
             Answer::Run => {
                 self.session.agreed.insert(step.clone());
@@ -578,19 +628,30 @@ impl Turn<'_> {
             verdict: Verdict::Skipped,
             because: (!reason.is_empty()).then_some(reason),
         };
-        self.go(Some((step, Phase::Finished(Verdict::Skipped))), vec![decided, finished]);
+        self.go(
+            Some((step, Phase::Finished(Verdict::Skipped))),
+            vec![decided, finished],
+        );
     }
 
     fn edit(&mut self, step: &StepId, body: String, diff: String) {
         let phase = self.state.step(step).map(|(_, it)| it.phase.clone());
-        self.commit(vec![EventKind::StepEdited { step: step.clone(), body, diff }]);
+        self.commit(vec![EventKind::StepEdited {
+            step: step.clone(),
+            body,
+            diff,
+        }]);
         // What was edited is asked about again, with its new text.
         self.ask(match phase {
             Some(Phase::Finished(_)) => Question::Failed(step.clone()),
-            Some(Phase::Unknown { because, .. }) => {
-                Question::Unknown { step: step.clone(), because }
-            }
-            _ => Question::Run { step: step.clone(), manner: Manner::Run { enter: false } },
+            Some(Phase::Unknown { because, .. }) => Question::Unknown {
+                step: step.clone(),
+                because,
+            },
+            _ => Question::Run {
+                step: step.clone(),
+                manner: Manner::Run { enter: false },
+            },
         });
     }
 
@@ -601,22 +662,37 @@ impl Turn<'_> {
         };
         let by = self.session.by.clone();
         let decision = Decision::Stop;
-        self.commit(vec![EventKind::OperatorDecided { step, question, decision, by }]);
+        self.commit(vec![EventKind::OperatorDecided {
+            step,
+            question,
+            decision,
+            by,
+        }]);
         self.leave(Leaving::Stopped("as you asked".to_owned()));
     }
 
     fn answer_interrupted(&mut self, step: StepId, answer: Answer) {
-        let Some(nonce) = self.session.running().map(|(_, nonce)| nonce.to_owned()) else { return };
+        let Some(nonce) = self.session.running().map(|(_, nonce)| nonce.to_owned()) else {
+            return;
+        };
         let by = EndedBy::Operator;
         match answer {
             Answer::Interrupt => {
                 self.session.interrupts = 2;
                 self.commit(vec![signal("SIGINT", "interrupt")]);
-                self.actions.push(Action::End { nonce, ending: Ending::Interrupt, by });
+                self.actions.push(Action::End {
+                    nonce,
+                    ending: Ending::Interrupt,
+                    by,
+                });
             }
             Answer::Kill => {
                 self.commit(vec![signal("SIGINT", "kill")]);
-                self.actions.push(Action::End { nonce, ending: Ending::Kill, by });
+                self.actions.push(Action::End {
+                    nonce,
+                    ending: Ending::Kill,
+                    by,
+                });
             }
             Answer::StopAfter => {
                 self.session.stop = true;
@@ -637,7 +713,10 @@ impl Turn<'_> {
     }
 
     fn signal(&mut self, signal: Signal) {
-        let running = self.session.running().map(|(step, nonce)| (step.clone(), nonce.to_owned()));
+        let running = self
+            .session
+            .running()
+            .map(|(step, nonce)| (step.clone(), nonce.to_owned()));
         let is_in_flight = self.session.flight.is_some();
         let detaches = match (signal, self.session.on_term) {
             (Signal::HangUp, _) | (_, OnTerm::Detach) => true,
@@ -688,11 +767,19 @@ impl Turn<'_> {
             1 => self.ask(Question::Interrupted(step)),
             2 => {
                 self.commit(vec![signal("SIGINT", "interrupt")]);
-                self.actions.push(Action::End { nonce, ending: Ending::Interrupt, by });
+                self.actions.push(Action::End {
+                    nonce,
+                    ending: Ending::Interrupt,
+                    by,
+                });
             }
             _ => {
                 self.commit(vec![signal("SIGINT", "kill")]);
-                self.actions.push(Action::End { nonce, ending: Ending::Kill, by });
+                self.actions.push(Action::End {
+                    nonce,
+                    ending: Ending::Kill,
+                    by,
+                });
             }
         }
     }
@@ -716,7 +803,10 @@ impl Turn<'_> {
 }
 
 fn signal(name: &str, action: &str) -> EventKind {
-    EventKind::Signal { name: name.to_owned(), action: action.to_owned() }
+    EventKind::Signal {
+        name: name.to_owned(),
+        action: action.to_owned(),
+    }
 }
 
 fn about(question: &Question) -> Option<&StepId> {
@@ -732,7 +822,15 @@ fn about(question: &Question) -> Option<&StepId> {
 /// Returns the verdict on an attempt that ended, from its record alone: judged again after a crash
 /// it is the same.
 pub fn judged(planned: &PlannedStep, exited: &AttemptExited) -> (Verdict, EventKind) {
-    let verdict = if is_accepted(planned, exited) { Verdict::Ok } else { Verdict::Failed };
-    let finished = EventKind::StepFinished { step: exited.step.clone(), verdict, because: None };
+    let verdict = if is_accepted(planned, exited) {
+        Verdict::Ok
+    } else {
+        Verdict::Failed
+    };
+    let finished = EventKind::StepFinished {
+        step: exited.step.clone(),
+        verdict,
+        because: None,
+    };
     (verdict, finished)
 }

@@ -81,7 +81,13 @@ impl<'a> Engine<'a> {
     /// Returns the engine of this run.
     pub fn new(parts: Parts<'a>) -> Self {
         let syncer = Syncer::start();
-        Self { parts, held: None, asking: false, inputs: VecDeque::new(), syncer }
+        Self {
+            parts,
+            held: None,
+            asking: false,
+            inputs: VecDeque::new(),
+            syncer,
+        }
     }
 
     /// Records what recovery found out, and tells it.
@@ -179,7 +185,12 @@ impl<'a> Engine<'a> {
         };
         let body = step.map(|it| self.body(&it.id)).unwrap_or_default();
         let plan = &self.parts.plan;
-        self.parts.operator.ask(Asking { question, plan, step, body: &body });
+        self.parts.operator.ask(Asking {
+            question,
+            plan,
+            step,
+            body: &body,
+        });
         if self.parts.operator.fd().is_none() {
             self.hear();
         }
@@ -193,7 +204,9 @@ impl<'a> Engine<'a> {
     }
 
     fn hear(&mut self) {
-        let Some(answer) = self.parts.operator.hear() else { return };
+        let Some(answer) = self.parts.operator.hear() else {
+            return;
+        };
         // A note or an edit asks again at once; the terminal stays with the questions.
         if !matches!(answer, Answer::Note(_)) {
             self.free_terminal();
@@ -202,7 +215,12 @@ impl<'a> Engine<'a> {
     }
 
     fn body(&self, step: &StepId) -> String {
-        let edited = self.parts.journal.state().step(step).and_then(|(_, it)| it.edited.clone());
+        let edited = self
+            .parts
+            .journal
+            .state()
+            .step(step)
+            .and_then(|(_, it)| it.edited.clone());
         edited.unwrap_or_else(|| match self.parts.plan.step(step).map(|it| &it.task) {
             Some(Task::Command { body, .. }) => body.clone(),
             Some(Task::ByHand { text }) => text.clone(),
@@ -218,7 +236,12 @@ impl<'a> Engine<'a> {
             let link = Link::start(&self.parts.folder, &self.parts.program);
             self.parts.link = Some(link.map_err(EngineError::Keeper)?);
         }
-        let attempts = self.parts.journal.state().step(step).map_or(0, |(_, it)| it.attempts);
+        let attempts = self
+            .parts
+            .journal
+            .state()
+            .step(step)
+            .map_or(0, |(_, it)| it.attempts);
         let attempt = attempts + 1;
         let launch = match self.launch(step, attempt) {
             Ok(launch) => launch,
@@ -229,7 +252,9 @@ impl<'a> Engine<'a> {
         };
         let command = launch.digest();
         let wanted = launch.nonce.clone();
-        let Some(link) = &mut self.parts.link else { return Ok(()) };
+        let Some(link) = &mut self.parts.link else {
+            return Ok(());
+        };
         let Ok(gate) = link.prepare(launch) else {
             self.inputs.push_back(Input::KeeperGone);
             self.parts.link = None;
@@ -237,11 +262,18 @@ impl<'a> Engine<'a> {
         };
         // What else the keeper says meanwhile waits its turn.
         loop {
-            let Some(link) = &mut self.parts.link else { return Ok(()) };
+            let Some(link) = &mut self.parts.link else {
+                return Ok(());
+            };
             match link.wait(Duration::from_secs(30)) {
                 Ok(Some(Say::Held { nonce, identity })) if nonce == wanted => {
                     self.held = Some(Held::new(nonce.clone(), identity.clone(), gate));
-                    self.inputs.push_front(Input::Held { attempt, nonce, identity, command });
+                    self.inputs.push_front(Input::Held {
+                        attempt,
+                        nonce,
+                        identity,
+                        command,
+                    });
                     return Ok(());
                 }
                 Ok(Some(Say::Refused { nonce, because })) if nonce == wanted => {
@@ -311,7 +343,10 @@ impl<'a> Engine<'a> {
         let run = self.parts.folder.run();
         env.insert("RUNBOOK_RUN_ID".to_owned(), plain(run));
         env.insert("RUNBOOK_STEP_ID".to_owned(), plain(id.as_str()));
-        env.insert("RUNBOOK_IDEMPOTENCY_KEY".to_owned(), plain(&format!("{run}-{id}")));
+        env.insert(
+            "RUNBOOK_IDEMPOTENCY_KEY".to_owned(),
+            plain(&format!("{run}-{id}")),
+        );
         env.insert("RUNBOOK_ATTEMPT".to_owned(), plain(&nonce));
         env.insert("PWD".to_owned(), cwd.clone());
         Ok(launch(
@@ -373,8 +408,14 @@ impl<'a> Engine<'a> {
         }
         let offset = output.stored.saturating_sub(4096);
         let outputs = StoredOutputs::of(&self.parts.folder);
-        let Ok(bytes) = outputs.read(output, offset, 4096) else { return };
-        let body_line = self.parts.plan.step(&exited.step).map_or(1, |it| it.body_line);
+        let Ok(bytes) = outputs.read(output, offset, 4096) else {
+            return;
+        };
+        let body_line = self
+            .parts
+            .plan
+            .step(&exited.step)
+            .map_or(1, |it| it.body_line);
         let text = String::from_utf8_lossy(&bytes);
         exited.failed_at = named_line(&text, line_offset(body_line))
             .map(|(line, command)| crate::event::FailedAt { line, command });
@@ -382,8 +423,15 @@ impl<'a> Engine<'a> {
 
     fn wait(&mut self) -> Result<(), EngineError> {
         let (signalled, said, answered) = {
-            let operator = if self.asking { self.parts.operator.fd() } else { None };
-            let mut fds = vec![PollFd::from_borrowed_fd(self.parts.signals.fd(), PollFlags::IN)];
+            let operator = if self.asking {
+                self.parts.operator.fd()
+            } else {
+                None
+            };
+            let mut fds = vec![PollFd::from_borrowed_fd(
+                self.parts.signals.fd(),
+                PollFlags::IN,
+            )];
             let link = self.parts.link.as_ref().map(|it| {
                 fds.push(PollFd::from_borrowed_fd(it.fd(), PollFlags::IN));
                 fds.len() - 1
@@ -426,7 +474,9 @@ impl<'a> Engine<'a> {
     }
 
     fn read_keeper(&mut self) -> Result<(), EngineError> {
-        let Some(link) = &mut self.parts.link else { return Ok(()) };
+        let Some(link) = &mut self.parts.link else {
+            return Ok(());
+        };
         let (said, alive) = link.read().map_err(EngineError::Keeper)?;
         for say in said {
             self.said(say)?;
@@ -440,12 +490,15 @@ impl<'a> Engine<'a> {
 }
 
 fn ended(events: &[EventKind]) -> impl Iterator<Item = (&AttemptExited, Verdict)> {
-    events.iter().zip(events.iter().skip(1)).filter_map(|(first, second)| match (first, second) {
-        (EventKind::AttemptExited(exited), EventKind::StepFinished { verdict, .. }) => {
-            Some((&**exited, *verdict))
-        }
-        _ => None,
-    })
+    events
+        .iter()
+        .zip(events.iter().skip(1))
+        .filter_map(|(first, second)| match (first, second) {
+            (EventKind::AttemptExited(exited), EventKind::StepFinished { verdict, .. }) => {
+                Some((&**exited, *verdict))
+            }
+            _ => None,
+        })
 }
 
 /// Returns the width of the terminal that this process writes to.
@@ -462,7 +515,10 @@ struct Syncer {
 
 impl Syncer {
     fn start() -> Self {
-        Self { queue: None, thread: None }
+        Self {
+            queue: None,
+            thread: None,
+        }
     }
 
     fn sync(&mut self, path: PathBuf) {

@@ -66,7 +66,11 @@ impl Publisher {
     /// a question.
     pub fn suspend(&self) {
         let (done, wait) = channel();
-        if self.queue.send(Item::Progress(Progress::Suspend, Some(done))).is_ok() {
+        if self
+            .queue
+            .send(Item::Progress(Progress::Suspend, Some(done)))
+            .is_ok()
+        {
             let _ = wait.recv();
         }
     }
@@ -153,7 +157,11 @@ impl Reader {
                 });
             }
             EventKind::AttemptExited(exited) => {
-                if self.watched.as_ref().is_some_and(|it| it.nonce == exited.nonce) {
+                if self
+                    .watched
+                    .as_ref()
+                    .is_some_and(|it| it.nonce == exited.nonce)
+                {
                     self.read_log();
                     self.watched = None;
                 }
@@ -178,7 +186,9 @@ impl Reader {
     }
 
     fn read_log(&mut self) {
-        let Some(watched) = &mut self.watched else { return };
+        let Some(watched) = &mut self.watched else {
+            return;
+        };
         if watched.file.is_none() {
             watched.file = File::open(&watched.log).ok();
         }
@@ -199,7 +209,11 @@ impl Reader {
             let offset = watched.offset;
             watched.offset += count as u64;
             watched.last_output = clock::since_boot();
-            let _ = self.reporter.progress(&Progress::Output { step, offset, bytes });
+            let _ = self.reporter.progress(&Progress::Output {
+                step,
+                offset,
+                bytes,
+            });
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::event::EventKind;
-use crate::host::process::{self, Process};
 use crate::host::clock;
+use crate::host::process::{self, Process};
 use crate::keeper::link::Link;
 use crate::keeper::protocol::{Ask, Say};
 use crate::model::StepId;
@@ -51,7 +51,9 @@ pub struct Survivor {
 /// # Errors
 /// Where it lives and does not answer.
 pub fn attach(link: Option<Link>) -> std::io::Result<Option<Survivor>> {
-    let Some(mut link) = link else { return Ok(None) };
+    let Some(mut link) = link else {
+        return Ok(None);
+    };
     if link.ask(&Ask::Attach).is_err() {
         return Ok(None);
     }
@@ -68,12 +70,18 @@ pub fn evidence(state: &State, survivor: Option<&Survivor>, records: &AttemptRea
         Phase::Running(starting) => Some(starting),
         _ => None,
     });
-    let Some(starting) = running else { return Evidence::Nothing };
+    let Some(starting) = running else {
+        return Evidence::Nothing;
+    };
     let (step, nonce) = (starting.step.clone(), starting.nonce.clone());
     match records.outcome(&nonce) {
         Some(Outcome::Void { because }) => {
             let because = because.clone();
-            return Evidence::Tells(EventKind::AttemptVoid { step, nonce, because });
+            return Evidence::Tells(EventKind::AttemptVoid {
+                step,
+                nonce,
+                because,
+            });
         }
         Some(Outcome::Exited(exited)) => {
             return Evidence::Tells(EventKind::AttemptExited(exited.clone()));
@@ -84,16 +92,28 @@ pub fn evidence(state: &State, survivor: Option<&Survivor>, records: &AttemptRea
         return Evidence::Running { step, nonce };
     }
     let same_boot = starting.identity.boot_id == clock::boot_id();
-    let processes = if same_boot { living(starting) } else { Vec::new() };
+    let processes = if same_boot {
+        living(starting)
+    } else {
+        Vec::new()
+    };
     if !processes.is_empty() {
-        return Evidence::Orphaned { step, nonce, processes };
+        return Evidence::Orphaned {
+            step,
+            nonce,
+            processes,
+        };
     }
     let because = if same_boot {
         "the process that kept the step is gone, and left no record of its end"
     } else {
         "the machine was restarted while the step was running"
     };
-    Evidence::Tells(EventKind::AttemptUnknown { step, nonce, because: because.to_owned() })
+    Evidence::Tells(EventKind::AttemptUnknown {
+        step,
+        nonce,
+        because: because.to_owned(),
+    })
 }
 
 // The leader may have been killed at its gate, before it carried the nonce: then it is known by
@@ -102,7 +122,9 @@ fn living(starting: &crate::event::StepStarting) -> Vec<Process> {
     let mut found = process::of_attempt(&starting.nonce);
     if process::is_alive(&starting.identity) {
         let leader = starting.identity.pid as i32;
-        let family = process::look(leader).into_iter().chain(process::descendants(leader));
+        let family = process::look(leader)
+            .into_iter()
+            .chain(process::descendants(leader));
         for it in family {
             if !found.iter().any(|known| known.pid == it.pid) {
                 found.push(it);
@@ -125,10 +147,14 @@ pub fn unheard_of<'a>(
             _ => None,
         })
         .collect();
-    records.records.iter().find_map(|record| match &record.outcome {
-        Outcome::Exited(exited) if !begun.contains(record.nonce.as_str()) => {
-            Some(format!("the keeper recorded the end of an attempt of step `{}`", exited.step))
-        }
-        _ => None,
-    })
+    records
+        .records
+        .iter()
+        .find_map(|record| match &record.outcome {
+            Outcome::Exited(exited) if !begun.contains(record.nonce.as_str()) => Some(format!(
+                "the keeper recorded the end of an attempt of step `{}`",
+                exited.step
+            )),
+            _ => None,
+        })
 }

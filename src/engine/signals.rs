@@ -28,9 +28,13 @@ pub fn block() -> io::Result<Signals> {
     let fd = unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
-        for signal in
-            [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGTSTP, libc::SIGWINCH]
-        {
+        for signal in [
+            libc::SIGINT,
+            libc::SIGTERM,
+            libc::SIGHUP,
+            libc::SIGTSTP,
+            libc::SIGWINCH,
+        ] {
             libc::sigaddset(&raw mut set, signal);
         }
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
@@ -40,7 +44,9 @@ pub fn block() -> io::Result<Signals> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the descriptor was just made and is nobody else's.
-    Ok(Signals { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
+    Ok(Signals {
+        fd: unsafe { OwnedFd::from_raw_fd(fd) },
+    })
 }
 
 /// The blocked signals.
@@ -50,7 +56,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+    /// Returns what to poll.
+    pub fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 

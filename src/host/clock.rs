@@ -14,7 +14,9 @@ impl Clock {
     pub fn from_environment() -> Self {
         #[cfg(feature = "testing")]
         if let Some(text) = std::env::var_os("RUNBOOK_TEST_CLOCK") {
-            return Self { fixed: text.to_str().and_then(|text| text.parse().ok()) };
+            return Self {
+                fixed: text.to_str().and_then(|text| text.parse().ok()),
+            };
         }
         Self { fixed: None }
     }

@@ -44,7 +44,9 @@ pub fn find(program: &str, path: &OsString) -> Option<PathBuf> {
         let file = PathBuf::from(program);
         return is_executable(&file).then_some(file);
     }
-    std::env::split_paths(path).map(|folder| folder.join(program)).find(|file| is_executable(file))
+    std::env::split_paths(path)
+        .map(|folder| folder.join(program))
+        .find(|file| is_executable(file))
 }
 
 fn is_executable(file: &Path) -> bool {

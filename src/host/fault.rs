@@ -43,7 +43,9 @@ mod active {
 
     /// Counts one durable operation and returns what it is to suffer.
     pub fn next() -> Fault {
-        let Ok(text) = std::env::var("RUNBOOK_FAULT") else { return Fault::None };
+        let Ok(text) = std::env::var("RUNBOOK_FAULT") else {
+            return Fault::None;
+        };
         let mut parts = text.split(':');
         let (role, at, what) = (parts.next(), parts.next(), parts.next());
         if role != ROLE.get().copied() {

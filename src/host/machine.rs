@@ -7,8 +7,16 @@ use crate::event::Operator;
 /// Returns the operator of this process; `terminal` says whether someone can be asked.
 pub fn operator(terminal: bool) -> Operator {
     let uid = rustix::process::getuid().as_raw();
-    let sudo_user = std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty());
-    Operator { user: user_name(uid), uid, sudo_user, host: host_name(), terminal }
+    let sudo_user = std::env::var("SUDO_USER")
+        .ok()
+        .filter(|name| !name.is_empty());
+    Operator {
+        user: user_name(uid),
+        uid,
+        sudo_user,
+        host: host_name(),
+        terminal,
+    }
 }
 
 /// Returns `user` or `user (as root)` for messages and records.
@@ -21,7 +29,10 @@ pub fn by(operator: &Operator) -> String {
 
 /// Returns the machine's name.
 pub fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Returns the login name of `uid`, else its number.
@@ -41,7 +52,9 @@ pub fn user_name(uid: u32) -> String {
         if found.is_null() {
             return uid.to_string();
         }
-        CStr::from_ptr((*found).pw_name).to_string_lossy().into_owned()
+        CStr::from_ptr((*found).pw_name)
+            .to_string_lossy()
+            .into_owned()
     }
 }
 

@@ -32,21 +32,35 @@ pub fn look(pid: i32) -> Option<Process> {
 fn parse(text: &[u8]) -> Option<Process> {
     let open = memchr::memchr(b'(', text)?;
     let close = memchr::memrchr(b')', text)?;
-    let pid = std::str::from_utf8(text.get(..open)?).ok()?.trim().parse().ok()?;
+    let pid = std::str::from_utf8(text.get(..open)?)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     let rest = std::str::from_utf8(text.get(close + 1..)?).ok()?;
     let mut fields = rest.split_ascii_whitespace();
     let state = fields.next()?.bytes().next()?;
     let parent = fields.next()?.parse().ok()?;
     let start_time = fields.nth(17)?.parse().ok()?;
     let name = String::from_utf8_lossy(text.get(open + 1..close)?).into_owned();
-    Some(Process { pid, parent, start_time, state, name })
+    Some(Process {
+        pid,
+        parent,
+        start_time,
+        state,
+        name,
+    })
 }
 
 /// Returns the identity of the process `pid`; `None` where there is none.
 pub fn identity(pid: i32) -> Option<Identity> {
     let process = look(pid)?;
     let pid = u32::try_from(pid).ok()?;
-    Some(Identity { pid, start_time: process.start_time, boot_id: clock::boot_id() })
+    Some(Identity {
+        pid,
+        start_time: process.start_time,
+        boot_id: clock::boot_id(),
+    })
 }
 
 /// Returns whether that very process lives (a zombie does not).
@@ -58,7 +72,9 @@ pub fn is_alive(identity: &Identity) -> bool {
 
 /// Returns all processes that `/proc` shows.
 pub fn all() -> Vec<Process> {
-    let Ok(folder) = fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(folder) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     folder
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
         .filter_map(look)
@@ -87,8 +103,11 @@ pub fn descendants(root: i32) -> Vec<Process> {
 /// Returns whether the process was started with `RUNBOOK_ATTEMPT=nonce` in its environment.
 pub fn carries(pid: i32, nonce: &str) -> bool {
     let wanted = format!("RUNBOOK_ATTEMPT={nonce}");
-    fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|bytes| bytes.split(|byte| *byte == 0).any(|word| word == wanted.as_bytes()))
+    fs::read(format!("/proc/{pid}/environ")).is_ok_and(|bytes| {
+        bytes
+            .split(|byte| *byte == 0)
+            .any(|word| word == wanted.as_bytes())
+    })
 }
 
 /// Returns the living processes that carry the attempt `nonce`, and their descendants.
@@ -124,7 +143,10 @@ mod tests {
     fn a_name_with_parentheses_and_spaces_does_not_shift_the_fields() {
         let fields = "S 7 1 1 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 4711 0 0";
         let it = parse(format!("42 (a) (b c) {fields}").as_bytes()).unwrap();
-        assert_eq!((it.pid, it.parent, it.start_time, it.name.as_str()), (42, 7, 4711, "a) (b c"));
+        assert_eq!(
+            (it.pid, it.parent, it.start_time, it.name.as_str()),
+            (42, 7, 4711, "a) (b c")
+        );
     }
 
     #[test]

@@ -49,7 +49,10 @@ pub(super) fn fork_held(launch: &Launch, gate: OwnedFd) -> io::Result<Child> {
     }
     let cwd = c_string(&launch.cwd.to_bytes())?;
     let script = memory_file("runbook-step", launch.script.as_bytes())?;
-    let dump = launch.dumps.then(|| memory_file("runbook-environment", b"")).transpose()?;
+    let dump = launch
+        .dumps
+        .then(|| memory_file("runbook-environment", b""))
+        .transpose()?;
     let (stdout, stdout_child) = pipe_with(PipeFlags::CLOEXEC)?;
     let (stderr, stderr_child) = pipe_with(PipeFlags::CLOEXEC)?;
     let (status, status_child) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -82,7 +85,13 @@ pub(super) fn fork_held(launch: &Launch, gate: OwnedFd) -> io::Result<Child> {
             // SAFETY: this is the child; it never returns.
             unsafe { become_step(&ends, &cwd, &program, &argv, &envp) }
         }
-        pid => Ok(Child { pid, stdout, stderr, status, dump }),
+        pid => Ok(Child {
+            pid,
+            stdout,
+            stderr,
+            status,
+            dump,
+        }),
     }
 }
 
@@ -121,8 +130,7 @@ unsafe fn become_step(
             libc::_exit(0);
         }
         libc::write(status, (&raw const GONE).cast(), 1);
-        let (stdin, stdout, stderr) =
-            (above(ends.stdin), above(ends.stdout), above(ends.stderr));
+        let (stdin, stdout, stderr) = (above(ends.stdin), above(ends.stdout), above(ends.stderr));
         let (script, dump) = (above(ends.script), ends.dump.map(above));
         let mut fine = libc::dup2(stdin, 0) >= 0
             && libc::dup2(stdout, 1) >= 0
@@ -149,7 +157,11 @@ unsafe fn become_step(
 }
 
 fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
-    strings.iter().map(|it| it.as_ptr()).chain([std::ptr::null()]).collect()
+    strings
+        .iter()
+        .map(|it| it.as_ptr())
+        .chain([std::ptr::null()])
+        .collect()
 }
 
 fn c_string(bytes: &[u8]) -> io::Result<CString> {

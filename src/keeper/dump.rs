@@ -30,12 +30,13 @@ pub(super) fn read(bytes: &[u8], launch: &Launch) -> Option<Dump> {
         b"0" => entries(rest),
         _ => return None,
     };
-    let failed_at = std::str::from_utf8(line).ok().and_then(|it| it.parse::<u32>().ok()).map(|it| {
-        FailedAt {
+    let failed_at = std::str::from_utf8(line)
+        .ok()
+        .and_then(|it| it.parse::<u32>().ok())
+        .map(|it| FailedAt {
             line: it.saturating_add(launch.line_offset),
             command: String::from_utf8_lossy(command).into_owned(),
-        }
-    });
+        });
     let mut delta = changes(&launch.env, variables);
     if cwd != launch.cwd.to_bytes() && !cwd.is_empty() {
         delta.cwd = Some(Text::of_bytes(cwd));
@@ -64,7 +65,9 @@ fn changes(before: &[(String, Text)], after: Vec<(String, Vec<u8>)>) -> Delta {
     }
     for name in before.keys() {
         // What no shell can name is not in its list, and was not removed by it either.
-        let can_be_named = name.bytes().all(|it| it == b'_' || it.is_ascii_alphanumeric())
+        let can_be_named = name
+            .bytes()
+            .all(|it| it == b'_' || it.is_ascii_alphanumeric())
             && !name.starts_with(|it: char| it.is_ascii_digit());
         if !is_ours(name) && can_be_named && !after.contains_key(*name) {
             delta.unset.push((*name).to_owned());
@@ -91,12 +94,19 @@ pub fn parse_exports(text: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     while words.at < text.len() {
         let line = words.line();
-        let Some(declared) = line.iter().position(|word| word.contains(&b'=')) else { continue };
+        let Some(declared) = line.iter().position(|word| word.contains(&b'=')) else {
+            continue;
+        };
         let is_export = line.first().is_some_and(|word| {
-            matches!(word.as_slice(), b"export" | b"declare" | b"typeset" | b"readonly")
+            matches!(
+                word.as_slice(),
+                b"export" | b"declare" | b"typeset" | b"readonly"
+            )
         });
         let entry = &line[declared];
-        let Some(equals) = memchr::memchr(b'=', entry) else { continue };
+        let Some(equals) = memchr::memchr(b'=', entry) else {
+            continue;
+        };
         if let (true, Ok(name)) = (is_export, std::str::from_utf8(&entry[..equals])) {
             found.push((name.to_owned(), entry[equals + 1..].to_vec()));
         }
@@ -204,7 +214,10 @@ impl Words<'_> {
     fn digits(&mut self, radix: u32, most: usize, first: u32) -> u32 {
         let mut value = first;
         for _ in 0..most {
-            let digit = self.text.get(self.at).and_then(|it| char::from(*it).to_digit(radix));
+            let digit = self
+                .text
+                .get(self.at)
+                .and_then(|it| char::from(*it).to_digit(radix));
             let Some(digit) = digit else { break };
             value = value.wrapping_mul(radix).wrapping_add(digit);
             self.at += 1;
@@ -237,7 +250,11 @@ mod tests {
         check(
             "declare -x A=\"1\"\ndeclare -x NONE\ndeclare -rx B=\"a \\\"b\\\" \\$c \\`d\\` \\\\ e\"\n\
              declare -x C=$'l1\\nl2\\t\\E[0m\\303\\251'\n",
-            &[("A", "1"), ("B", "a \"b\" $c `d` \\ e"), ("C", "l1\nl2\t\u{1b}[0mé")],
+            &[
+                ("A", "1"),
+                ("B", "a \"b\" $c `d` \\ e"),
+                ("C", "l1\nl2\t\u{1b}[0mé"),
+            ],
         );
     }
 

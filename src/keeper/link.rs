@@ -45,7 +45,11 @@ pub struct Held {
 impl Held {
     /// Returns the held attempt that the keeper named.
     pub fn new(nonce: String, identity: Identity, gate: Gate) -> Self {
-        Self { nonce, identity, gate }
+        Self {
+            nonce,
+            identity,
+            gate,
+        }
     }
 
     /// Lets the step run. Only the receipt of the commit that names it does that: durable before
@@ -93,7 +97,9 @@ impl Link {
         }
         command.spawn()?;
         drop(theirs);
-        let mut link = Self { frames: Frames::new(ours) };
+        let mut link = Self {
+            frames: Frames::new(ours),
+        };
         match link.wait(PATIENCE)? {
             Some(Say::Ready { pid }) => {
                 fault::peer(pid as i32);
@@ -118,7 +124,9 @@ impl Link {
         let dir = File::open(folder.path())?;
         let name = format!("/proc/self/fd/{}/keeper.sock", dir.as_raw_fd());
         match rustix::net::connect(&socket, &SocketAddrUnix::new(name)?) {
-            Ok(()) => Ok(Some(Self { frames: Frames::new(socket) })),
+            Ok(()) => Ok(Some(Self {
+                frames: Frames::new(socket),
+            })),
             Err(rustix::io::Errno::NOENT | rustix::io::Errno::CONNREFUSED) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -144,7 +152,8 @@ impl Link {
     /// Where the keeper is gone.
     pub fn prepare(&mut self, launch: Launch) -> io::Result<Gate> {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
-        self.frames.send(&Ask::Prepare(Box::new(launch)), Some(read.as_fd()))?;
+        self.frames
+            .send(&Ask::Prepare(Box::new(launch)), Some(read.as_fd()))?;
         self.frames.flush_all()?;
         Ok(Gate(write))
     }

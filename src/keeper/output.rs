@@ -76,7 +76,10 @@ impl OutputLog {
         if self.lost.is_none()
             && let Err(error) = self.store(at, stream, bytes)
         {
-            self.lost = Some(format!("output after byte {} is lost: {error}", self.stored_head()));
+            self.lost = Some(format!(
+                "output after byte {} is lost: {error}",
+                self.stored_head()
+            ));
         }
         self.bytes += bytes.len() as u64;
     }
@@ -89,7 +92,9 @@ impl OutputLog {
         if self.files.is_none() {
             self.files = Some(self.open()?);
         }
-        let Some(files) = &mut self.files else { return Ok(()) };
+        let Some(files) = &mut self.files else {
+            return Ok(());
+        };
         let room = (self.head - self.bytes.min(self.head)).min(bytes.len() as u64) as usize;
         if room > 0 {
             files.log.write_all(&bytes[..room])?;
@@ -97,8 +102,11 @@ impl OutputLog {
         if room < bytes.len() {
             if files.ring.is_none() {
                 let path = self.folder.path().join(format!("{}.tail", self.name));
-                files.ring =
-                    Some(self.folder.new_or_empty_file(&path).map_err(|error| error.source)?);
+                files.ring = Some(
+                    self.folder
+                        .new_or_empty_file(&path)
+                        .map_err(|error| error.source)?,
+                );
                 // What the log holds now is the head; its digest goes on without the dropped part.
                 let mut hasher = Sha256::new();
                 copy_range(&self.folder, &self.name, &mut hasher)?;
@@ -115,7 +123,9 @@ impl OutputLog {
     fn open(&self) -> io::Result<Files> {
         let make = |ending: &str| {
             let path = self.folder.path().join(format!("{}.{ending}", self.name));
-            self.folder.new_or_empty_file(&path).map_err(|error| error.source)
+            self.folder
+                .new_or_empty_file(&path)
+                .map_err(|error| error.source)
         };
         Ok(Files {
             log: make("log")?,
@@ -136,13 +146,20 @@ impl OutputLog {
         let mut gap_at = None;
         if let Some(files) = &mut self.files {
             let sealed = files.flush().and_then(|()| {
-                let Some(ring) = files.ring.take() else { return Ok(0) };
+                let Some(ring) = files.ring.take() else {
+                    return Ok(0);
+                };
                 let hasher = self.stored_hasher.get_or_insert_default();
                 let total = self.bytes - self.head;
-                let count = unroll(&ring_reader(&self.folder, &self.name)?, self.tail, total, |it| {
-                    hasher.update(it);
-                    files.log.write_all(it)
-                })?;
+                let count = unroll(
+                    &ring_reader(&self.folder, &self.name)?,
+                    self.tail,
+                    total,
+                    |it| {
+                        hasher.update(it);
+                        files.log.write_all(it)
+                    },
+                )?;
                 drop(ring);
                 let path = self.folder.path().join(format!("{}.tail", self.name));
                 std::fs::remove_file(path)?;
@@ -220,10 +237,10 @@ impl Files {
 
 fn caps() -> (u64, u64) {
     #[cfg(feature = "testing")]
-    if let Some((head, tail)) = std::env::var("RUNBOOK_TEST_CAPS")
-        .ok()
-        .and_then(|text| text.split_once(',').map(|(h, t)| (h.parse().ok(), t.parse().ok())))
-        && let (Some(head), Some(tail)) = (head, tail)
+    if let Some((head, tail)) = std::env::var("RUNBOOK_TEST_CAPS").ok().and_then(|text| {
+        text.split_once(',')
+            .map(|(h, t)| (h.parse().ok(), t.parse().ok()))
+    }) && let (Some(head), Some(tail)) = (head, tail)
     {
         return (head, tail);
     }
@@ -320,7 +337,10 @@ mod tests {
     fn what_fits_is_stored_to_the_byte() {
         let (bytes, output) = store(&[b"ab\0", b"\xff\n"], 8, 4);
         assert_eq!(bytes, b"ab\0\xff\n");
-        assert_eq!((output.bytes, output.stored_digest, output.gap_at), (5, None, None));
+        assert_eq!(
+            (output.bytes, output.stored_digest, output.gap_at),
+            (5, None, None)
+        );
     }
 
     #[test]
@@ -328,7 +348,10 @@ mod tests {
         let (bytes, output) = store(&[b"0123456789", b"abcdefghij"], 8, 4);
         assert_eq!(bytes, b"01234567ghij");
         assert_eq!((output.bytes, output.gap_at), (20, Some(8)));
-        assert_eq!(output.digest, crate::store::Hash::of(b"0123456789abcdefghij").hex());
+        assert_eq!(
+            output.digest,
+            crate::store::Hash::of(b"0123456789abcdefghij").hex()
+        );
     }
 
     proptest::proptest! {

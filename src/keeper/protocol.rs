@@ -166,7 +166,12 @@ pub struct Frames {
 impl Frames {
     /// Speaks over `socket`.
     pub fn new(socket: OwnedFd) -> Self {
-        Self { socket, received: Vec::new(), fds: Vec::new(), outgoing: Vec::new() }
+        Self {
+            socket,
+            received: Vec::new(),
+            fds: Vec::new(),
+            outgoing: Vec::new(),
+        }
     }
 
     /// Returns the socket, for polling.
@@ -184,11 +189,7 @@ impl Frames {
     ///
     /// # Errors
     /// Where the peer is gone.
-    pub fn send(
-        &mut self,
-        message: &impl Serialize,
-        fd: Option<BorrowedFd<'_>>,
-    ) -> io::Result<()> {
+    pub fn send(&mut self, message: &impl Serialize, fd: Option<BorrowedFd<'_>>) -> io::Result<()> {
         let start = self.outgoing.len();
         self.outgoing.extend_from_slice(&[0; 4]);
         serde_json::to_writer(&mut self.outgoing, message)?;
@@ -287,12 +288,16 @@ impl Frames {
     /// # Errors
     /// Where the bytes are not of this protocol.
     pub fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
-        let Some(length) = self.received.first_chunk::<4>() else { return Ok(None) };
+        let Some(length) = self.received.first_chunk::<4>() else {
+            return Ok(None);
+        };
         let length = u32::from_le_bytes(*length) as usize;
         if length > LARGEST {
             return Err(io::Error::other("a message of more than 256 MiB"));
         }
-        let Some(body) = self.received.get(4..4 + length) else { return Ok(None) };
+        let Some(body) = self.received.get(4..4 + length) else {
+            return Ok(None);
+        };
         let message = serde_json::from_slice(body)?;
         self.received.drain(..4 + length);
         Ok(Some(message))
@@ -328,7 +333,9 @@ mod tests {
     #[test]
     fn a_message_and_its_file_descriptor_arrive_together_and_in_order() {
         let (mut here, mut there) = pair();
-        let stop = Ask::Tell(Message::Stop { by: "ana".to_owned() });
+        let stop = Ask::Tell(Message::Stop {
+            by: "ana".to_owned(),
+        });
         here.send(&stop, None).unwrap();
         let (read, write) = rustix::pipe::pipe().unwrap();
         here.send(&Ask::Attach, Some(read.as_fd())).unwrap();

@@ -51,7 +51,11 @@ pub fn main(folder: &Path) -> u8 {
     // SAFETY: the engine that started this process put the connection there for it.
     let engine = unsafe { child::inherited(ENGINE_FD) };
     let _ = rustix::io::fcntl_setfd(&engine, rustix::io::FdFlags::CLOEXEC);
-    let mut engine = Client { frames: Frames::new(engine), is_engine: true, is_gone: false };
+    let mut engine = Client {
+        frames: Frames::new(engine),
+        is_engine: true,
+        is_gone: false,
+    };
     match Keeper::new(folder) {
         Ok(mut keeper) => {
             let pid = std::process::id();
@@ -167,7 +171,9 @@ impl Keeper {
     }
 
     fn wait(&mut self) -> io::Result<()> {
-        let timeout = self.next_deadline().map(|at| at.saturating_sub(clock::since_boot()));
+        let timeout = self
+            .next_deadline()
+            .map(|at| at.saturating_sub(clock::since_boot()));
         let ready = self.poll(timeout)?;
         for source in ready {
             match source {
@@ -191,9 +197,16 @@ impl Keeper {
             PollFd::new(&self.listener, PollFlags::IN),
         ];
         for (index, client) in self.clients.iter().enumerate() {
-            let behind = if client.frames.is_behind() { PollFlags::OUT } else { PollFlags::empty() };
+            let behind = if client.frames.is_behind() {
+                PollFlags::OUT
+            } else {
+                PollFlags::empty()
+            };
             sources.push(Source::Client(index));
-            fds.push(PollFd::from_borrowed_fd(client.frames.fd(), PollFlags::IN | behind));
+            fds.push(PollFd::from_borrowed_fd(
+                client.frames.fd(),
+                PollFlags::IN | behind,
+            ));
         }
         for (index, attempt) in self.running.iter().enumerate() {
             let mut add = |is_open: bool, fd: BorrowedFd<'_>, source: Source| {
@@ -205,9 +218,21 @@ impl Keeper {
                 }
             };
             let child = &attempt.child;
-            add(attempt.out_open, child.stdout.as_fd(), Source::Output(index, Stream::Out));
-            add(attempt.err_open, child.stderr.as_fd(), Source::Output(index, Stream::Err));
-            add(attempt.status_open, child.status.as_fd(), Source::Status(index));
+            add(
+                attempt.out_open,
+                child.stdout.as_fd(),
+                Source::Output(index, Stream::Out),
+            );
+            add(
+                attempt.err_open,
+                child.stderr.as_fd(),
+                Source::Output(index, Stream::Err),
+            );
+            add(
+                attempt.status_open,
+                child.status.as_fd(),
+                Source::Status(index),
+            );
         }
         for (index, fd) in self.leftovers.iter().enumerate() {
             sources.push(Source::Leftover(index));
@@ -222,7 +247,10 @@ impl Keeper {
             Err(error) => return Err(error.into()),
         }
         let ready = sources.into_iter().zip(&fds);
-        Ok(ready.filter(|(_, fd)| !fd.revents().is_empty()).map(|(source, _)| source).collect())
+        Ok(ready
+            .filter(|(_, fd)| !fd.revents().is_empty())
+            .map(|(source, _)| source)
+            .collect())
     }
 
     fn next_deadline(&self) -> Option<Duration> {
@@ -230,7 +258,10 @@ impl Keeper {
             .iter()
             .flat_map(|attempt| {
                 let hunt = attempt.hunting.as_ref().map(|it| it.next_look);
-                let drain = attempt.leader.as_ref().filter(|_| attempt.hunting.is_none());
+                let drain = attempt
+                    .leader
+                    .as_ref()
+                    .filter(|_| attempt.hunting.is_none());
                 let drain = drain.map(|it| (it.last_output + QUIET).min(it.at + DRAIN));
                 [attempt.deadline, hunt, drain]
             })
@@ -281,7 +312,11 @@ impl Keeper {
             };
             if let Some(attempt) = self.running.iter_mut().find(|it| it.child.pid == pid) {
                 let now = clock::since_boot();
-                attempt.leader = Some(Leader { exit, at: now, last_output: now });
+                attempt.leader = Some(Leader {
+                    exit,
+                    at: now,
+                    last_output: now,
+                });
                 attempt.deadline = None;
             }
         }
@@ -289,7 +324,9 @@ impl Keeper {
 
     fn accept(&mut self) {
         let flags = SocketFlags::CLOEXEC;
-        let Ok(socket) = rustix::net::accept_with(&self.listener, flags) else { return };
+        let Ok(socket) = rustix::net::accept_with(&self.listener, flags) else {
+            return;
+        };
         // The folder's permissions let others of its group in; anybody else has no business here.
         let is_shared = std::fs::metadata(self.folder.path()).is_ok_and(|it| {
             std::os::unix::fs::PermissionsExt::mode(&it.permissions()) & 0o020 != 0
@@ -297,7 +334,11 @@ impl Keeper {
         let me = rustix::process::getuid();
         let peer = rustix::net::sockopt::socket_peercred(&socket);
         if peer.is_ok_and(|it| it.uid == me || it.uid.is_root() || is_shared) {
-            self.clients.push(Client { frames: Frames::new(socket), is_engine: false, is_gone: false });
+            self.clients.push(Client {
+                frames: Frames::new(socket),
+                is_engine: false,
+                is_gone: false,
+            });
         }
     }
 
@@ -326,9 +367,10 @@ impl Keeper {
                         nonce: launch.nonce,
                         because: self.broken.clone().unwrap_or_default(),
                     },
-                    None => {
-                        Say::Refused { nonce: launch.nonce, because: "no gate came along".into() }
-                    }
+                    None => Say::Refused {
+                        nonce: launch.nonce,
+                        because: "no gate came along".into(),
+                    },
                 };
                 self.say(index, &say);
             }
@@ -339,7 +381,11 @@ impl Keeper {
             }
             Ask::Attach => {
                 self.clients[index].is_engine = true;
-                let nonces = self.running.iter().map(|it| it.launch.nonce.clone()).collect();
+                let nonces = self
+                    .running
+                    .iter()
+                    .map(|it| it.launch.nonce.clone())
+                    .collect();
                 let uid = rustix::process::getuid().as_raw();
                 self.say(index, &Say::Holding { nonces, uid });
             }
@@ -375,10 +421,18 @@ impl Keeper {
         let nonce = launch.nonce.clone();
         let child = match child::fork_held(&launch, gate) {
             Ok(child) => child,
-            Err(error) => return Say::Refused { nonce, because: error.to_string() },
+            Err(error) => {
+                return Say::Refused {
+                    nonce,
+                    because: error.to_string(),
+                };
+            }
         };
         let Some(identity) = process::identity(child.pid) else {
-            return Say::Refused { nonce, because: "its process is gone".to_owned() };
+            return Say::Refused {
+                nonce,
+                because: "its process is gone".to_owned(),
+            };
         };
         let now = clock::since_boot();
         self.running.push(Attempt {
@@ -416,9 +470,17 @@ impl Keeper {
                 if attempt.hunting.is_some() {
                     return;
                 }
-                attempt.hunting = Some(Hunt { kill_at: now + grace(), next_look: now + HUNT });
+                attempt.hunting = Some(Hunt {
+                    kill_at: now + grace(),
+                    next_look: now + HUNT,
+                });
             }
-            Ending::Kill => attempt.hunting = Some(Hunt { kill_at: now, next_look: now }),
+            Ending::Kill => {
+                attempt.hunting = Some(Hunt {
+                    kill_at: now,
+                    next_look: now,
+                })
+            }
         }
         if ending == Ending::Terminate {
             for pid in self.members(index) {
@@ -431,7 +493,9 @@ impl Keeper {
 
     // Kills what is left after the grace, again and again: a process may fork while it is hunted.
     fn hunt(&mut self, index: usize, now: Duration) {
-        let Some(hunt) = &self.running[index].hunting else { return };
+        let Some(hunt) = &self.running[index].hunting else {
+            return;
+        };
         if hunt.next_look > now {
             return;
         }
@@ -460,7 +524,11 @@ impl Keeper {
             if child.parent != me || child.state == b'Z' {
                 continue;
             }
-            let others = || self.running.iter().filter(|it| it.child.pid != attempt.child.pid);
+            let others = || {
+                self.running
+                    .iter()
+                    .filter(|it| it.child.pid != attempt.child.pid)
+            };
             let is_other = others().any(|it| {
                 it.child.pid == child.pid || process::carries(child.pid, &it.launch.nonce)
             });
@@ -502,7 +570,9 @@ impl Keeper {
             Err(error) => {
                 let source = std::error::Error::source(&error).map(ToString::to_string);
                 let because = format!("{error}: {}", source.unwrap_or_default());
-                self.tell_engines(&Say::Broken { because: because.clone() });
+                self.tell_engines(&Say::Broken {
+                    because: because.clone(),
+                });
                 self.broken = Some(because);
             }
         }
@@ -545,7 +615,9 @@ enum Source {
 
 impl Attempt {
     fn is_over(&self, now: Duration) -> bool {
-        let Some(leader) = &self.leader else { return false };
+        let Some(leader) = &self.leader else {
+            return false;
+        };
         if self.hunting.is_some() {
             return false;
         }
@@ -595,7 +667,10 @@ impl Attempt {
             let now = clock::since_boot();
             self.released = Some(now);
             if self.ended_by.is_none() {
-                self.deadline = self.launch.timeout_ms.map(|ms| now + Duration::from_millis(ms));
+                self.deadline = self
+                    .launch
+                    .timeout_ms
+                    .map(|ms| now + Duration::from_millis(ms));
             }
         }
     }
@@ -607,19 +682,26 @@ impl Attempt {
         leftovers: &mut Vec<OwnedFd>,
     ) -> Outcome {
         let Some(leader) = &self.leader else {
-            return Outcome::Void { because: "its process was never seen to end".to_owned() };
+            return Outcome::Void {
+                because: "its process was never seen to end".to_owned(),
+            };
         };
         let Some(released) = self.released else {
             let because = match self.told.first() {
                 Some(it) if *it == child::VOID => "its gate was closed before it was released",
                 _ => "its process was ended at the gate",
             };
-            return Outcome::Void { because: because.to_owned() };
+            return Outcome::Void {
+                because: because.to_owned(),
+            };
         };
         let mut remarks = Vec::new();
         let exit = match self.told.iter().position(|it| *it == child::FAULT) {
             Some(at) => {
-                let number = self.told.get(at + 1..at + 5).and_then(|it| it.try_into().ok());
+                let number = self
+                    .told
+                    .get(at + 1..at + 5)
+                    .and_then(|it| it.try_into().ok());
                 let number = i32::from_ne_bytes(number.unwrap_or_default());
                 let error = io::Error::from_raw_os_error(number);
                 let cwd = String::from_utf8_lossy(&self.launch.cwd.to_bytes()).into_owned();
@@ -636,7 +718,11 @@ impl Attempt {
         // An interrupt that the step took in its stride did not end it.
         let is_fine = exit == Exit::Code(0) && self.ended_by == Some(EndedBy::Operator);
         let ended_by = self.ended_by.filter(|_| !is_fine);
-        let dump = self.child.dump.take().and_then(|fd| read_dump(fd, &self.launch));
+        let dump = self
+            .child
+            .dump
+            .take()
+            .and_then(|fd| read_dump(fd, &self.launch));
         let has_dump = dump.is_some();
         let (environment, failed_at) =
             dump.map_or((None, None), |it| (Some(it.delta), it.failed_at));
@@ -681,7 +767,10 @@ fn read_dump(fd: OwnedFd, launch: &Launch) -> Option<dump::Dump> {
 
 fn grace() -> Duration {
     #[cfg(feature = "testing")]
-    if let Some(ms) = std::env::var("RUNBOOK_TEST_GRACE_MS").ok().and_then(|it| it.parse().ok()) {
+    if let Some(ms) = std::env::var("RUNBOOK_TEST_GRACE_MS")
+        .ok()
+        .and_then(|it| it.parse().ok())
+    {
         return Duration::from_millis(ms);
     }
     GRACE
@@ -698,7 +787,10 @@ fn discard(fd: &OwnedFd, buffer: &mut [u8]) {
 
 fn is_at_end(fd: &OwnedFd) -> bool {
     let mut fds = [PollFd::new(fd, PollFlags::IN)];
-    let now = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+    let now = rustix::event::Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     let _ = poll(&mut fds, Some(&now));
     let events = fds[0].revents();
     events.contains(PollFlags::HUP) && !events.contains(PollFlags::IN)
@@ -736,8 +828,7 @@ fn block_signals() -> io::Result<OwnedFd> {
 fn listen(folder: &RunFolder) -> io::Result<OwnedFd> {
     let _ = std::fs::remove_file(folder.socket());
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     // A socket's name is limited to 107 bytes; a run's folder may be deeper than that.
     let dir = File::open(folder.path())?;
     let name = format!("/proc/self/fd/{}/keeper.sock", dir.as_raw_fd());

@@ -169,29 +169,33 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Returns the bytes in the file of the bytes `range` of the fence's body.
+    /// Returns the bytes in the file of the bytes `range` of the fence's body; what is beyond it is
+    /// taken for its end.
     pub fn place(&self, fence: &Fence, range: Range<usize>) -> Span {
-        let start = self.offset(fence, range.start);
-        let end = range
-            .end
-            .checked_sub(1)
-            .map_or(start, |last| self.offset(fence, last) + 1);
+        let body_end = || {
+            self.pieces(fence).last().map_or(fence.info.end, |piece| {
+                piece.start as usize + usize::try_from(piece.length).unwrap_or(0)
+            })
+        };
+        let start = self.offset(fence, range.start).unwrap_or_else(body_end);
+        let last = range.end.checked_sub(1).filter(|last| *last >= range.start);
+        let end = last.map_or(start, |last| {
+            self.offset(fence, last)
+                .map_or_else(body_end, |offset| offset + 1)
+        });
         Span::new(start, end.max(start))
     }
 
-    fn offset(&self, fence: &Fence, offset: usize) -> usize {
+    fn offset(&self, fence: &Fence, offset: usize) -> Option<usize> {
         let mut left = offset;
-        let mut end = fence.span.end;
         for piece in self.pieces(fence) {
             let length = piece.length.unsigned_abs() as usize;
-            let is_real = piece.length >= 0;
             if left < length {
-                return piece.start as usize + if is_real { left } else { 0 };
+                return Some(piece.start as usize + if piece.length >= 0 { left } else { 0 });
             }
             left -= length;
-            end = piece.start as usize + if is_real { length } else { 0 };
         }
-        end
+        None
     }
 
     fn pieces(&self, fence: &Fence) -> &[Piece] {

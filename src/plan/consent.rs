@@ -51,7 +51,11 @@ pub struct Refusal {
 /// a declared runbook without being asked for each.
 pub fn consent(kind: Kind, step: &Step, request: &Request, terminal: bool, all: bool) -> Consent {
     if matches!(step.task, Task::ByHand { .. }) {
-        return if terminal { Consent::Ask(Manner::Manual) } else { Consent::Waits };
+        return if terminal {
+            Consent::Ask(Manner::Manual)
+        } else {
+            Consent::Waits
+        };
     }
     if let Some(doubt) = step.doubts.first() {
         return ask_or(terminal, Manner::Incomplete, || doubt.because.clone());
@@ -85,7 +89,11 @@ pub fn consent(kind: Kind, step: &Step, request: &Request, terminal: bool, all: 
 }
 
 fn ask_or(terminal: bool, manner: Manner, because: impl Fn() -> String) -> Consent {
-    if terminal { Consent::Ask(manner) } else { Consent::Refused(because()) }
+    if terminal {
+        Consent::Ask(manner)
+    } else {
+        Consent::Refused(because())
+    }
 }
 
 /// Returns all that keeps the run from beginning, at once.
@@ -97,15 +105,25 @@ pub fn refusals(plan: &Plan, terminal: bool) -> Vec<Refusal> {
         } else {
             "name a section or a step; `runbook list` shows them".to_owned()
         };
-        found.push(Refusal { step: None, because: "nothing would run".to_owned(), way_out });
+        found.push(Refusal {
+            step: None,
+            because: "nothing would run".to_owned(),
+            way_out,
+        });
         return found;
     }
     for index in &plan.selected {
-        let Some(step) = plan.runbook.steps.get(*index) else { continue };
+        let Some(step) = plan.runbook.steps.get(*index) else {
+            continue;
+        };
         if let Consent::Refused(because) =
             consent(plan.runbook.kind, step, &plan.request, terminal, false)
         {
-            found.push(Refusal { step: Some(*index), because, way_out: way_out(plan, step) });
+            found.push(Refusal {
+                step: Some(*index),
+                because,
+                way_out: way_out(plan, step),
+            });
         }
     }
     found
@@ -139,7 +157,10 @@ mod tests {
             line: 1,
             body_line: 2,
             span: Span::default(),
-            task: Task::Command { language: Language("bash"), body: "true".to_owned() },
+            task: Task::Command {
+                language: Language("bash"),
+                body: "true".to_owned(),
+            },
             tags: Vec::new(),
             effect,
             because: String::new(),
@@ -172,7 +193,13 @@ mod tests {
             (Declared, Changes, "", true, Some(ask(false))),
             (Declared, Unknown, "--yes", true, Some(Consent::Given)),
             (Declared, Unknown, "", false, Some(Consent::Given)),
-            (Declared, Destroys, "--yes destroys", true, Some(Consent::Ask(Manner::Type))),
+            (
+                Declared,
+                Destroys,
+                "--yes destroys",
+                true,
+                Some(Consent::Ask(Manner::Type)),
+            ),
             (Declared, Destroys, "--yes", false, None),
             (Declared, Destroys, "destroys", false, Some(Consent::Given)),
             (Plain, Reads, "", true, Some(ask(true))),
@@ -182,14 +209,23 @@ mod tests {
             (Plain, Changes, "--yes", false, None),
             (Plain, Changes, "--yes named", false, Some(Consent::Given)),
             (Plain, Unknown, "--yes named", false, None),
-            (Plain, Unknown, "--yes named unknown", false, Some(Consent::Given)),
+            (
+                Plain,
+                Unknown,
+                "--yes named unknown",
+                false,
+                Some(Consent::Given),
+            ),
             (Plain, Destroys, "--yes named unknown", false, None),
         ];
         for (kind, effect, words, terminal, wanted) in rows {
             let found = consent(*kind, &step(*effect), &request(words), *terminal, false);
             match wanted {
                 Some(wanted) => assert_eq!(&found, wanted, "{kind:?} {effect:?} `{words}`"),
-                None => assert!(matches!(found, Consent::Refused(_)), "{kind:?} {effect:?} {words}"),
+                None => assert!(
+                    matches!(found, Consent::Refused(_)),
+                    "{kind:?} {effect:?} {words}"
+                ),
             }
         }
     }
@@ -205,7 +241,9 @@ mod tests {
             span: Span::default(),
         });
         let mut manual = step(Effect::Unknown);
-        manual.task = Task::ByHand { text: "look".to_owned() };
+        manual.task = Task::ByHand {
+            text: "look".to_owned(),
+        };
         let yes = request("--yes named unknown destroys");
         for (step, without) in [(asks, false), (doubted, false), (manual, true)] {
             let on_terminal = consent(Kind::Declared, &step, &yes, true, true);

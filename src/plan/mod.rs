@@ -32,7 +32,9 @@ pub struct Plan {
 impl Plan {
     /// Returns the selected steps, in order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.selected.iter().filter_map(|index| self.runbook.steps.get(*index))
+        self.selected
+            .iter()
+            .filter_map(|index| self.runbook.steps.get(*index))
     }
 
     /// Returns the selected step `id`.
@@ -42,7 +44,9 @@ impl Plan {
 
     /// Returns the steps as the journal keeps them.
     pub fn planned(&self) -> Vec<PlannedStep> {
-        self.steps().map(|step| planned(&self.runbook, step)).collect()
+        self.steps()
+            .map(|step| planned(&self.runbook, step))
+            .collect()
     }
 }
 

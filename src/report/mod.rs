@@ -14,6 +14,7 @@ use crate::model::StepId;
 
 pub mod clean;
 pub mod console;
+pub mod diagnostic;
 mod excerpt;
 #[cfg(test)]
 mod fixture;

@@ -74,7 +74,15 @@ impl Said {
                 reader.unknown(attribute);
                 continue;
             };
-            if row.name != "tag" && row.name != "env" && seen.contains(&row.name) {
+            let is_second = seen.contains(&row.name);
+            // Of the two that runme writes, the name is the one for people.
+            let is_runme = reader.kind == Kind::Plain
+                && row.name == "id"
+                && attributes.iter().any(|other| other.name == "name");
+            if is_runme && attribute.name == "id" {
+                continue;
+            }
+            if is_second && row.name != "tag" && row.name != "env" {
                 let message = format!("`{}` is given twice", row.name);
                 reader.fault(
                     "attributes",

@@ -130,7 +130,7 @@ pub(super) fn read(document: &Document<'_>, diagnostics: &mut Vec<Diagnostic>) -
         declared_at = Some(fence.span);
         declaration.fence = Some(index);
         let body = document.body(fence);
-        let place = |span: Span| document.place(fence, span.start..span.end.max(span.start + 1));
+        let place = |span: Span| document.place(fence, span.start..span.end);
         let mut reader = Reader {
             declaration: &mut declaration,
             diagnostics,
@@ -290,7 +290,7 @@ impl Reader<'_> {
     }
 
     fn not_here(&mut self, name: &str, span: Span) {
-        let message = format!("`{name}:` is not in this version");
+        let message = format!("`{name}` is not in this version");
         self.error("not-in-this-version", span, message, "take it out");
     }
 

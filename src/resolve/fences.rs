@@ -307,7 +307,7 @@ impl<'a> Resolver<'_, 'a> {
             .text(Span::new(fence.span.start, fence.info.start));
         let marks = marks.trim_end();
         self.diagnostics
-            .push(diagnostic.way_out(format!("end it with a line `{marks}`")));
+            .push(diagnostic.way_out(format!("end it with a line of {marks}")));
     }
 
     /// A fence that is no step.
@@ -592,4 +592,324 @@ fn prompt(body: &str, kind: Nature) -> Option<(Range<usize>, &'static str, &'sta
         return Some((place, found.0, found.1));
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::resolve;
+    use crate::markdown::{line_of, outline};
+    use crate::model::{Severity, Task};
+
+    /// The runbook and its diagnostics, a line each.
+    fn check(source: &str) -> String {
+        let (runbook, diagnostics) = resolve(&outline(source), "file");
+        let mut text = format!("{:?} {:?}\n", runbook.kind, runbook.title);
+        for step in &runbook.steps {
+            let (language, body) = match &step.task {
+                Task::Command { language, body } => (language.0, body),
+                Task::ByHand { text } => ("by hand", text),
+            };
+            let derived = if step.id_is_explicit { "" } else { "~" };
+            write!(
+                text,
+                "{derived}{} {:?} {}:{} {language} {body:?} {}",
+                step.id, step.title, step.line, step.body_line, step.effect
+            )
+            .unwrap();
+            for (is_so, word) in [(step.on_demand, " on demand"), (step.ticked, " ticked")] {
+                text.push_str(if is_so { word } else { "" });
+            }
+            for tag in &step.tags {
+                write!(text, " .{tag}").unwrap();
+            }
+            if step.settings != Default::default() {
+                write!(text, " {:?}", step.settings).unwrap();
+            }
+            for doubt in &step.doubts {
+                write!(
+                    text,
+                    " doubt {} {:?}",
+                    doubt.rule,
+                    &source[doubt.span.start..doubt.span.end]
+                )
+                .unwrap();
+            }
+            text.push('\n');
+        }
+        for diagnostic in &diagnostics {
+            let mark = match diagnostic.severity {
+                Severity::Error => "!",
+                Severity::Warning => "?",
+                Severity::Hint => "-",
+            };
+            let place = diagnostic.span;
+            let marked = source[place.start..place.end]
+                .lines()
+                .next()
+                .unwrap_or_default();
+            let way_out = diagnostic.way_out.as_deref().unwrap_or("-");
+            let label = if diagnostic.label.is_empty() {
+                String::new()
+            } else {
+                format!(" [{}]", diagnostic.label)
+            };
+            writeln!(
+                text,
+                "{mark} {}: {}: {}{label} @ {marked:?} → {way_out}",
+                line_of(source, place.start),
+                diagnostic.rule,
+                diagnostic.message
+            )
+            .unwrap();
+        }
+        text
+    }
+
+    const DECLARED: &str = "---\nrunbook: 1\n---\n";
+
+    fn declared(rest: &str) -> String {
+        check(&format!("{DECLARED}{rest}"))
+    }
+
+    #[test]
+    fn a_plain_document_gives_steps_by_language_and_checklist() {
+        let source = "# Guía\n```bash\nls\n```\n```python\nx\n```\n```\nno\n```\n```json\n{}\n```\n```sql\nselect\n```\n```mermaid\n```\n- [ ] mirar `x`\n- [x] visto\n\n## Vuelta atrás\n\n1. a\n\n   ```sh\n   b\n   ```\n";
+        insta::assert_snapshot!(check(source), @r##"
+        Plain "Guía"
+        ~guia "Guía" 2:3 bash "ls\n" unknown
+        ~guia-2 "Guía (2)" 5:6 python "x\n" unknown
+        ~guia-3 "mirar x" 19:19 by hand "mirar x" unknown
+        ~guia-4 "visto" 20:20 by hand "visto" unknown ticked
+        ~vuelta-atras "Vuelta atrás" 26:27 sh "b\n" unknown on demand
+        - 14: not-a-step: a `sql` fence is not a step in this version @ "sql" → -
+        "##);
+    }
+
+    #[test]
+    fn front_matter_declares_and_a_visible_fence_does_too() {
+        let source = "---\nrunbook: 1\ntitle: T\ninputs:\n  v: { description: d, default: 1.10, choices: [1.10, b], required: false, type: string }\n  w:\nenv: { TZ: UTC, N: 010 }\ndefaults: { timeout: 10m }\nrequires: [docker, psql]\ncwd: sub\n---\n";
+        let (runbook, diagnostics) = resolve(&outline(source), "file");
+        assert_eq!(diagnostics, []);
+        insta::assert_snapshot!(
+            format!("{:?}\n{:?}\n{:?} {:?} {:?}", runbook.inputs, runbook.env, runbook.cwd, runbook.requires, runbook.default_timeout),
+            @r##"
+        [Input { name: "v", description: Some("d"), default: Some("1.10"), choices: ["1.10", "b"], required: false, span: Span { start: 34, end: 35 } }, Input { name: "w", description: None, default: None, choices: [], required: true, span: Span { start: 124, end: 125 } }]
+        [("TZ", "UTC"), ("N", "010")]
+        Some("sub") ["docker", "psql"] Some(600s)
+        "##
+        );
+        let toml = "+++\nrunbook = 1\ntitle = \"T\"\n[defaults]\ntimeout = \"10m\"\n+++\n";
+        assert_eq!(check(toml), "Declared \"T\"\n");
+        let fence = "# A\n> ```yaml {runbook}\n> runbook: 1\n> title: T\n> tittle: x\n> ```\n";
+        insta::assert_snapshot!(check(fence), @r##"
+        Declared "T"
+        ! 5: unknown-key: unknown key `tittle` @ "tittle" → did you mean `title`?
+        "##);
+    }
+
+    #[test]
+    fn front_matter_that_is_wrong_is_told_where() {
+        let shown = [
+            "---\nrunbook: 2\n---\n",
+            "---\nrunbook: yes\n---\n",
+            "---\na: [\n---\n",
+            "---\r\nrunbook: 1\r\ntargets: {}\r\ninputs:\r\n  p: { secret: true, patern: x }\r\n  RUNBOOK_X: {}\r\n  a-b: {}\r\n  n: { type: number, default: z, choices: [a] }\r\nenv: []\r\nlayout: x\r\ninput: {}\r\n---\r\n",
+            "---\nrunbok: 1\nlayout: x\nenv: {}\n---\n",
+            "---\nrunbook: 1\n---\n```yaml {runbook}\nrunbook: 1\n```\n",
+        ]
+        .map(check)
+        .join("--\n");
+        insta::assert_snapshot!(shown, @r##"
+        Declared "file"
+        ! 2: not-in-this-version: `runbook: 2` is not in this version @ "2" → write `runbook: 1`
+        --
+        Declared "file"
+        ! 2: not-in-this-version: `runbook: yes` names no version of the format @ "yes" → write `runbook: 1`
+        --
+        Plain "file"
+        ! 2: front-matter: this YAML does not parse: unclosed bracket '[' @ "[" → mend it; text with `:`, `#` or `{` in it wants quotes
+        --
+        Declared "file"
+        ! 3: not-in-this-version: `targets` is not in this version @ "targets" → take it out
+        ! 5: not-in-this-version: `secret` is not in this version @ "secret" → take it out
+        ! 5: unknown-key: unknown key `patern` @ "patern" → did you mean `pattern`?
+        ! 6: variable-name: `RUNBOOK_X`: names that begin with `RUNBOOK_` are ours @ "RUNBOOK_X" → take another name
+        ! 7: variable-name: `a-b` is no name of a variable @ "a-b" → use letters, digits and `_`, no digit first
+        ! 8: not-in-this-version: `type: number` is not in this version @ "number" → take it out
+        ! 8: front-matter-value: default `z` of `n` is none of its choices @ "z" → make it one of them
+        ! 9: front-matter-value: `env` wants names and values @ "[" → write `env: { TZ: UTC }`
+        ? 10: foreign-key: key `layout` is not ours, and is not read @ "layout" → leave it, if another tool reads it
+        ! 11: unknown-key: unknown key `input` @ "input" → did you mean `inputs`?
+        --
+        Plain "file"
+        ? 2: unknown-key: unknown key `runbok`: this document is not declared a runbook @ "runbok" → did you mean `runbook: 1`?
+        - 3: foreign-key: key `layout` is not ours, and is not read @ "layout" → -
+        - 4: foreign-key: `env` is read in declared runbooks only @ "env" → add `runbook: 1`, if it is meant for this tool
+        --
+        Declared "file"
+        ! 4: declared-twice: this runbook is declared twice [the first stands on line 1] @ "yaml {runbook}" → put both into one
+        "##);
+    }
+
+    #[test]
+    fn attributes_are_obeyed_in_every_form() {
+        let source = "# A\n<!-- runbook: timeout=5m .all env=\"A=1 B=2\" -->\n\n```bash {#x .one cwd=\"a b\" effect=reads confirm=\"Really?\" idempotent exit=0,3 env=\"B=3\"}\na\n```\n<!-- runbook:\nname: y\ntimeout: 1h\n-->\n```sh\nb\n```\n```sh {\"name\":\"z\",\"interactive\":\"false\"}\nc\n```\n```sh {run=never on=x}\n```\n```text {run=manual}\nask Bob\n```\n## B\n```sh {timeout=1s}\nd\n```\n";
+        insta::assert_snapshot!(declared(source), @r##"
+        Declared "A"
+        x "A" 7:8 bash "a\n" reads .all .one Settings { timeout: Some(300s), cwd: Some("a b"), env: [("A", "1"), ("B", "3")], idempotent: true, confirm: Some("Really?"), exit: [0, 3] }
+        y "A (2)" 14:15 sh "b\n" unknown .all Settings { timeout: Some(3600s), cwd: None, env: [("A", "1"), ("B", "2")], idempotent: false, confirm: None, exit: [] }
+        z "A (3)" 17:18 sh "c\n" unknown .all Settings { timeout: Some(300s), cwd: None, env: [("A", "1"), ("B", "2")], idempotent: false, confirm: None, exit: [] }
+        ~a "ask Bob" 22:23 by hand "ask Bob" unknown .all Settings { timeout: Some(300s), cwd: None, env: [("A", "1"), ("B", "2")], idempotent: false, confirm: None, exit: [] }
+        ~b "B" 26:27 sh "d\n" unknown .all Settings { timeout: Some(1s), cwd: None, env: [("A", "1"), ("B", "2")], idempotent: false, confirm: None, exit: [] }
+        "##);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_an_error_here_and_a_hint_elsewhere() {
+        let source = "```bash {timout=5m linenums=1}\na\n```\n```bash title=\"x\"\nb\n```\n```bash timeout=5m\nc\n```\n```bsh\nd\n```\n```klingon\ne\n```\n```bash {timeout=30 run=maybe exit=300 idempotent=x cwd}\nf\n```\n```bash {#a\ng\n```\n```text {#t}\n```\n";
+        insta::assert_snapshot!(declared(source), @r##"
+        Declared "file"
+        ~file "file" 4:5 bash "a\n" unknown
+        ~file-2 "file (2)" 7:8 bash "b\n" unknown
+        ~file-3 "file (3)" 10:11 bash "c\n" unknown
+        ~file-4 "file (4)" 19:20 bash "f\n" unknown
+        ~file-5 "file (5)" 22:23 bash "g\n" unknown
+        ! 4: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
+        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `timeout`, `cwd`, `env`, `effect`, `confirm`, `idempotent`, `exit`
+        - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
+        ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
+        ? 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?
+        - 16: unknown-language: language `klingon` is not known: the fence is a listing @ "klingon" → -
+        ! 19: attribute-value: `timeout` wants a duration with its unit, not `30` @ "timeout=30" → write `timeout=5m`
+        ! 19: attribute-value: `maybe` is none of never, manual, auto @ "run=maybe" → write `run=never`
+        ! 19: attribute-value: `exit` wants exit codes from 0 to 255, not `300` @ "exit=300" → write `exit=0,3`
+        ! 19: attribute-value: `idempotent` wants no value, not `x` @ "idempotent=x" → write `idempotent`
+        ! 19: attribute-value: `cwd` wants a value @ "cwd" → write `cwd=…`
+        ! 22: attributes: the braces of these attributes are not closed @ "{#a" → close them with `}`, and every quoted value with its quote
+        ? 25: not-a-step: `id` on a fence that is not a step @ "#t" → give the fence a language that is run, `bash` say, or take it out
+        "##);
+        insta::assert_snapshot!(check(source), @r##"
+        Plain "file"
+        ~file "file" 1:2 bash "a\n" unknown doubt unknown-attribute "timout=5m"
+        ~file-2 "file (2)" 4:5 bash "b\n" unknown
+        ~file-3 "file (3)" 7:8 bash "c\n" unknown doubt attributes "timeout=5m"
+        ~file-4 "file (4)" 16:17 bash "f\n" unknown doubt attribute-value "timeout=30" doubt attribute-value "run=maybe" doubt attribute-value "exit=300" doubt attribute-value "idempotent=x" doubt attribute-value "cwd"
+        ~file-5 "file (5)" 19:20 bash "g\n" unknown doubt attributes "{#a"
+        ? 1: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
+        - 1: foreign-attribute: attribute `linenums` is not ours, and is not read @ "linenums=1" → -
+        - 4: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
+        ? 7: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
+        ? 10: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?
+        - 13: unknown-language: language `klingon` is not known: the fence is a listing @ "klingon" → -
+        ? 16: attribute-value: `timeout` wants a duration with its unit, not `30` @ "timeout=30" → write `timeout=5m`
+        ? 16: attribute-value: `maybe` is none of never, manual, auto @ "run=maybe" → write `run=never`
+        ? 16: attribute-value: `exit` wants exit codes from 0 to 255, not `300` @ "exit=300" → write `exit=0,3`
+        ? 16: attribute-value: `idempotent` wants no value, not `x` @ "idempotent=x" → write `idempotent`
+        ? 16: attribute-value: `cwd` wants a value @ "cwd" → write `cwd=…`
+        ? 19: attributes: the braces of these attributes are not closed @ "{#a" → close them with `}`, and every quoted value with its quote
+        "##);
+    }
+
+    #[test]
+    fn what_this_version_does_not_perform_is_refused() {
+        let source = "```bash {retries=3 background if=\"a\" capture=x interactive=false}\na\n```\n```rhai\nassert(x)\n```\n```psql\nselect\n```\n```output\nsample\n```\n```output {match=lines}\nx\n```\n```yaml {file=a.yml}\nx\n```\n```sql {run=never}\n```\n<!-- runbook: #hosts -->\n| a |\n|---|\n\n# S\n<!-- runbook: on=web -->\n\n```sh\nb\n```\n```sh\nc\n```\n";
+        insta::assert_snapshot!(declared(source), @r##"
+        Declared "S"
+        ~s "S" 4:5 bash "a\n" unknown
+        ~s-2 "S (2)" 31:32 sh "b\n" unknown
+        ~s-3 "S (3)" 34:35 sh "c\n" unknown
+        ! 4: not-in-this-version: attribute `retries` is not in this version @ "retries=3" → take it out, or mark the fence `run=never`
+        ! 4: not-in-this-version: attribute `background` is not in this version @ "background" → take it out, or mark the fence `run=never`
+        ! 4: not-in-this-version: attribute `if` is not in this version @ "if=\"a\"" → take it out, or mark the fence `run=never`
+        ! 4: not-in-this-version: attribute `capture` is not in this version @ "capture=x" → take it out, or mark the fence `run=never`
+        ! 7: not-in-this-version: `rhai` fences (checks) are not in this version @ "rhai" → mark the fence `{run=never}`
+        ! 10: not-in-this-version: `psql` fences (queries) are not in this version @ "psql" → mark the fence `{run=never}`
+        ! 16: not-in-this-version: attribute `match` is not in this version @ "match=lines" → take it out, or mark the fence `run=never`
+        ! 19: not-in-this-version: attribute `file` is not in this version @ "file=a.yml" → take it out, or mark the fence `run=never`
+        ! 24: not-in-this-version: attributes of a table are not in this version @ "<!-- runbook: #hosts -->" → take the comment out
+        ! 29: not-in-this-version: attribute `on` is not in this version @ "on=web" → take it out, or mark the fence `run=never`
+        "##);
+    }
+
+    #[test]
+    fn needs_that_cannot_be_met_are_told_with_their_places() {
+        let source = "# S\n```sh {#a needs=b}\n1\n```\n```sh {#b needs=\"c, s\"}\n2\n```\n```sh {#c needs=#a}\n3\n```\n```sh {#d needs=d}\n4\n```\n```sh {#e needs=aa}\n5\n```\n```sh\n6\n```\n";
+        insta::assert_snapshot!(declared(source), @r##"
+        Declared "S"
+        a "S" 5:6 sh "1\n" unknown
+        b "S (2)" 8:9 sh "2\n" unknown
+        c "S (3)" 11:12 sh "3\n" unknown
+        d "S (4)" 14:15 sh "4\n" unknown
+        e "S (5)" 17:18 sh "5\n" unknown
+        ~s "S (6)" 20:21 sh "6\n" unknown
+        ! 8: needs: `needs` wants an id that the document gives; `s` is derived @ "needs=\"c, s\"" → write `{#s}` on the fence of line 20
+        ! 11: needs: these steps need one another in a circle [`a` (line 5) needs `b` (line 8) needs `c` (line 11) needs `a`] @ "needs=#a" → take one of them out
+        ! 14: needs: step `d` needs itself @ "needs=d" → take it out of `needs`
+        ! 17: needs: no step is called `aa` @ "needs=aa" → name a step by its `#id`
+        "##);
+        insta::assert_snapshot!(declared("```sh {#a}\n1\n```\n```sh {#b needs=a}\n2\n```\n"), @r##"
+        Declared "file"
+        a "file" 4:5 sh "1\n" unknown
+        b "file (2)" 7:8 sh "2\n" unknown
+        ! 7: not-in-this-version: attribute `needs` is not in this version @ "needs=a" → take it out, or mark the fence `run=never`
+        "##);
+    }
+
+    #[test]
+    fn ids_are_unique_and_explicit_ones_win() {
+        let source = "# Logs\n```sh\n1\n```\n```sh {#logs}\n2\n```\n```sh {#logs}\n3\n```\n```sh {#.x}\n4\n```\n```sh {#año}\n5\n```\n";
+        insta::assert_snapshot!(declared(source), @r##"
+        Declared "Logs"
+        ~logs-2 "Logs" 5:6 sh "1\n" unknown
+        logs "Logs (2)" 8:9 sh "2\n" unknown
+        ~logs-3 "Logs (3)" 11:12 sh "3\n" unknown
+        ~logs-4 "Logs (4)" 14:15 sh "4\n" unknown
+        año "Logs (5)" 17:18 sh "5\n" unknown
+        ! 11: duplicate-id: two steps are called `logs` [the first stands on line 8] @ "#logs" → give one of them another id
+        ! 14: step-id: `.x` is no id of a step @ "#.x" → use letters, digits, `-`, `_` and `.`, no `.` first
+        "##);
+    }
+
+    #[test]
+    fn doubts_know_their_place_in_quotes_lists_and_sessions() {
+        let source = "\u{feff}- > ```console\r\n  > $ ssh <HOST>\r\n  > out <X>\r\n  > ```\r\n\r\n```sh\r\n$ ls\r\n```\r\n\r\n```console\r\nls\r\n```\r\n\r\n```bash\r\nls\u{a0}x\r\n";
+        insta::assert_snapshot!(check(source), @r##"
+        Plain "file"
+        ~file "file" 1:2 console "ssh <HOST>\n\n" unknown doubt placeholder "<HOST>"
+        ~file-2 "file (2)" 6:7 sh "$ ls\n" unknown doubt prompt "$ ls"
+        ~file-3 "file (3)" 10:11 console "ls\n" unknown doubt prompt "ls"
+        ~file-4 "file (4)" 14:15 bash "ls\u{a0}x\n" unknown doubt unclosed-fence "```bash" doubt character "\u{a0}"
+        ? 2: placeholder: in doubt, so not run: `<HOST>` stands for a value @ "<HOST>" → write the value, or declare an input and write `$NAME`
+        ? 7: prompt: in doubt, so not run: the line begins with the prompt `$ ` @ "$ ls" → take the prompts off, or tag the fence `console`
+        ? 11: prompt: in doubt, so not run: no line begins with the prompt `$ `: which are commands is not said @ "ls" → begin each command with `$ `, each further line of it with `> `
+        ? 14: unclosed-fence: this fence is not closed: all that follows is taken for its text @ "```bash" → end it with a line of ```
+        ? 15: character: in doubt, so not run: holds a space that is not a space (U+00A0) @ "\u{a0}" → type the command again on a keyboard, in plain characters
+        "##);
+    }
+
+    #[test]
+    fn comments_that_speak_for_nothing_are_told() {
+        let source =
+            "<!-- runbook: timeout=5m -->\n\ntext\n\n# A\n<!-- runbook: #x timeout=1m -->\n";
+        insta::assert_snapshot!(declared(source), @r##"
+        Declared "A"
+        ! 4: comment: this comment speaks for no fence and no section @ "<!-- runbook: timeout=5m -->" → put it right above a fence, or right under a heading
+        ! 9: attributes: `id` is said of a step, not of a section @ "#x" → put it on the fence, or into a comment right above the fence
+        "##);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_document_is_resolved_without_a_panic(
+            parts in proptest::collection::vec(proptest::sample::select(vec![
+                "---\nrunbook: 1\n", "---\n", "inputs: {a: {}}\n", "# A\n", "```bash {#a needs=b}\n", "```\n",
+                "```console\n", "$ a <X>\n", "> b\n", "- [ ] x\n", "<!-- runbook: timeout=1m -->\n", "ñ\u{a0}\n", "```yaml {runbook}\n",
+                "runbook: 1\n", "  ", "> ", "\r\n", "```sh {#b needs=a}\n", "\"", "{", "x: [\n",
+            ]), 0..25)
+        ) {
+            check(&parts.concat());
+        }
+    }
 }

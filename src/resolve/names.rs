@@ -10,7 +10,7 @@ use crate::model::StepId;
 /// Returns `text` in ASCII letters and digits of lower case with single `-` between them: accents
 /// are taken off, all else separates.
 pub(super) fn slug(text: &str) -> String {
-    const LONGEST: usize = 48;
+    const LONGEST: usize = 40;
     let mut slug = String::new();
     for c in text.nfkd().filter(|c| !is_combining_mark(*c)) {
         if c.is_ascii_alphanumeric() {
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(slug("データベース"), "step");
         assert_eq!(
             slug(&"palabra ".repeat(20)),
-            "palabra-palabra-palabra-palabra-palabra-palabra"
+            "palabra-palabra-palabra-palabra-palabra"
         );
     }
 

@@ -92,19 +92,26 @@ impl State {
 
     /// Returns the steps with their states, in the order of the plan.
     pub fn steps(&self) -> impl Iterator<Item = (&PlannedStep, &StepState)> {
-        let planned = self.opened.as_deref().map_or(&[][..], |opened| &opened.steps);
+        let planned = self
+            .opened
+            .as_deref()
+            .map_or(&[][..], |opened| &opened.steps);
         planned.iter().zip(&self.steps)
     }
 
     /// Returns the step `id` with its state.
     pub fn step(&self, id: &StepId) -> Option<(&PlannedStep, &StepState)> {
         let index = *self.index.get(id)?;
-        Some((self.opened.as_deref()?.steps.get(index)?, self.steps.get(index)?))
+        Some((
+            self.opened.as_deref()?.steps.get(index)?,
+            self.steps.get(index)?,
+        ))
     }
 
     /// Returns the first step that is not over.
     pub fn next(&self) -> Option<(&PlannedStep, &StepState)> {
-        self.steps().find(|(_, state)| !matches!(state.phase, Phase::Finished(_)))
+        self.steps()
+            .find(|(_, state)| !matches!(state.phase, Phase::Finished(_)))
     }
 
     /// Returns the first step that is neither ok, skipped nor asserted: where a resumed run goes on.
@@ -133,8 +140,10 @@ impl State {
         let until = self.index.get(step).copied().unwrap_or(self.steps.len());
         let mut carried = Carried::default();
         for state in &self.steps[..until] {
-            let counts =
-                matches!(state.phase, Phase::Finished(Verdict::Ok | Verdict::OperatorAsserted));
+            let counts = matches!(
+                state.phase,
+                Phase::Finished(Verdict::Ok | Verdict::OperatorAsserted)
+            );
             if let (true, Some(exited)) = (counts, &state.exited) {
                 carried.add(exited);
             }
@@ -147,12 +156,19 @@ impl State {
     /// # Errors
     /// The first of them that may not, and why.
     pub fn check(&self, events: &[EventKind]) -> Result<Accepted, IllegalEvent> {
-        let mut ahead = Ahead { state: self, steps: BTreeMap::new(), changes: Vec::new() };
+        let mut ahead = Ahead {
+            state: self,
+            steps: BTreeMap::new(),
+            changes: Vec::new(),
+        };
         let mut is_open = self.opened.is_some();
         let mut is_closed = self.closed.is_some();
         for event in events {
             let refuse = |because: &str| {
-                Err(IllegalEvent { event: name(event).to_owned(), because: because.to_owned() })
+                Err(IllegalEvent {
+                    event: name(event).to_owned(),
+                    because: because.to_owned(),
+                })
             };
             match event {
                 EventKind::RunOpened(_) if is_open => return refuse("the run is open already"),
@@ -174,7 +190,9 @@ impl State {
                     ahead.changes.push(Change::Close(*result));
                 }
                 EventKind::Signal { action, .. } => {
-                    ahead.changes.push(Change::Stopped(action != "wait" && action != "detach"));
+                    ahead
+                        .changes
+                        .push(Change::Stopped(action != "wait" && action != "detach"));
                 }
                 EventKind::RunResumed(_) => ahead.changes.push(Change::Stopped(false)),
                 _ => {
@@ -195,11 +213,19 @@ impl State {
         for change in accepted.0 {
             match change {
                 Change::Open(opened) => {
-                    let fresh =
-                        StepState { phase: Phase::Pending, attempts: 0, edited: None, exited: None };
+                    let fresh = StepState {
+                        phase: Phase::Pending,
+                        attempts: 0,
+                        edited: None,
+                        exited: None,
+                    };
                     self.steps = vec![fresh; opened.steps.len()];
-                    self.index =
-                        opened.steps.iter().enumerate().map(|(i, s)| (s.id.clone(), i)).collect();
+                    self.index = opened
+                        .steps
+                        .iter()
+                        .enumerate()
+                        .map(|(i, s)| (s.id.clone(), i))
+                        .collect();
                     self.opened = Some(opened);
                 }
                 Change::Step(index, step) => self.steps[index] = *step,
@@ -218,8 +244,9 @@ impl State {
     ) -> Result<Self, (usize, IllegalEvent)> {
         let mut state = Self::default();
         for (position, event) in events.into_iter().enumerate() {
-            let accepted =
-                state.check(std::slice::from_ref(event)).map_err(|error| (position, error))?;
+            let accepted = state
+                .check(std::slice::from_ref(event))
+                .map_err(|error| (position, error))?;
             state.accept(accepted);
         }
         Ok(state)
@@ -238,7 +265,9 @@ pub struct Carried {
 impl Carried {
     /// Adds what one more attempt changed.
     pub fn add(&mut self, exited: &AttemptExited) {
-        let Some(delta) = &exited.environment else { return };
+        let Some(delta) = &exited.environment else {
+            return;
+        };
         for (name, value) in &delta.set {
             self.variables.insert(name.clone(), Some(value.clone()));
         }
@@ -276,15 +305,31 @@ impl Ahead<'_> {
                 Phase::Finished(Verdict::Ok | Verdict::Skipped | Verdict::OperatorAsserted)
             )
         };
-        self.state.steps.iter().enumerate().all(|(i, s)| passed(self.steps.get(&i).unwrap_or(s)))
+        self.state
+            .steps
+            .iter()
+            .enumerate()
+            .all(|(i, s)| passed(self.steps.get(&i).unwrap_or(s)))
     }
 
     // The transition table.
     fn step(&mut self, id: &StepId, event: &EventKind) -> Result<(), String> {
-        let opened = self.state.opened.as_deref().ok_or("the plan is not known yet")?;
-        let index = *self.state.index.get(id).ok_or("the plan has no such step")?;
+        let opened = self
+            .state
+            .opened
+            .as_deref()
+            .ok_or("the plan is not known yet")?;
+        let index = *self
+            .state
+            .index
+            .get(id)
+            .ok_or("the plan has no such step")?;
         let planned = &opened.steps[index];
-        let mut step = self.steps.get(&index).unwrap_or(&self.state.steps[index]).clone();
+        let mut step = self
+            .steps
+            .get(&index)
+            .unwrap_or(&self.state.steps[index])
+            .clone();
         let by_hand = planned.language.is_none();
         step.phase = match (step.phase, event) {
             (
@@ -292,7 +337,10 @@ impl Ahead<'_> {
                 EventKind::StepStarting(starting),
             ) if !by_hand => {
                 if starting.attempt != step.attempts + 1 {
-                    return Err(format!("attempt {} after {}", starting.attempt, step.attempts));
+                    return Err(format!(
+                        "attempt {} after {}",
+                        starting.attempt, step.attempts
+                    ));
                 }
                 step.attempts = starting.attempt;
                 step.exited = None;
@@ -312,7 +360,10 @@ impl Ahead<'_> {
             (Phase::Running(starting), EventKind::AttemptUnknown { nonce, because, .. })
                 if starting.nonce == *nonce =>
             {
-                Phase::Unknown { nonce: nonce.clone(), because: because.clone() }
+                Phase::Unknown {
+                    nonce: nonce.clone(),
+                    because: because.clone(),
+                }
             }
             (Phase::Exited(exited), EventKind::StepFinished { verdict, .. }) => match verdict {
                 Verdict::Ok if is_accepted(planned, &exited) => Phase::Finished(Verdict::Ok),
@@ -329,7 +380,10 @@ impl Ahead<'_> {
             ) => Phase::Finished(*verdict),
             (
                 Phase::Unknown { .. } | Phase::Finished(_),
-                EventKind::OperatorDecided { decision: Decision::Rerun, .. },
+                EventKind::OperatorDecided {
+                    decision: Decision::Rerun,
+                    ..
+                },
             ) => Phase::Pending,
             (phase, EventKind::OperatorDecided { .. } | EventKind::Note { .. }) => phase,
             (
@@ -341,7 +395,8 @@ impl Ahead<'_> {
             }
             (phase, _) => return Err(format!("it is {}", phase_name(&phase))),
         };
-        self.changes.push(Change::Step(index, Box::new(step.clone())));
+        self.changes
+            .push(Change::Step(index, Box::new(step.clone())));
         self.steps.insert(index, step);
         Ok(())
     }

@@ -118,7 +118,8 @@ impl AttemptLog {
             if !retried {
                 return Err(StoreError::new("append to", &self.path, error));
             }
-            self.write(&line).map_err(|error| StoreError::new("append to", &self.path, error))?;
+            self.write(&line)
+                .map_err(|error| StoreError::new("append to", &self.path, error))?;
         }
         self.storage
             .sync(&self.file)
@@ -203,7 +204,10 @@ impl AttemptReading {
 
     /// Returns what became of the attempt `nonce`.
     pub fn outcome(&self, nonce: &str) -> Option<&Outcome> {
-        self.records.iter().find(|it| it.nonce == nonce).map(|it| &it.outcome)
+        self.records
+            .iter()
+            .find(|it| it.nonce == nonce)
+            .map(|it| &it.outcome)
     }
 }
 

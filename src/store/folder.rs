@@ -28,7 +28,10 @@ impl RunFolder {
         shared: bool,
         snapshot: &[u8],
     ) -> Result<Self, StoreError> {
-        let folder = Self { path: runs.join(run), shared };
+        let folder = Self {
+            path: runs.join(run),
+            shared,
+        };
         folder.new_folder(&folder.path)?;
         folder.new_folder(&folder.outputs())?;
         let write = |path: &Path, bytes: &[u8]| {
@@ -59,12 +62,18 @@ impl RunFolder {
             .map_err(|error| StoreError::new("open", path, error))?
             .permissions()
             .mode();
-        Ok(Self { path: path.to_owned(), shared: mode & 0o020 != 0 })
+        Ok(Self {
+            path: path.to_owned(),
+            shared: mode & 0o020 != 0,
+        })
     }
 
     /// Returns the run's id: the folder's name.
     pub fn run(&self) -> &str {
-        self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+        self.path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default()
     }
 
     /// Returns the folder.
@@ -125,7 +134,10 @@ impl RunFolder {
     /// # Errors
     /// Where it cannot be made.
     pub fn new_or_empty_file(&self, path: &Path) -> Result<File, StoreError> {
-        self.make(path, OpenOptions::new().write(true).create(true).truncate(true))
+        self.make(
+            path,
+            OpenOptions::new().write(true).create(true).truncate(true),
+        )
     }
 
     /// Opens a file for appending, and makes it where it is not there.

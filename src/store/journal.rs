@@ -130,7 +130,11 @@ impl Journal {
         let recovered = match &reading.fault {
             None => None,
             Some(Fault::Corrupt { seq, because, .. }) => {
-                return Err(ReopenError::Corrupt { path, seq: *seq, because: because.clone() });
+                return Err(ReopenError::Corrupt {
+                    path,
+                    seq: *seq,
+                    because: because.clone(),
+                });
             }
             Some(Fault::Torn { at, .. }) => Some(set_aside(folder, &path, &bytes, *at, epoch)?),
         };
@@ -139,7 +143,9 @@ impl Journal {
             .open(&path)
             .map_err(|error| StoreError::new("open", &path, error))?;
         // What is there may never have been synced by the engine that wrote it.
-        storage.sync(&file).map_err(|error| StoreError::new("sync", &path, error))?;
+        storage
+            .sync(&file)
+            .map_err(|error| StoreError::new("sync", &path, error))?;
         let journal = Self {
             ballast: folder.ballast(),
             file,
@@ -175,7 +181,9 @@ impl Journal {
     /// that is final: every later commit fails too.
     pub fn commit(&mut self, events: Vec<EventKind>) -> Result<Recorded, JournalError> {
         if self.failed {
-            return Err(JournalError::Failed { path: self.path.clone() });
+            return Err(JournalError::Failed {
+                path: self.path.clone(),
+            });
         }
         let accepted = self.state.check(&events)?;
         let (lines, stored, head) = self.lines(events);
@@ -184,7 +192,10 @@ impl Journal {
             if matches!(source.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT)) {
                 self.close_full();
             }
-            return Err(JournalError::Write { path: self.path.clone(), source });
+            return Err(JournalError::Write {
+                path: self.path.clone(),
+                source,
+            });
         }
         self.length += lines.len() as u64;
         self.head = Some(head);
@@ -234,7 +245,10 @@ impl Journal {
         if self.file.set_len(self.length).is_err() || std::fs::remove_file(&self.ballast).is_err() {
             return;
         }
-        let event = EventKind::Signal { name: "ENOSPC".to_owned(), action: "stop".to_owned() };
+        let event = EventKind::Signal {
+            name: "ENOSPC".to_owned(),
+            action: "stop".to_owned(),
+        };
         let (line, _, _) = self.lines(vec![event]);
         let _ = self.storage.append(&self.file, &line);
         let _ = self.storage.sync(&self.file);
@@ -308,8 +322,12 @@ impl Reading {
     /// Bad bytes at record *s* are corruption if any later valid record was written when *s* was
     /// already durable; else the last batch is torn, and nothing in it was ever acknowledged.
     pub fn of(bytes: &[u8]) -> Self {
-        let mut reading =
-            Self { events: Vec::new(), length: 0, head: Hash::default(), fault: None };
+        let mut reading = Self {
+            events: Vec::new(),
+            length: 0,
+            head: Hash::default(),
+            fault: None,
+        };
         let mut starts: Vec<(usize, Hash)> = Vec::new();
         while reading.length < bytes.len() {
             let start = reading.length;
@@ -381,7 +399,10 @@ fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
 fn valid(line: &[u8]) -> Result<Event, String> {
     let event: Event = serde_json::from_slice(line).map_err(|error| error.to_string())?;
     if event.v > VERSION {
-        return Err(format!("it is of version {}, this program knows {VERSION}", event.v));
+        return Err(format!(
+            "it is of version {}, this program knows {VERSION}",
+            event.v
+        ));
     }
     Ok(event)
 }
@@ -392,7 +413,11 @@ fn judge(bytes: &[u8], at: usize, seq: u64, because: &str) -> Fault {
         .filter_map(|line| valid(line).ok())
         .any(|event| event.seq > seq && event.durable >= seq as i64);
     if acknowledged {
-        Fault::Corrupt { at, seq, because: because.to_owned() }
+        Fault::Corrupt {
+            at,
+            seq,
+            because: because.to_owned(),
+        }
     } else {
         Fault::Torn { at, seq }
     }
@@ -422,5 +447,8 @@ fn set_aside(
             journal.sync_all()
         })
         .map_err(|error| StoreError::new("cut", path, error))?;
-    Ok(EventKind::Recovered { bytes: (bytes.len() - at) as u64, tail: name })
+    Ok(EventKind::Recovered {
+        bytes: (bytes.len() - at) as u64,
+        tail: name,
+    })
 }

@@ -65,12 +65,19 @@ impl Lock {
                 .open(&path)
                 .map_err(fault)?;
             if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-                let holder = fs::read(&path).ok().and_then(|it| serde_json::from_slice(&it).ok());
-                return Err(LockError::Held { run: folder.run().to_owned(), holder });
+                let holder = fs::read(&path)
+                    .ok()
+                    .and_then(|it| serde_json::from_slice(&it).ok());
+                return Err(LockError::Held {
+                    run: folder.run().to_owned(),
+                    holder,
+                });
             }
             // A file that was replaced between open and lock is another file: look again.
-            let (ours, theirs) =
-                (file.metadata().map_err(fault)?, fs::metadata(&path).map_err(fault)?);
+            let (ours, theirs) = (
+                file.metadata().map_err(fault)?,
+                fs::metadata(&path).map_err(fault)?,
+            );
             if (ours.dev(), ours.ino()) != (theirs.dev(), theirs.ino()) {
                 continue;
             }
@@ -89,7 +96,11 @@ impl Lock {
         if flock(&file, FlockOperation::NonBlockingLockShared).is_ok() {
             return None;
         }
-        let unknown = || Holder { pid: 0, user: "?".to_owned(), since: "?".to_owned() };
+        let unknown = || Holder {
+            pid: 0,
+            user: "?".to_owned(),
+            since: "?".to_owned(),
+        };
         let text = fs::read(folder.lock()).ok()?;
         Some(serde_json::from_slice(&text).unwrap_or_else(|_| unknown()))
     }

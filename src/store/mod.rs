@@ -32,7 +32,12 @@ pub struct StoreError {
 
 impl StoreError {
     fn new(doing: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
-        Self { doing, path: path.into(), source, hint: None }
+        Self {
+            doing,
+            path: path.into(),
+            source,
+            hint: None,
+        }
     }
 
     fn refused(
@@ -42,6 +47,11 @@ impl StoreError {
         hint: impl Into<String>,
     ) -> Self {
         let source = io::Error::other(why.into());
-        Self { doing, path: path.into(), source, hint: Some(hint.into()) }
+        Self {
+            doing,
+            path: path.into(),
+            source,
+            hint: Some(hint.into()),
+        }
     }
 }

@@ -20,7 +20,11 @@ impl StateDir {
     /// Returns where the state directory is: `given`, else `$RUNBOOK_STATE`, else
     /// `$XDG_STATE_HOME/runbook`, else `~/.local/state/runbook`.
     pub fn locate(given: Option<&Path>) -> PathBuf {
-        let of = |name| std::env::var_os(name).filter(|it| !it.is_empty()).map(PathBuf::from);
+        let of = |name| {
+            std::env::var_os(name)
+                .filter(|it| !it.is_empty())
+                .map(PathBuf::from)
+        };
         given
             .map(Path::to_owned)
             .or_else(|| of("RUNBOOK_STATE"))
@@ -89,7 +93,10 @@ impl StateDir {
                 "`chmod o-w` it, or give another place with --state-dir",
             );
         }
-        Ok(Self { path: path.to_owned(), shared: metadata.mode() & 0o020 != 0 })
+        Ok(Self {
+            path: path.to_owned(),
+            shared: metadata.mode() & 0o020 != 0,
+        })
     }
 
     /// Returns `runs/`.
@@ -104,11 +111,18 @@ impl StateDir {
 
     /// Returns the folders of all runs, oldest first; those that cannot be read are left out.
     pub fn folders(&self) -> Vec<RunFolder> {
-        let Ok(entries) = fs::read_dir(self.runs()) else { return Vec::new() };
-        let mut paths: Vec<PathBuf> =
-            entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|it| it.is_dir()).collect();
+        let Ok(entries) = fs::read_dir(self.runs()) else {
+            return Vec::new();
+        };
+        let mut paths: Vec<PathBuf> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|it| it.is_dir())
+            .collect();
         paths.sort();
-        paths.iter().filter_map(|path| RunFolder::open(path).ok()).collect()
+        paths
+            .iter()
+            .filter_map(|path| RunFolder::open(path).ok())
+            .collect()
     }
 
     /// Returns the runs whose id starts with `prefix` (case aside), or the latest for `last`.
@@ -129,7 +143,9 @@ impl StateDir {
             flock(&first, FlockOperation::NonBlockingLockExclusive)?;
             let second = File::open(&probe)?;
             if flock(&second, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                return Err(std::io::Error::other("two processes can hold the same lock there"));
+                return Err(std::io::Error::other(
+                    "two processes can hold the same lock there",
+                ));
             }
             first.sync_all()
         })();

@@ -42,8 +42,14 @@ pub struct Unverified {
 /// # Errors
 /// The first thing that is not as it was written.
 pub fn verify(folder: &RunFolder) -> Result<Verified, Unverified> {
-    let missing = |because: String| Unverified { class: "missing", because };
-    let mismatch = |because: String| Unverified { class: "mismatch", because };
+    let missing = |because: String| Unverified {
+        class: "missing",
+        because,
+    };
+    let mismatch = |because: String| Unverified {
+        class: "mismatch",
+        because,
+    };
     let reading = read_journal(folder).map_err(|error| missing(chain_of(&error)))?;
     match &reading.fault {
         Some(Fault::Corrupt { seq, because, .. }) => {
@@ -71,25 +77,37 @@ pub fn verify(folder: &RunFolder) -> Result<Verified, Unverified> {
         },
     })?;
     let Some(opened) = state.opened() else {
-        return Err(missing("the journal does not hold the opening of the run".to_owned()));
+        return Err(missing(
+            "the journal does not hold the opening of the run".to_owned(),
+        ));
     };
     if opened.run != folder.run() {
-        let because =
-            format!("the journal is of run {}, the folder of {}", opened.run, folder.run());
+        let because = format!(
+            "the journal is of run {}, the folder of {}",
+            opened.run,
+            folder.run()
+        );
         return Err(mismatch(because));
     }
     let snapshot =
         fs::read(folder.snapshot()).map_err(|error| missing(format!("`runbook.md`: {error}")))?;
     if Hash::of(&snapshot).hex() != opened.snapshot {
-        return Err(mismatch("`runbook.md` is not the document that was run".to_owned()));
+        return Err(mismatch(
+            "`runbook.md` is not the document that was run".to_owned(),
+        ));
     }
     let attempts = read_attempts(folder).map_err(|error| missing(chain_of(&error)))?;
     if let Some(because) = &attempts.corrupt {
-        return Err(Unverified { class: "corrupt", because: format!("`attempts.jsonl`: {because}") });
+        return Err(Unverified {
+            class: "corrupt",
+            because: format!("`attempts.jsonl`: {because}"),
+        });
     }
     let mut outputs = 0;
     for event in &reading.events {
-        let EventKind::AttemptExited(exited) = &event.kind else { continue };
+        let EventKind::AttemptExited(exited) = &event.kind else {
+            continue;
+        };
         match attempts.outcome(&exited.nonce) {
             Some(Outcome::Exited(record)) if record.exit == exited.exit => {}
             Some(_) => {
@@ -100,7 +118,10 @@ pub fn verify(folder: &RunFolder) -> Result<Verified, Unverified> {
                 return Err(mismatch(because));
             }
             None => {
-                return Err(missing(format!("the keeper's record of step `{}`", exited.step)));
+                return Err(missing(format!(
+                    "the keeper's record of step `{}`",
+                    exited.step
+                )));
             }
         }
         if let Some(output) = &exited.output {
@@ -113,7 +134,9 @@ pub fn verify(folder: &RunFolder) -> Result<Verified, Unverified> {
         && state.closed().is_some()
         && !transcript.contains(&head)
     {
-        return Err(mismatch("the transcript does not name the head of this journal".to_owned()));
+        return Err(mismatch(
+            "the transcript does not name the head of this journal".to_owned(),
+        ));
     }
     Ok(Verified {
         events: reading.events.len() as u64,

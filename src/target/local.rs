@@ -92,17 +92,23 @@ pub fn launch(start: Start<'_>, interpreter: &Interpreter) -> Launch {
             let args = vec!["--noprofile".to_owned(), "--norc".to_owned(), script_path];
             (args, bash_prologue(strict), true)
         }
-        (Starter::Bash | Starter::Shell, false) => {
-            (vec![script_path], sh_prologue(interpreter.knows_pipefail, strict), true)
-        }
-        (Starter::Zsh, false) => {
-            (vec!["-f".to_owned(), script_path], sh_prologue(true, strict), true)
-        }
+        (Starter::Bash | Starter::Shell, false) => (
+            vec![script_path],
+            sh_prologue(interpreter.knows_pipefail, strict),
+            true,
+        ),
+        (Starter::Zsh, false) => (
+            vec!["-f".to_owned(), script_path],
+            sh_prologue(true, strict),
+            true,
+        ),
         (Starter::Python, false) => {
             let boot = PYTHON
                 .replace("SCRIPT_FD", &SCRIPT_FD.to_string())
                 .replace("DUMP_FD", &DUMP_FD.to_string());
-            let args = ["-u", "-c", &boot, start.document].map(str::to_owned).to_vec();
+            let args = ["-u", "-c", &boot, start.document]
+                .map(str::to_owned)
+                .to_vec();
             (args, String::new(), true)
         }
         (Starter::Node, false) => (vec!["-".to_owned()], String::new(), false),
@@ -138,29 +144,33 @@ pub fn launch(start: Start<'_>, interpreter: &Interpreter) -> Launch {
 // `-e` alone would end a step at `yes | head -1`: with pipefail the status is 141. So the ERR trap
 // looks at the whole pipeline first; where only members before the last died of SIGPIPE it takes
 // `-e` away for this one command, and a DEBUG trap gives it back before the next. In a command
-// substitution bash itself drops `-e`, which `$-` tells, and the trap leaves those alone. The first
-// command that fails in earnest is remembered with its line, for the EXIT trap to leave behind.
-const BASH_ERR: &str = r#"__runbook_err(){ case "$-${__runbook_off-}" in *e*|*X*);; *) return 0;; esac; local s=$1 l=$2 c=$3 p w=1; shift 3; if [ $# -gt 1 ] && [ "${!#}" = 0 ]; then for p; do case $p in 0|141);; *) w=;; esac; done; if [ -n "$w" ]; then __runbook_off=X; set +e; return 1; fi; fi; __runbook_line=$l __runbook_command=$c; case ${__runbook_off-} in X) exit "$s";; esac; return 0; }; "#;
-const BASH_TRAPS: &str = r#"trap '__runbook_err "$?" "$LINENO" "$BASH_COMMAND" "${PIPESTATUS[@]}" || trap "set -e; __runbook_off=; trap - DEBUG" DEBUG' ERR; "#;
+// substitution bash itself drops `-e`, which `$-` tells, and the trap leaves those alone. What ends
+// with 141 because its last pipeline was forgiven (a function, a subshell, an assignment) is
+// forgiven too. The first command that fails in earnest is remembered with its line, for the EXIT
+// trap to leave behind.
+const BASH_ERR: &str = r#"__runbook_err(){ case "$-${__runbook_off-}" in *e*|*X*);; *) return 0;; esac; local s=$1 l=$2 c=$3 p w=; shift 3; if [ $# -gt 1 ]; then if [ "${!#}" = 0 ]; then w=1; for p; do case $p in 0|141);; *) w=;; esac; done; fi; elif [ "$s" = 141 ]; then case "${__runbook_off-}$c" in X*|\(*|*=*\$\(*|*=*\`*) w=1;; esac; fi; if [ -n "$w" ]; then __runbook_off=X __runbook_since=0; set +e; return 1; fi; __runbook_line=$l __runbook_command=$c; case ${__runbook_off-} in X) exit "$s";; esac; return 0; }; "#;
+const BASH_TRAPS: &str = r#"trap '__runbook_err "$?" "$LINENO" "$BASH_COMMAND" "${PIPESTATUS[@]}" || trap "set -e; __runbook_off=; case \$((++__runbook_since)) in 2) trap - DEBUG;; esac" DEBUG' ERR; trap __runbook_leave EXIT; "#;
+// Only builtins: nothing is started at the end of a step. A pipeline that was forgiven and came last
+// is what the step ends with: then it ends well. That it came last is told by the DEBUG trap, which
+// has fired once since, for this very function.
+const BASH_LEAVE: &str = r#"__runbook_leave(){ local s=$?; { printf "S\0%s\0%s\0%s\0" "${__runbook_line-}" "${__runbook_command-}" "$PWD"; export -p; } >/dev/fd/DUMP_FD 2>/dev/null; if [ "$s ${__runbook_since-} ${__runbook_line-}" = "141 1 " ]; then exit 0; fi; return 0; }; "#;
 
 fn bash_prologue(strict: bool) -> String {
-    let exit = exit_trap("\"${__runbook_line-}\" \"${__runbook_command-}\"");
+    let leave = BASH_LEAVE.replace("DUMP_FD", &DUMP_FD.to_string());
     let unset = if strict { "u" } else { "" };
-    format!("exec {SCRIPT_FD}<&-; {BASH_ERR}{BASH_TRAPS}{exit}set -Ee{unset}o pipefail")
+    format!("exec {SCRIPT_FD}<&-; {BASH_ERR}{leave}{BASH_TRAPS}set -Ee{unset}o pipefail")
 }
 
 fn sh_prologue(pipefail: bool, strict: bool) -> String {
-    let exit = exit_trap("'' ''");
+    let exit = exit_trap();
     let unset = if strict { "u" } else { "" };
     let pipefail = if pipefail { "; set -o pipefail" } else { "" };
     format!("{exit}set -e{unset}{pipefail}")
 }
 
-// Only builtins: nothing is started at the end of a step.
-fn exit_trap(failed: &str) -> String {
-    let failed = failed.replace('\'', r"'\''");
+fn exit_trap() -> String {
     format!(
-        r#"trap '{{ printf "S\0%s\0%s\0%s\0" {failed} "$PWD"; export -p; }} >/dev/fd/{DUMP_FD} 2>/dev/null' EXIT; "#
+        r#"trap '{{ printf "S\0\0\0%s\0" "$PWD"; export -p; }} >/dev/fd/{DUMP_FD} 2>/dev/null' EXIT; "#
     )
 }
 
@@ -214,10 +224,15 @@ pub fn line_offset(body_line: u32) -> u32 {
 pub fn named_line(text: &str, offset: u32) -> Option<(u32, String)> {
     let marks = [format!("/dev/fd/{SCRIPT_FD}:"), "[stdin]:".to_owned()];
     text.lines().rev().find_map(|text| {
-        let rest = marks.iter().find_map(|mark| Some(text.split_once(mark.as_str())?.1))?;
+        let rest = marks
+            .iter()
+            .find_map(|mark| Some(text.split_once(mark.as_str())?.1))?;
         let rest = rest.trim_start();
         let rest = rest.strip_prefix("line ").unwrap_or(rest);
-        let digits = rest.len() - rest.trim_start_matches(|it: char| it.is_ascii_digit()).len();
+        let digits = rest.len()
+            - rest
+                .trim_start_matches(|it: char| it.is_ascii_digit())
+                .len();
         let line: u32 = rest.get(..digits)?.parse().ok()?;
         let what = rest[digits..].trim_start_matches(':').trim();
         Some((line.saturating_add(offset), what.to_owned()))
@@ -236,10 +251,19 @@ mod tests {
     #[test]
     fn the_line_that_an_interpreter_names_is_found() {
         let bash = "x\n/dev/fd/18: line 42: name: unbound variable\n";
-        assert_eq!(named_line(bash, 0), Some((42, "name: unbound variable".to_owned())));
+        assert_eq!(
+            named_line(bash, 0),
+            Some((42, "name: unbound variable".to_owned()))
+        );
         let dash = "/dev/fd/18: 7: foo: not found";
-        assert_eq!(named_line(dash, 100), Some((107, "foo: not found".to_owned())));
-        assert_eq!(named_line("[stdin]:12\n  boom()", 0), Some((12, String::new())));
+        assert_eq!(
+            named_line(dash, 100),
+            Some((107, "foo: not found".to_owned()))
+        );
+        assert_eq!(
+            named_line("[stdin]:12\n  boom()", 0),
+            Some((12, String::new()))
+        );
         assert_eq!(named_line("line 3: nothing of ours", 0), None);
     }
 }

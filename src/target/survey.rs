@@ -28,7 +28,12 @@ impl Interpreter {
 
     /// Returns the program's name and what it says of its version.
     pub fn version(&self) -> (String, String) {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = self
+            .path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let version = command::version(&self.path).unwrap_or_else(|| "unknown version".to_owned());
         (name, version)
     }
@@ -46,15 +51,23 @@ impl Survey {
     pub fn of(languages: impl IntoIterator<Item = Language>, path: &OsString) -> Self {
         let mut survey = Self::default();
         for language in languages {
-            let Some(starter) = starter(language) else { continue };
+            let Some(starter) = starter(language) else {
+                continue;
+            };
             if survey.found.contains_key(&language) || survey.missing.contains_key(&language) {
                 continue;
             }
-            let program = needed(starter).iter().find_map(|name| command::find(name, path));
+            let program = needed(starter)
+                .iter()
+                .find_map(|name| command::find(name, path));
             match program {
                 Some(path) => {
                     let knows_pipefail = is_named(&path, "sh") && command::knows_pipefail(&path);
-                    let interpreter = Interpreter { starter, path, knows_pipefail };
+                    let interpreter = Interpreter {
+                        starter,
+                        path,
+                        knows_pipefail,
+                    };
                     survey.found.insert(language, interpreter);
                 }
                 None => drop(survey.missing.insert(language, needed(starter))),
@@ -77,6 +90,8 @@ impl Survey {
 
     /// Returns the languages that nothing here can run, with the programs that could.
     pub fn missing(&self) -> impl Iterator<Item = (Language, &'static [&'static str])> {
-        self.missing.iter().map(|(language, programs)| (*language, *programs))
+        self.missing
+            .iter()
+            .map(|(language, programs)| (*language, *programs))
     }
 }
