@@ -67,8 +67,12 @@ fn connect(folder: &RunFolder) -> Result<Option<Link>, Failure> {
 
 // Returns whether an engine heard it, and whether a step was running; `None` where no keeper lives.
 fn tell(folder: &RunFolder, message: Message) -> Result<Option<(bool, bool)>, Failure> {
-    let Some(mut link) = connect(folder)? else { return Ok(None) };
-    let answer = link.ask(&Ask::Tell(message)).and_then(|()| link.wait(Duration::from_secs(10)));
+    let Some(mut link) = connect(folder)? else {
+        return Ok(None);
+    };
+    let answer = link
+        .ask(&Ask::Tell(message))
+        .and_then(|()| link.wait(Duration::from_secs(10)));
     match answer {
         Ok(Some(Say::Passed { heard, running })) => Ok(Some((heard, running))),
         _ => Ok(None),
@@ -90,10 +94,11 @@ pub fn stop(args: &StopArgs) -> Result<ExitCode, Failure> {
         _ => match Lock::holder(&folder) {
             // An engine that waits for its first answer has no keeper yet.
             Some(holder) if holder.pid > 0 => {
-                let pid = i32::try_from(holder.pid).ok().and_then(rustix::process::Pid::from_raw);
+                let pid = i32::try_from(holder.pid)
+                    .ok()
+                    .and_then(rustix::process::Pid::from_raw);
                 if let Some(pid) = pid {
-                    let _ =
-                        rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
                 }
                 session::note(&format!("run {run} stops"));
             }
@@ -115,13 +120,22 @@ pub fn note(args: &NoteArgs) -> Result<ExitCode, Failure> {
     if args.text.trim().is_empty() {
         return Err(Failure::usage("the note is empty"));
     }
-    let message = Message::Note { text: args.text.clone(), by: by() };
+    let message = Message::Note {
+        text: args.text.clone(),
+        by: by(),
+    };
     if let Some((true, _)) = tell(&folder, message)? {
         return Ok(ExitCode::PASSED);
     }
     let mut journal = own(&folder)?.1;
     let text = args.text.clone();
-    let _ = journal.commit(vec![EventKind::Note { step: None, text, by: by() }]).map_err(closed)?;
+    let _ = journal
+        .commit(vec![EventKind::Note {
+            step: None,
+            text,
+            by: by(),
+        }])
+        .map_err(closed)?;
     session::write_transcript(&folder)?;
     Ok(ExitCode::PASSED)
 }
@@ -138,15 +152,21 @@ pub fn close(args: &CloseArgs) -> Result<ExitCode, Failure> {
     let (lock, mut journal) = own(&folder)?;
     let state = journal.state();
     if state.closed().is_some() {
-        return Err(Failure::usage(format!("run {} is closed already", folder.run())));
+        return Err(Failure::usage(format!(
+            "run {} is closed already",
+            folder.run()
+        )));
     }
-    let is_running = state.steps().any(|(_, step)| matches!(step.phase, Phase::Running(_)));
+    let is_running = state
+        .steps()
+        .any(|(_, step)| matches!(step.phase, Phase::Running(_)));
     if is_running {
-        return Err(Failure::usage(format!("a step of run {} may be running", folder.run()))
-            .hint(format!(
+        return Err(
+            Failure::usage(format!("a step of run {} may be running", folder.run())).hint(format!(
                 "`runbook stop {0}`, or `runbook resume {0}` to find out what became of it",
                 folder.run()
-            )));
+            )),
+        );
     }
     let closing = EventKind::RunClosed {
         result: closing(state),
@@ -157,14 +177,21 @@ pub fn close(args: &CloseArgs) -> Result<ExitCode, Failure> {
     drop(journal);
     let path = session::write_transcript(&folder)?;
     drop(lock);
-    session::note(&format!("run {} is closed; {}", folder.run(), path.display()));
+    session::note(&format!(
+        "run {} is closed; {}",
+        folder.run(),
+        path.display()
+    ));
     Ok(ExitCode::PASSED)
 }
 
 fn closing(state: &State) -> Closing {
     let any = |wanted: fn(&Phase) -> bool| state.steps().any(|(_, step)| wanted(&step.phase));
     let is_bad = any(|it| {
-        matches!(it, Phase::Unknown { .. } | Phase::Exited(_) | Phase::Finished(Verdict::Failed))
+        matches!(
+            it,
+            Phase::Unknown { .. } | Phase::Exited(_) | Phase::Finished(Verdict::Failed)
+        )
     });
     let is_left = any(|it| matches!(it, Phase::Pending));
     match (state.was_stopped(), is_bad, is_left) {
@@ -195,9 +222,15 @@ fn own(folder: &RunFolder) -> Result<(Lock, Journal), Failure> {
             ExitCode::UNVERIFIED,
             format!("torn: the journal of run {} is not whole", folder.run()),
         )
-        .hint(format!("`runbook resume {}` sets the torn end aside", folder.run())));
+        .hint(format!(
+            "`runbook resume {}` sets the torn end aside",
+            folder.run()
+        )));
     }
-    let (journal, _) =
-        Journal::reopen(folder, storage::from_environment(), Clock::from_environment())?;
+    let (journal, _) = Journal::reopen(
+        folder,
+        storage::from_environment(),
+        Clock::from_environment(),
+    )?;
     Ok((lock, journal))
 }

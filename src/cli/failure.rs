@@ -28,7 +28,12 @@ pub struct Failure {
 impl Failure {
     /// Returns a failure without causes.
     pub fn new(code: ExitCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), causes: Vec::new(), hint: None }
+        Self {
+            code,
+            message: message.into(),
+            causes: Vec::new(),
+            hint: None,
+        }
     }
 
     /// Returns a failure of usage.
@@ -95,7 +100,8 @@ impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
         match error {
             LockError::Held { ref run, .. } => {
-                let hint = format!("watch it with `runbook show -f {run}`, or `runbook stop {run}`");
+                let hint =
+                    format!("watch it with `runbook show -f {run}`, or `runbook stop {run}`");
                 Self::of(ExitCode::ENVIRONMENT, &error).hint(hint)
             }
             LockError::Store(error) => error.into(),

@@ -117,13 +117,19 @@ fn find(input: &Input, given: &Given) -> Option<InputValue> {
 
 fn check(input: &Input, value: &str, source: &str) -> Result<(), Failure> {
     if value.contains('\0') {
-        return Err(Failure::usage(format!("input `{}` holds a NUL ({source})", input.name)));
+        return Err(Failure::usage(format!(
+            "input `{}` holds a NUL ({source})",
+            input.name
+        )));
     }
     if input.choices.is_empty() || input.choices.iter().any(|it| it == value) {
         return Ok(());
     }
-    Err(Failure::usage(format!("input `{}` cannot be `{value}` ({source})", input.name))
-        .hint(format!("it is one of: {}", input.choices.join(", "))))
+    Err(Failure::usage(format!(
+        "input `{}` cannot be `{value}` ({source})",
+        input.name
+    ))
+    .hint(format!("it is one of: {}", input.choices.join(", "))))
 }
 
 fn ask(input: &Input, lines: &mut Lines, signals: &Signals) -> Result<InputValue, Failure> {
@@ -138,7 +144,10 @@ fn ask(input: &Input, lines: &mut Lines, signals: &Signals) -> Result<InputValue
         let Some(value) = prompt::ask(&format!("{question}: "), lines, signals) else {
             return Err(Failure::new(
                 ExitCode::INTERRUPTED,
-                format!("interrupted before input `{}` was given; no run was opened", input.name),
+                format!(
+                    "interrupted before input `{}` was given; no run was opened",
+                    input.name
+                ),
             ));
         };
         let value = value.trim().to_owned();
@@ -148,7 +157,11 @@ fn ask(input: &Input, lines: &mut Lines, signals: &Signals) -> Result<InputValue
         match check(input, &value, "prompt") {
             Ok(()) => {
                 let name = input.name.clone();
-                return Ok(InputValue { name, value, source: "prompt".to_owned() });
+                return Ok(InputValue {
+                    name,
+                    value,
+                    source: "prompt".to_owned(),
+                });
             }
             Err(failure) => print::note(&failure),
         }
@@ -166,7 +179,9 @@ fn tell_missing(missing: &[&Input]) -> Failure {
         }
     }
     let first = &missing[0].name;
-    Failure::usage(message).hint(format!("give them with --set {first}=VALUE or --inputs FILE"))
+    Failure::usage(message).hint(format!(
+        "give them with --set {first}=VALUE or --inputs FILE"
+    ))
 }
 
 fn read(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
@@ -175,10 +190,20 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
             std::io::ErrorKind::NotFound => ExitCode::USAGE,
             _ => ExitCode::ENVIRONMENT,
         };
-        Failure::new(code, format!("cannot read inputs from `{}`", path.display())).cause(error)
+        Failure::new(
+            code,
+            format!("cannot read inputs from `{}`", path.display()),
+        )
+        .cause(error)
     })?;
-    let name = path.file_name().and_then(|it| it.to_str()).unwrap_or_default();
-    let ending = path.extension().and_then(|it| it.to_str()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .and_then(|it| it.to_str())
+        .unwrap_or_default();
+    let ending = path
+        .extension()
+        .and_then(|it| it.to_str())
+        .unwrap_or_default();
     let fault = |error: String| {
         Failure::usage(format!("cannot understand inputs in `{}`", path.display())).cause(error)
     };
@@ -214,9 +239,9 @@ fn scalars(
             Value::Number(number) => Ok((name, number.to_string())),
             Value::Bool(flag) => Ok((name, flag.to_string())),
             Value::Null => Ok((name, String::new())),
-            Value::Array(_) | Value::Object(_) => {
-                Err(format!("`{name}` is a list or a map; an input is one value"))
-            }
+            Value::Array(_) | Value::Object(_) => Err(format!(
+                "`{name}` is a list or a map; an input is one value"
+            )),
         })
         .collect()
 }

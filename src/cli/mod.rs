@@ -87,7 +87,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            let code = if error.use_stderr() { ExitCode::USAGE } else { ExitCode::PASSED };
+            let code = if error.use_stderr() {
+                ExitCode::USAGE
+            } else {
+                ExitCode::PASSED
+            };
             let _ = error.print();
             return code;
         }
@@ -113,7 +117,10 @@ fn perform(command: Command) -> Result<ExitCode, Failure> {
             print::out(&String::from_utf8_lossy(&text))?;
             Ok(ExitCode::PASSED)
         }
-        Command::Plan(_) => Err(not_yet("plan", "`runbook run` shows the plan before it asks")),
+        Command::Plan(_) => Err(not_yet(
+            "plan",
+            "`runbook run` shows the plan before it asks",
+        )),
         Command::Preview(_) => Err(not_yet("preview", "`runbook list` executes nothing")),
         Command::Init(_) => Err(not_yet("init", "see docs/format.md for how to begin")),
     }

@@ -33,13 +33,25 @@ pub fn prepare(path: &Path, text: &str, request: &Request) -> Result<Prepared, F
     let name = shown(path);
     let width = crate::engine::terminal_width().unwrap_or(100);
     let mut told = Told::new(text, &name, width);
-    for it in diagnostics.iter().filter(|it| it.severity <= Severity::Warning) {
+    for it in diagnostics
+        .iter()
+        .filter(|it| it.severity <= Severity::Warning)
+    {
         print::note(told.show(it));
     }
-    let errors = diagnostics.iter().filter(|it| it.severity == Severity::Error).count();
+    let errors = diagnostics
+        .iter()
+        .filter(|it| it.severity == Severity::Error)
+        .count();
     if errors > 0 {
-        let what = if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") };
-        return Err(Failure::usage(format!("`{name}` has {what}; nothing was run")));
+        let what = if errors == 1 {
+            "an error".to_owned()
+        } else {
+            format!("{errors} errors")
+        };
+        return Err(Failure::usage(format!(
+            "`{name}` has {what}; nothing was run"
+        )));
     }
     let selection = select(&runbook, request)?;
     Ok(Prepared { runbook, selection })
@@ -83,7 +95,11 @@ pub fn admit(plan: &Plan, survey: &Survey, terminal: bool, path: &OsString) -> R
             .filter(|it| matches!(it.task, Task::Command { language: of, .. } if of == language))
             .map(|it| format!("`{}` (line {})", it.id, it.line))
             .collect();
-        missing.push(format!("{} for {}", programs.join(" or "), steps.join(", ")));
+        missing.push(format!(
+            "{} for {}",
+            programs.join(" or "),
+            steps.join(", ")
+        ));
     }
     for program in &plan.runbook.requires {
         if command::find(program, path).is_none() {
@@ -97,8 +113,9 @@ pub fn admit(plan: &Plan, survey: &Survey, terminal: bool, path: &OsString) -> R
     }
     if !plan.cwd.is_dir() {
         let message = format!("the start folder `{}` is not there", plan.cwd.display());
-        return Err(Failure::new(ExitCode::ENVIRONMENT, message)
-            .hint("make it, or name another with -C"));
+        return Err(
+            Failure::new(ExitCode::ENVIRONMENT, message).hint("make it, or name another with -C")
+        );
     }
     Ok(())
 }
@@ -114,7 +131,9 @@ pub fn start_folder(
     if let Some(given) = given {
         return tidy(&here.join(given));
     }
-    let beside = document.and_then(Path::parent).map_or_else(|| here.to_owned(), |it| here.join(it));
+    let beside = document
+        .and_then(Path::parent)
+        .map_or_else(|| here.to_owned(), |it| here.join(it));
     match (&runbook.cwd, runbook.kind) {
         (Some(cwd), _) => tidy(&beside.join(cwd)),
         (None, Kind::Declared) => tidy(&beside),
@@ -147,7 +166,9 @@ pub fn plan(
 
 /// Looks for the interpreters of the selected steps.
 pub fn survey(runbook: &Runbook, selected: &[usize], path: &OsString) -> Survey {
-    let steps = selected.iter().filter_map(|index| runbook.steps.get(*index));
+    let steps = selected
+        .iter()
+        .filter_map(|index| runbook.steps.get(*index));
     let languages = steps.filter_map(|step| match &step.task {
         Task::Command { language, .. } => Some(*language),
         Task::ByHand { .. } => None,

@@ -48,7 +48,9 @@ impl Lines {
         }
         if let Some(end) = memchr::memchr(b'\n', &self.buffer) {
             let line: Vec<u8> = self.buffer.drain(..=end).collect();
-            let text = String::from_utf8_lossy(&line[..end]).trim_end_matches('\r').to_owned();
+            let text = String::from_utf8_lossy(&line[..end])
+                .trim_end_matches('\r')
+                .to_owned();
             return Some(Line::Text(text));
         }
         self.ended.then_some(Line::End)

@@ -11,7 +11,9 @@ use crate::event::{Event, EventKind};
 use crate::keeper::link::Link;
 use crate::report::history::{History, Standing};
 use crate::report::show::{Shown, Surroundings};
-use crate::report::{Console, Detail, Ending, Head, Json, Look, Progress, Reporter, RunSummary, json};
+use crate::report::{
+    Console, Detail, Ending, Head, Json, Look, Progress, Reporter, RunSummary, json,
+};
 use crate::store::folder::RunFolder;
 use crate::store::journal::{Fault, Reading, read_journal};
 use crate::store::lock::Lock;
@@ -52,7 +54,12 @@ pub struct ShowArgs {
     #[arg(long)]
     json: bool,
     /// As the transcript, or the events as they are stored
-    #[arg(long = "as", value_name = "FORMAT", value_enum, conflicts_with = "follow")]
+    #[arg(
+        long = "as",
+        value_name = "FORMAT",
+        value_enum,
+        conflicts_with = "follow"
+    )]
     format: Option<Format>,
     #[command(flatten)]
     store: StoreArgs,
@@ -97,12 +104,19 @@ fn print_json(value: &impl Serialize) -> Result<(), Failure> {
 /// Where the state directory cannot be used.
 pub fn history(args: &HistoryArgs) -> Result<ExitCode, Failure> {
     let path = args.store.path();
-    let mut folders = if path.exists() { StateDir::look(&path)?.folders() } else { Vec::new() };
+    let mut folders = if path.exists() {
+        StateDir::look(&path)?.folders()
+    } else {
+        Vec::new()
+    };
     folders.reverse();
     folders.truncate(args.number.unwrap_or(usize::MAX));
     let runs: Vec<RunSummary> = folders.iter().filter_map(summary).collect();
     if args.json {
-        print_json(&History { version: crate::report::history::VERSION, runs: &runs })?;
+        print_json(&History {
+            version: crate::report::history::VERSION,
+            runs: &runs,
+        })?;
     } else {
         let mut text = Vec::new();
         let _ = crate::report::history::history(&mut text, &session::look(false), &runs);
@@ -146,12 +160,8 @@ pub fn show(args: &ShowArgs) -> Result<ExitCode, Failure> {
         Some(Format::Markdown) => {
             let mut text = Vec::new();
             let outputs = StoredOutputs::of(&folder);
-            let _ = crate::report::transcript::transcript(
-                &mut text,
-                &reading.events,
-                &outputs,
-                &head,
-            );
+            let _ =
+                crate::report::transcript::transcript(&mut text, &reading.events, &outputs, &head);
             print(&text)?;
         }
         Some(Format::Events) => {
@@ -163,7 +173,9 @@ pub fn show(args: &ShowArgs) -> Result<ExitCode, Failure> {
             let transcript = folder.transcript();
             let around = Surroundings {
                 folder: folder.path().display().to_string(),
-                transcript: transcript.exists().then(|| transcript.display().to_string()),
+                transcript: transcript
+                    .exists()
+                    .then(|| transcript.display().to_string()),
                 held_by: held_by(&folder),
                 head,
             };
@@ -181,7 +193,10 @@ pub fn show(args: &ShowArgs) -> Result<ExitCode, Failure> {
 }
 
 fn head(reading: &Reading) -> Head {
-    Head { seq: (reading.events.len() as u64).saturating_sub(1), hash: reading.head.hex() }
+    Head {
+        seq: (reading.events.len() as u64).saturating_sub(1),
+        hash: reading.head.hex(),
+    }
 }
 
 fn warn(folder: &RunFolder, reading: &Reading) {
@@ -203,11 +218,14 @@ fn warn(folder: &RunFolder, reading: &Reading) {
 // Reads the journal as it grows, and the log of the running step beside it: the same that the
 // engine's own console does, from outside.
 fn follow(folder: &RunFolder, args: &ShowArgs) -> Result<ExitCode, Failure> {
-    let signals = block_signals().map_err(|error| {
-        Failure::new(ExitCode::ENVIRONMENT, "cannot read signals").cause(error)
-    })?;
+    let signals = block_signals()
+        .map_err(|error| Failure::new(ExitCode::ENVIRONMENT, "cannot read signals").cause(error))?;
     let look = Look {
-        detail: if args.verbose { Detail::Full } else { Detail::Brief },
+        detail: if args.verbose {
+            Detail::Full
+        } else {
+            Detail::Brief
+        },
         ..session::look(args.verbose)
     };
     let reporter: Box<dyn Reporter> = if args.json {
@@ -215,8 +233,7 @@ fn follow(folder: &RunFolder, args: &ShowArgs) -> Result<ExitCode, Failure> {
     } else {
         Box::new(Console::new(io::stdout(), look, StoredOutputs::of(folder)))
     };
-    let publisher =
-        crate::engine::Publisher::start(reporter, folder, args.verbose || args.json);
+    let publisher = crate::engine::Publisher::start(reporter, folder, args.verbose || args.json);
     let mut told = 0;
     loop {
         let is_held = held_by(folder).is_some();
@@ -242,7 +259,9 @@ fn follow(folder: &RunFolder, args: &ShowArgs) -> Result<ExitCode, Failure> {
         }
     }
     let transcript = folder.transcript();
-    let transcript = transcript.exists().then(|| transcript.display().to_string());
+    let transcript = transcript
+        .exists()
+        .then(|| transcript.display().to_string());
     publisher.finish(Ending { transcript });
     Ok(ExitCode::PASSED)
 }
@@ -267,7 +286,11 @@ pub fn run_verify(args: &VerifyArgs) -> Result<ExitCode, Failure> {
             Ok(ExitCode::PASSED)
         }
         Ok(found) => {
-            let is_open = if found.closed { "" } else { "; the run is still open" };
+            let is_open = if found.closed {
+                ""
+            } else {
+                "; the run is still open"
+            };
             let text = format!(
                 "run {run} is as it was written: {} events, {} attempts, {} outputs{is_open}\n\
                  head {}\n",

@@ -63,9 +63,8 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
             .hint("resume goes on with the snapshot; begin a new run for the new document"));
     }
     let decisions = decisions(args)?;
-    let signals = block_signals().map_err(|error| {
-        Failure::new(ExitCode::ENVIRONMENT, "cannot read signals").cause(error)
-    })?;
+    let signals = block_signals()
+        .map_err(|error| Failure::new(ExitCode::ENVIRONMENT, "cannot read signals").cause(error))?;
     let terminal = session::is_terminal() && !args.watch.json;
     let folder = match &args.run {
         Some(name) => session::find_run(&args.store, name)?,
@@ -78,12 +77,17 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         return Err(corrupt(because));
     }
     let past = read_journal(&folder)?.events;
-    let (journal, recovered) =
-        Journal::reopen(&folder, storage::from_environment(), Clock::from_environment())?;
+    let (journal, recovered) = Journal::reopen(
+        &folder,
+        storage::from_environment(),
+        Clock::from_environment(),
+    )?;
     let state = journal.state().clone();
     if let Some(closing) = state.closed() {
-        return Err(Failure::usage(format!("run {} is closed: {closing:?}", folder.run()).to_lowercase())
-            .hint(format!("`runbook show {}` tells how it went", folder.run())));
+        return Err(Failure::usage(
+            format!("run {} is closed: {closing:?}", folder.run()).to_lowercase(),
+        )
+        .hint(format!("`runbook show {}` tells how it went", folder.run())));
     }
     let Some(opened) = state.opened().cloned() else {
         return Err(Failure::new(
@@ -93,7 +97,9 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         .hint("nothing of it ran; begin a new run"));
     };
     if let Some(because) = recover::unheard_of(past.iter().map(|it| &it.kind), &records) {
-        return Err(corrupt(&format!("{because}, and the journal does not know it")));
+        return Err(corrupt(&format!(
+            "{because}, and the journal does not know it"
+        )));
     }
     let operator = machine::operator(terminal);
     let plan = plan(&folder, &opened)?;
@@ -109,7 +115,10 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     }
     let mut session = Session::new(machine::by(&operator), terminal, args.watch.on_term());
     session.retry_failed = args.retry_failed;
-    if past.iter().any(|it| matches!(it.kind, EventKind::StepStarting(_))) {
+    if past
+        .iter()
+        .any(|it| matches!(it.kind, EventKind::StepStarting(_)))
+    {
         session.begun();
     }
     let resumed = EventKind::RunResumed(RunResumed {
@@ -120,14 +129,26 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let mut lines = Lines::default();
     let evidence = loop {
         match recover::evidence(&state, survivor.as_ref(), &records) {
-            Evidence::Orphaned { step, nonce, processes } => {
+            Evidence::Orphaned {
+                step,
+                nonce,
+                processes,
+            } => {
                 let asking = terminal.then_some((&mut lines, &signals));
                 orphaned(&folder, &step, &nonce, &processes, asking)?;
             }
             other => break other,
         }
     };
-    let stage = Stage { folder, lock, journal, survivor, survey, signals, past };
+    let stage = Stage {
+        folder,
+        lock,
+        journal,
+        survivor,
+        survey,
+        signals,
+        past,
+    };
     session::run(stage, plan, session, &args.watch, |engine| {
         let mut events: Vec<EventKind> = recovered.into_iter().collect();
         events.push(resumed);
@@ -149,18 +170,22 @@ fn corrupt(because: &str) -> Failure {
 }
 
 fn survivor(folder: &RunFolder) -> Result<Option<Survivor>, Failure> {
-    Link::connect(folder).and_then(recover::attach).map_err(|error| {
-        Failure::new(
-            ExitCode::ENVIRONMENT,
-            format!("cannot speak to the keeper of run {}", folder.run()),
-        )
-        .cause(error)
-        .hint("it may belong to another user: resume as that user")
-    })
+    Link::connect(folder)
+        .and_then(recover::attach)
+        .map_err(|error| {
+            Failure::new(
+                ExitCode::ENVIRONMENT,
+                format!("cannot speak to the keeper of run {}", folder.run()),
+            )
+            .cause(error)
+            .hint("it may belong to another user: resume as that user")
+        })
 }
 
 fn survived(state: &State, survivor: Option<&Survivor>, past: &[Event]) -> &'static str {
-    let is_running = state.steps().any(|(_, step)| matches!(step.phase, Phase::Running(_)));
+    let is_running = state
+        .steps()
+        .any(|(_, step)| matches!(step.phase, Phase::Running(_)));
     let same_boot = past.last().is_some_and(|it| it.boot_id == clock::boot_id());
     match (survivor, same_boot) {
         (Some(it), _) if is_running && !it.nonces.is_empty() => "the keeper and its step",
@@ -172,11 +197,15 @@ fn survived(state: &State, survivor: Option<&Survivor>, past: &[Event]) -> &'sta
 
 fn only_open(store: &StoreArgs) -> Result<RunFolder, Failure> {
     let path = store.path();
-    let here = std::env::current_dir().map(|it| it.display().to_string()).unwrap_or_default();
+    let here = std::env::current_dir()
+        .map(|it| it.display().to_string())
+        .unwrap_or_default();
     let mut open = Vec::new();
     if path.exists() {
         for folder in StateDir::look(&path)?.folders() {
-            let Ok(reading) = read_journal(&folder) else { continue };
+            let Ok(reading) = read_journal(&folder) else {
+                continue;
+            };
             let Ok(state) = reading.state() else { continue };
             if let (None, Some(opened)) = (state.closed(), state.opened()) {
                 let is_here = opened.called_from == here || opened.cwd == here;
@@ -192,16 +221,20 @@ fn only_open(store: &StoreArgs) -> Result<RunFolder, Failure> {
     if from_here > 1 {
         open.retain(|(_, _, is_here)| *is_here);
     }
-    let list: String =
-        open.iter().map(|(folder, title, _)| format!("\n  {}  {title}", folder.run())).collect();
+    let list: String = open
+        .iter()
+        .map(|(folder, title, _)| format!("\n  {}  {title}", folder.run()))
+        .collect();
     Err(match (from_here, open.len()) {
         (_, 0) => Failure::usage(format!("no open run in `{}`", path.display())).hint(
             session::elsewhere(&path).unwrap_or_else(|| "`runbook history` shows the runs".into()),
         ),
         (0, _) => Failure::usage(format!("no open run was started from this folder{list}"))
             .hint("name one of these: `runbook resume RUN`"),
-        _ => Failure::usage(format!("several open runs were started from this folder:{list}"))
-            .hint("name one: `runbook resume RUN`"),
+        _ => Failure::usage(format!(
+            "several open runs were started from this folder:{list}"
+        ))
+        .hint("name one: `runbook resume RUN`"),
     })
 }
 
@@ -210,11 +243,17 @@ fn only_open(store: &StoreArgs) -> Result<RunFolder, Failure> {
 fn plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan, Failure> {
     let path = folder.snapshot();
     let bytes = std::fs::read(&path).map_err(|error| {
-        Failure::new(ExitCode::ENVIRONMENT, format!("cannot read `{}`", path.display()))
-            .cause(error)
+        Failure::new(
+            ExitCode::ENVIRONMENT,
+            format!("cannot read `{}`", path.display()),
+        )
+        .cause(error)
     })?;
     if Hash::of(&bytes).hex() != opened.snapshot {
-        let message = format!("mismatch: `{}` is not the document that was run", path.display());
+        let message = format!(
+            "mismatch: `{}` is not the document that was run",
+            path.display()
+        );
         return Err(Failure::new(ExitCode::UNVERIFIED, message)
             .hint("restore the folder from a backup, or begin a new run"));
     }
@@ -248,10 +287,9 @@ fn document_name(file: &str) -> String {
 
 fn name_of(file: &str) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    std::path::Path::new(file).strip_prefix(&here).map_or_else(
-        |_| file.to_owned(),
-        |it| it.display().to_string(),
-    )
+    std::path::Path::new(file)
+        .strip_prefix(&here)
+        .map_or_else(|_| file.to_owned(), |it| it.display().to_string())
 }
 
 fn to_do(plan: &Plan, state: &State) -> Vec<usize> {
@@ -264,7 +302,11 @@ fn to_do(plan: &Plan, state: &State) -> Vec<usize> {
         })
     };
     let steps = &plan.runbook.steps;
-    plan.selected.iter().copied().filter(|at| !is_done(&steps[*at].id)).collect()
+    plan.selected
+        .iter()
+        .copied()
+        .filter(|at| !is_done(&steps[*at].id))
+        .collect()
 }
 
 // What is still to run must be allowed now, by the person who resumes: on another terminal, or on
@@ -280,7 +322,10 @@ fn admit_rest(
     rest.selected = to_do(plan, state);
     // A step that a person edited is no longer in doubt.
     for step in &mut rest.runbook.steps {
-        if state.step(&step.id).is_some_and(|(_, it)| it.edited.is_some()) {
+        if state
+            .step(&step.id)
+            .is_some_and(|(_, it)| it.edited.is_some())
+        {
             step.doubts.clear();
         }
     }
@@ -309,8 +354,11 @@ fn decisions(args: &ResumeArgs) -> Result<Decisions, Failure> {
             "rerun" => Decision::Rerun,
             "skip" => Decision::Skip,
             _ => {
-                return Err(Failure::usage(format!("`--decide {text}` decides nothing"))
-                    .hint(format!("write --decide {step}=done, {step}=rerun or {step}=skip")));
+                return Err(
+                    Failure::usage(format!("`--decide {text}` decides nothing")).hint(format!(
+                        "write --decide {step}=done, {step}=rerun or {step}=skip"
+                    )),
+                );
             }
         };
         decisions.insert(step.to_owned(), decision);
@@ -337,19 +385,26 @@ fn decide(engine: &mut Engine<'_>, decisions: &Decisions) -> Result<(), Failure>
             by: by.clone(),
         }];
         let finished = match decision {
-            Decision::Done => {
-                Some((Verdict::OperatorAsserted, Some(format!("{by} says that it is done"))))
-            }
+            Decision::Done => Some((
+                Verdict::OperatorAsserted,
+                Some(format!("{by} says that it is done")),
+            )),
             Decision::Skip => Some((Verdict::Skipped, Some(format!("{by} decided so")))),
             _ => None,
         };
         if let Some((verdict, because)) = finished {
-            events.push(EventKind::StepFinished { step: step.clone(), verdict, because });
+            events.push(EventKind::StepFinished {
+                step: step.clone(),
+                verdict,
+                because,
+            });
         }
         if let Err(error) = engine.journal().state().check(&events) {
-            return Err(Failure::usage(format!("nothing can be decided about step `{step}` so"))
-                .cause(error)
-                .hint("`runbook show` tells where it is"));
+            return Err(
+                Failure::usage(format!("nothing can be decided about step `{step}` so"))
+                    .cause(error)
+                    .hint("`runbook show` tells where it is"),
+            );
         }
         engine.record(events)?;
     }
@@ -363,7 +418,10 @@ fn orphaned(
     processes: &[Process],
     asking: Option<(&mut Lines, &crate::engine::Signals)>,
 ) -> Result<(), Failure> {
-    let list: Vec<String> = processes.iter().map(|it| format!("{} {}", it.pid, it.name)).collect();
+    let list: Vec<String> = processes
+        .iter()
+        .map(|it| format!("{} {}", it.pid, it.name))
+        .collect();
     let list = list.join(", ");
     let Some((lines, signals)) = asking else {
         return Err(Failure::new(
@@ -376,9 +434,12 @@ fn orphaned(
             folder.run()
         )));
     };
-    session::note(&format!("step `{step}` lost its keeper, and goes on by itself: {list}"));
+    session::note(&format!(
+        "step `{step}` lost its keeper, and goes on by itself: {list}"
+    ));
     loop {
-        match prompt::ask("[w]ait for them · [k]ill them · [q]uit > ", lines, signals).as_deref() {
+        match prompt::ask("[w]ait for them · [k]ill them · [q]uit > ", lines, signals).as_deref()
+        {
             Some("w" | "wait") => {
                 session::note("waiting; Ctrl-C leaves them alone");
                 while !crate::host::process::of_attempt(nonce).is_empty() {
@@ -401,6 +462,8 @@ fn orphaned(
 }
 
 fn left_alone(folder: &RunFolder) -> Failure {
-    Failure::new(ExitCode::UNKNOWN, "left alone, as you asked")
-        .hint(format!("`runbook resume {}` when they have ended", folder.run()))
+    Failure::new(ExitCode::UNKNOWN, "left alone, as you asked").hint(format!(
+        "`runbook resume {}` when they have ended",
+        folder.run()
+    ))
 }

@@ -120,9 +120,8 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     if let Some(option) = args.later.first() {
         return Err(Failure::usage(format!("`{option}` is not in this version")));
     }
-    let signals = block_signals().map_err(|error| {
-        Failure::new(ExitCode::ENVIRONMENT, "cannot read signals").cause(error)
-    })?;
+    let signals = block_signals()
+        .map_err(|error| Failure::new(ExitCode::ENVIRONMENT, "cannot read signals").cause(error))?;
     let here = std::env::current_dir().map_err(|error| {
         Failure::new(ExitCode::ENVIRONMENT, "the current folder is gone").cause(error)
     })?;
@@ -145,7 +144,13 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     admit(&plan, &survey, terminal, &search)?;
     plan.inputs = inputs::values(&plan.runbook, &given, asking)?;
     let versions = versions(&survey);
-    let opening = Opening { args: &args, here: &here, versions, terminal, bytes: &bytes };
+    let opening = Opening {
+        args: &args,
+        here: &here,
+        versions,
+        terminal,
+        bytes: &bytes,
+    };
     open(opening, plan, survey, signals)
 }
 
@@ -163,7 +168,13 @@ fn open(
     survey: crate::target::Survey,
     signals: Signals,
 ) -> Result<ExitCode, Failure> {
-    let Opening { args, here, versions, terminal, bytes } = opening;
+    let Opening {
+        args,
+        here,
+        versions,
+        terminal,
+        bytes,
+    } = opening;
     let clock = Clock::from_environment();
     let state = StateDir::open(&args.store.path())?;
     let file = match args.file.as_os_str() == "-" {
@@ -203,13 +214,22 @@ fn open(
         before,
     });
     let session = Session::new(machine::by(&operator), terminal, args.watch.on_term());
-    let stage =
-        Stage { folder, lock, journal, survivor: None, survey, signals, past: Vec::new() };
+    let stage = Stage {
+        folder,
+        lock,
+        journal,
+        survivor: None,
+        survey,
+        signals,
+        past: Vec::new(),
+    };
     if !args.watch.json {
         session::show_plan(&opened, args.watch.verbose)?;
     }
     let opened = EventKind::RunOpened(opened);
-    session::run(stage, plan, session, &args.watch, |engine| Ok(engine.record(vec![opened])?))
+    session::run(stage, plan, session, &args.watch, |engine| {
+        Ok(engine.record(vec![opened])?)
+    })
 }
 
 fn request(args: &RunArgs) -> Request {
@@ -246,7 +266,9 @@ fn before(state: &StateDir, file: &str) -> Option<Before> {
             EventKind::RunOpened(opened) => Some(opened),
             _ => None,
         })?;
-        (opened.file == file)
-            .then(|| Before { run: folder.run().to_owned(), head: reading.head.hex() })
+        (opened.file == file).then(|| Before {
+            run: folder.run().to_owned(),
+            head: reading.head.hex(),
+        })
     })
 }

@@ -89,10 +89,18 @@ pub fn look(verbose: bool) -> Look {
         _ => Colour::Shown,
     };
     let columns = std::env::var("COLUMNS").ok().and_then(|it| it.parse().ok());
-    let width = if is_terminal { terminal_width().or(columns) } else { columns };
+    let width = if is_terminal {
+        terminal_width().or(columns)
+    } else {
+        columns
+    };
     Look {
         width: width.unwrap_or(80).clamp(20, 400),
-        surface: if is_terminal { Surface::Terminal } else { Surface::Plain },
+        surface: if is_terminal {
+            Surface::Terminal
+        } else {
+            Surface::Plain
+        },
         colour,
         detail: if verbose { Detail::Full } else { Detail::Brief },
     }
@@ -101,8 +109,12 @@ pub fn look(verbose: bool) -> Look {
 /// Returns the inherited environment; what this program gives to steps itself is left out.
 pub fn environment() -> BTreeMap<String, Text> {
     use std::os::unix::ffi::OsStrExt;
-    let ours =
-        ["RUNBOOK_ATTEMPT", "RUNBOOK_RUN_ID", "RUNBOOK_STEP_ID", "RUNBOOK_IDEMPOTENCY_KEY"];
+    let ours = [
+        "RUNBOOK_ATTEMPT",
+        "RUNBOOK_RUN_ID",
+        "RUNBOOK_STEP_ID",
+        "RUNBOOK_IDEMPOTENCY_KEY",
+    ];
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .filter(|(name, _)| !ours.contains(&name.as_str()) && !name.is_empty())
@@ -202,7 +214,9 @@ fn ending(folder: &RunFolder, leaving: Leaving) -> ExitCode {
         Leaving::Passed => ExitCode::PASSED,
         Leaving::Failed(_) => ExitCode::FAILED,
         Leaving::Stopped(because) => {
-            note(&format!("stopped: {because}; `runbook resume {run}` goes on"));
+            note(&format!(
+                "stopped: {because}; `runbook resume {run}` goes on"
+            ));
             ExitCode::STOPPED
         }
         Leaving::Waiting(step) => {
@@ -220,7 +234,9 @@ fn ending(folder: &RunFolder, leaving: Leaving) -> ExitCode {
             ExitCode::UNKNOWN
         }
         Leaving::Detached => {
-            note(&format!("detached: the step goes on; `runbook resume {run}` attaches"));
+            note(&format!(
+                "detached: the step goes on; `runbook resume {run}` attaches"
+            ));
             ExitCode::STOPPED
         }
         Leaving::KeeperLost => {
@@ -264,8 +280,11 @@ pub fn write_transcript(folder: &RunFolder) -> Result<PathBuf, Failure> {
     let path = folder.transcript();
     let fresh = path.with_extension("md.new");
     let fault = |error: io::Error| {
-        Failure::new(ExitCode::JOURNAL, format!("cannot write transcript `{}`", path.display()))
-            .cause(error)
+        Failure::new(
+            ExitCode::JOURNAL,
+            format!("cannot write transcript `{}`", path.display()),
+        )
+        .cause(error)
     };
     let file = folder.new_or_empty_file(&fresh)?;
     let mut out = io::BufWriter::new(file);
@@ -283,7 +302,11 @@ pub fn write_transcript(folder: &RunFolder) -> Result<PathBuf, Failure> {
 /// # Errors
 /// Where it cannot be made.
 pub fn new_journal(folder: &RunFolder) -> Result<Journal, Failure> {
-    Ok(Journal::create(folder, storage::from_environment(), Clock::from_environment())?)
+    Ok(Journal::create(
+        folder,
+        storage::from_environment(),
+        Clock::from_environment(),
+    )?)
 }
 
 /// Returns the run that `name` means: an id, a unique prefix, or `last`.
@@ -305,8 +328,10 @@ pub fn find_run(store: &StoreArgs, name: &str) -> Result<RunFolder, Failure> {
         1 => Ok(found.remove(0)),
         count => {
             let names: Vec<&str> = found.iter().take(8).map(RunFolder::run).collect();
-            Err(Failure::usage(format!("`{name}` is the beginning of {count} runs"))
-                .hint(format!("say more of one of: {}", names.join(", "))))
+            Err(
+                Failure::usage(format!("`{name}` is the beginning of {count} runs"))
+                    .hint(format!("say more of one of: {}", names.join(", "))),
+            )
         }
     }
 }

@@ -43,13 +43,20 @@ struct Open {
 impl Terminal {
     /// Returns the operator; an edit takes place in the folder `scratch`.
     pub fn new(scratch: PathBuf) -> Self {
-        Self { lines: Lines::default(), stage: Stage::Choice, open: None, scratch }
+        Self {
+            lines: Lines::default(),
+            stage: Stage::Choice,
+            open: None,
+            scratch,
+        }
     }
 
     fn say(text: &str) {
         let mut stderr = io::stderr().lock();
         // A terminal that is gone is noticed by its signal.
-        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+        let _ = stderr
+            .write_all(text.as_bytes())
+            .and_then(|()| stderr.flush());
     }
 
     fn prompt(&self) {
@@ -64,7 +71,10 @@ impl Terminal {
     fn choose(&mut self, line: &str) -> Option<Answer> {
         let open = self.open.as_ref()?;
         let word = line.trim().to_lowercase();
-        if let Question::Run { manner: Manner::Type, .. } = &open.question
+        if let Question::Run {
+            manner: Manner::Type,
+            ..
+        } = &open.question
             && open.step.as_deref() == Some(line.trim())
         {
             return Some(Answer::Run);
@@ -79,14 +89,37 @@ impl Terminal {
             (Question::Interrupted(_), "s" | "stop") => Answer::StopAfter,
             (Question::Interrupted(_), "d" | "detach") => Answer::Detach,
             (Question::Begin | Question::Interrupted(_), _) => return None,
-            (Question::Run { manner: Manner::Run { enter: true }, .. }, "") => Answer::Run,
-            (Question::Run { manner: Manner::Run { .. }, .. }, "r" | "run" | "y" | "yes")
-            | (Question::Run { manner: Manner::Confirm(_), .. }, "y" | "yes")
+            (
+                Question::Run {
+                    manner: Manner::Run { enter: true },
+                    ..
+                },
+                "",
+            ) => Answer::Run,
+            (
+                Question::Run {
+                    manner: Manner::Run { .. },
+                    ..
+                },
+                "r" | "run" | "y" | "yes",
+            )
+            | (
+                Question::Run {
+                    manner: Manner::Confirm(_),
+                    ..
+                },
+                "y" | "yes",
+            )
             | (Question::Failed(_), "r" | "retry")
             | (Question::Unknown { .. }, "r" | "run") => Answer::Run,
-            (Question::Run { manner: Manner::Manual, .. } | Question::Unknown { .. }, "d" | "done") => {
-                Answer::Done
-            }
+            (
+                Question::Run {
+                    manner: Manner::Manual,
+                    ..
+                }
+                | Question::Unknown { .. },
+                "d" | "done",
+            ) => Answer::Done,
             (_, "s" | "skip") => {
                 self.stage = Stage::Reason;
                 return None;
@@ -95,7 +128,13 @@ impl Terminal {
                 self.stage = Stage::Note;
                 return None;
             }
-            (Question::Run { manner: Manner::Manual, .. }, _) => return None,
+            (
+                Question::Run {
+                    manner: Manner::Manual,
+                    ..
+                },
+                _,
+            ) => return None,
             (_, "e" | "edit") => return self.edit(),
             _ => return None,
         };
@@ -108,7 +147,9 @@ impl Terminal {
             .iter()
             .find_map(|name| std::env::var(name).ok().filter(|it| !it.is_empty()))
             .unwrap_or_else(|| "vi".to_owned());
-        let file = self.scratch.join(format!("edit-{}", open.step.as_deref().unwrap_or("step")));
+        let file = self
+            .scratch
+            .join(format!("edit-{}", open.step.as_deref().unwrap_or("step")));
         let edited = std::fs::write(&file, &open.body)
             .and_then(|()| command::edit(&editor, &file))
             .and_then(|()| std::fs::read_to_string(&file));
@@ -192,16 +233,18 @@ fn menu(asking: &Asking<'_>) -> String {
     match asking.question {
         Question::Begin => {
             let count = asking.plan.selected.len();
-            let steps = if count == 1 { "the step".to_owned() } else { format!("all {count} steps") };
+            let steps = if count == 1 {
+                "the step".to_owned()
+            } else {
+                format!("all {count} steps")
+            };
             format!("Run {steps}?  [a]ll · [s]tep by step · [q]uit")
         }
         Question::Run { manner, step } => match manner {
             Manner::Run { enter: true } => {
                 "[Enter] run · [e]dit · [s]kip · [n]ote · [q]uit".to_owned()
             }
-            Manner::Run { enter: false } => {
-                "[r]un · [e]dit · [s]kip · [n]ote · [q]uit".to_owned()
-            }
+            Manner::Run { enter: false } => "[r]un · [e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
             Manner::Type => {
                 format!("Type `{step}` to run it · [e]dit · [s]kip · [n]ote · [q]uit")
             }
@@ -235,7 +278,11 @@ fn describe(asking: &Asking<'_>, width: usize) -> String {
             let _ = writeln!(text, "\nStep `{}` failed.", step.id);
         }
         Question::Unknown { because, .. } => {
-            let _ = writeln!(text, "\nNobody can know how step `{}` ended: {because}.", step.id);
+            let _ = writeln!(
+                text,
+                "\nNobody can know how step `{}` ended: {because}.",
+                step.id
+            );
         }
         Question::Begin | Question::Run { .. } => text.push('\n'),
     }
@@ -268,17 +315,28 @@ fn describe(asking: &Asking<'_>, width: usize) -> String {
 
 // Where, what, and why it is classed so: in every question.
 fn heading(text: &mut String, plan: &Plan, step: &Step, width: usize) {
-    let number = plan.steps().position(|it| it.id == step.id).map_or(0, |it| it + 1);
+    let number = plan
+        .steps()
+        .position(|it| it.id == step.id)
+        .map_or(0, |it| it + 1);
     let title = clean::inline(&step.title);
     let mark = if step.id_is_explicit { "" } else { "~" };
     let first = format!("{number}/{} {title}", plan.selected.len());
     let _ = writeln!(text, "{}", clean::fit(&first, width));
     let what = match &step.task {
         Task::Command { language, .. } => {
-            format!("{} on this machine · {}: {}", language.0, step.effect, step.because)
+            format!(
+                "{} on this machine · {}: {}",
+                language.0, step.effect, step.because
+            )
         }
         Task::ByHand { .. } => "by hand".to_owned(),
     };
-    let second = format!("  {mark}{} · line {} · {}", step.id, step.line, clean::inline(&what));
+    let second = format!(
+        "  {mark}{} · line {} · {}",
+        step.id,
+        step.line,
+        clean::inline(&what)
+    );
     let _ = writeln!(text, "{}", clean::fit(&second, width));
 }

@@ -56,7 +56,12 @@ struct Flight {
 impl Session {
     /// Returns the session of `by`, who can be asked or not.
     pub fn new(by: String, terminal: bool, on_term: OnTerm) -> Self {
-        Self { by, terminal, on_term, ..Self::default() }
+        Self {
+            by,
+            terminal,
+            on_term,
+            ..Self::default()
+        }
     }
 
     /// Says that the attempt `nonce` of `step` is running: an earlier engine started it.

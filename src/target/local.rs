@@ -145,11 +145,12 @@ pub fn launch(start: Start<'_>, interpreter: &Interpreter) -> Launch {
 // looks at the whole pipeline first; where only members before the last died of SIGPIPE it takes
 // `-e` away for this one command, and a DEBUG trap gives it back before the next. In a command
 // substitution bash itself drops `-e`, which `$-` tells, and the trap leaves those alone. What ends
-// with 141 because its last pipeline was forgiven (a function, a subshell, an assignment) is
-// forgiven too. The first command that fails in earnest is remembered with its line, for the EXIT
+// with 141 because its last pipeline was forgiven is forgiven too: a subshell, an assignment, and a
+// function, which is told by the DEBUG trap having fired since for nothing but this trap's own first
+// two commands. The first command that fails in earnest is remembered with its line, for the EXIT
 // trap to leave behind.
-const BASH_ERR: &str = r#"__runbook_err(){ case "$-${__runbook_off-}" in *e*|*X*);; *) return 0;; esac; local s=$1 l=$2 c=$3 p w=; shift 3; if [ $# -gt 1 ]; then if [ "${!#}" = 0 ]; then w=1; for p; do case $p in 0|141);; *) w=;; esac; done; fi; elif [ "$s" = 141 ]; then case "${__runbook_off-}$c" in X*|\(*|*=*\$\(*|*=*\`*) w=1;; esac; fi; if [ -n "$w" ]; then __runbook_off=X __runbook_since=0; set +e; return 1; fi; __runbook_line=$l __runbook_command=$c; case ${__runbook_off-} in X) exit "$s";; esac; return 0; }; "#;
-const BASH_TRAPS: &str = r#"trap '__runbook_err "$?" "$LINENO" "$BASH_COMMAND" "${PIPESTATUS[@]}" || trap "set -e; __runbook_off=; case \$((++__runbook_since)) in 2) trap - DEBUG;; esac" DEBUG' ERR; trap __runbook_leave EXIT; "#;
+const BASH_ERR: &str = r#"__runbook_err(){ case "$-${__runbook_off-}" in *e*|*X*);; *) return 0;; esac; local s=$1 l=$2 c=$3 p w=; shift 3; if [ $# -gt 1 ]; then if [ "${!#}" = 0 ]; then w=1; for p; do case $p in 0|141);; *) w=;; esac; done; fi; elif [ "$s" = 141 ]; then case "${__runbook_since-}:$c" in 2:*|*:\(*|*:*=*\$\(*|*:*=*\`*) w=1;; esac; fi; if [ -n "$w" ]; then __runbook_off=X __runbook_since=0; set +e; return 1; fi; __runbook_line=$l __runbook_command=$c; case ${__runbook_off-} in X) exit "$s";; esac; return 0; }; "#;
+const BASH_TRAPS: &str = r#"trap '__runbook_now=("$?" "$LINENO" "$BASH_COMMAND" "${PIPESTATUS[@]}"); trap - DEBUG; __runbook_err "${__runbook_now[@]}" || trap "set -e; __runbook_off=; case \$((++__runbook_since)) in 3) trap - DEBUG;; esac" DEBUG' ERR; trap __runbook_leave EXIT; "#;
 // Only builtins: nothing is started at the end of a step. A pipeline that was forgiven and came last
 // is what the step ends with: then it ends well. That it came last is told by the DEBUG trap, which
 // has fired once since, for this very function.
