@@ -433,9 +433,7 @@ impl Text {
     pub fn of_bytes(bytes: &[u8]) -> Self {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self::Plain(text.to_owned()),
-            Err(_) => Self::Bytes {
-                hex: bytes.iter().map(|it| format!("{it:02x}")).collect(),
-            },
+            Err(_) => Self::Bytes { hex: hex(bytes) },
         }
     }
 
@@ -450,6 +448,14 @@ impl Text {
                 .collect(),
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Where a step failed.

@@ -57,8 +57,8 @@ impl Session {
     /// Returns the session of `by`, who can be asked or not.
     pub fn new(by: String, terminal: bool, on_term: OnTerm) -> Self {
         Self {
-            by,
             terminal,
+            by,
             on_term,
             ..Self::default()
         }

@@ -166,7 +166,7 @@ impl Link {
     pub fn read(&mut self) -> io::Result<(Vec<Say>, bool)> {
         let alive = self.frames.fill()?;
         let mut said = Vec::new();
-        while let Some(say) = self.frames.next()? {
+        while let Some(say) = self.frames.message()? {
             said.push(say);
         }
         Ok((said, alive))
@@ -178,7 +178,7 @@ impl Link {
     /// Where it says nothing for so long, or does not speak our language.
     pub fn wait(&mut self, patience: Duration) -> io::Result<Option<Say>> {
         loop {
-            if let Some(say) = self.frames.next()? {
+            if let Some(say) = self.frames.message()? {
                 return Ok(Some(say));
             }
             let mut fds = [PollFd::from_borrowed_fd(self.frames.fd(), PollFlags::IN)];
@@ -192,7 +192,7 @@ impl Link {
                 Err(error) => return Err(error.into()),
             }
             if !self.frames.fill()? {
-                return self.frames.next();
+                return self.frames.message();
             }
         }
     }

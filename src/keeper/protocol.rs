@@ -287,7 +287,7 @@ impl Frames {
     ///
     /// # Errors
     /// Where the bytes are not of this protocol.
-    pub fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+    pub fn message<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
         let Some(length) = self.received.first_chunk::<4>() else {
             return Ok(None);
         };
@@ -340,9 +340,9 @@ mod tests {
         let (read, write) = rustix::pipe::pipe().unwrap();
         here.send(&Ask::Attach, Some(read.as_fd())).unwrap();
         assert!(there.fill().unwrap());
-        assert_eq!(there.next::<Ask>().unwrap(), Some(stop));
-        assert_eq!(there.next::<Ask>().unwrap(), Some(Ask::Attach));
-        assert_eq!(there.next::<Ask>().unwrap(), None);
+        assert_eq!(there.message::<Ask>().unwrap(), Some(stop));
+        assert_eq!(there.message::<Ask>().unwrap(), Some(Ask::Attach));
+        assert_eq!(there.message::<Ask>().unwrap(), None);
         let gate = there.take_fd().unwrap();
         rustix::io::write(&write, b"g").unwrap();
         let mut byte = [0];
@@ -355,6 +355,6 @@ mod tests {
         here.send(&Ask::Retire, None).unwrap();
         drop(here);
         assert!(!there.fill().unwrap());
-        assert_eq!(there.next::<Ask>().unwrap(), Some(Ask::Retire));
+        assert_eq!(there.message::<Ask>().unwrap(), Some(Ask::Retire));
     }
 }

@@ -40,9 +40,8 @@ pub fn main(folder: &Path) -> u8 {
     if let Some(parent) = rustix::process::getppid() {
         fault::peer(parent.as_raw_nonzero().get());
     }
-    let folder = match RunFolder::open(folder) {
-        Ok(folder) => folder,
-        Err(_) => return 4,
+    let Ok(folder) = RunFolder::open(folder) else {
+        return 4;
     };
     let note = folder.path().join("keeper.panic");
     std::panic::set_hook(Box::new(move |panic| {
@@ -346,7 +345,7 @@ impl Keeper {
         let client = &mut self.clients[index];
         let alive = client.frames.flush().is_ok() && client.frames.fill().unwrap_or(false);
         loop {
-            match self.clients[index].frames.next::<Ask>() {
+            match self.clients[index].frames.message::<Ask>() {
                 Ok(Some(ask)) => self.answer(index, ask),
                 Ok(None) => break,
                 Err(_) => {
@@ -479,7 +478,7 @@ impl Keeper {
                 attempt.hunting = Some(Hunt {
                     kill_at: now,
                     next_look: now,
-                })
+                });
             }
         }
         if ending == Ending::Terminate {

@@ -19,7 +19,7 @@ pub enum Phase {
     /// An attempt was recorded as starting; it may run, or may be over without our knowing.
     Running(StepStarting),
     /// The attempt ended; the verdict is still to be given.
-    Exited(AttemptExited),
+    Exited(Box<AttemptExited>),
     /// Nobody can know how the attempt ended.
     Unknown {
         /// Which attempt.
@@ -283,10 +283,9 @@ impl Carried {
 /// Returns whether the attempt ended with a code that `step` accepts.
 pub fn is_accepted(step: &PlannedStep, exited: &AttemptExited) -> bool {
     match (exited.exit, exited.ended_by) {
-        (_, Some(_)) => false,
         (Exit::Code(code), None) if step.exit.is_empty() => code == 0,
         (Exit::Code(code), None) => step.exit.contains(&code),
-        (Exit::Signal(_) | Exit::NotStarted(_), None) => false,
+        (_, Some(_)) | (Exit::Signal(_) | Exit::NotStarted(_), None) => false,
     }
 }
 
@@ -350,7 +349,7 @@ impl Ahead<'_> {
                 if starting.nonce == exited.nonce =>
             {
                 step.exited = Some((**exited).clone());
-                Phase::Exited((**exited).clone())
+                Phase::Exited(exited.clone())
             }
             (Phase::Running(starting), EventKind::AttemptVoid { nonce, .. })
                 if starting.nonce == *nonce =>

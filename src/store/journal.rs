@@ -332,13 +332,11 @@ impl Reading {
         while reading.length < bytes.len() {
             let start = reading.length;
             let seq = reading.events.len() as u64;
-            let line = match memchr::memchr(b'\n', &bytes[start..]) {
-                Some(length) => &bytes[start..start + length],
-                None => {
-                    reading.fault = Some(judge(bytes, start, seq, "it has no end"));
-                    return reading;
-                }
+            let Some(length) = memchr::memchr(b'\n', &bytes[start..]) else {
+                reading.fault = Some(judge(bytes, start, seq, "it has no end"));
+                return reading;
             };
+            let line = &bytes[start..start + length];
             let event = match valid(line) {
                 Ok(event) if event.seq == seq => event,
                 Ok(event) => {
