@@ -258,11 +258,9 @@ impl<'a> Reader<'a> {
                     self.above = Above::Heading;
                 }
             }
-            TagEnd::CodeBlock => {
-                if self.in_fence {
-                    self.in_fence = false;
-                    self.end_of_fence();
-                }
+            TagEnd::CodeBlock if self.in_fence => {
+                self.in_fence = false;
+                self.end_of_fence();
             }
             TagEnd::Paragraph => self.end_of_text(),
             TagEnd::Item => {
