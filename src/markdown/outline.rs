@@ -67,8 +67,11 @@ fn outline_by(source: &str, part: usize) -> Document<'_> {
                 size = part;
             }
             None if end == source.len() => break,
-            // One block fills it.
-            None => size *= 2,
+            // One block fills it. A block as large as all that is left is read twice at most.
+            None => {
+                let left = source.len() - start;
+                size = if size * 32 >= left { left } else { size * 8 };
+            }
         }
     }
     reader.settle(None);
