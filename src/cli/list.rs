@@ -482,10 +482,13 @@ mod tests {
         "#);
     }
 
+    /// A seed, its steps, and its fences by language.
+    type Expected = (&'static str, usize, &'static [(&'static str, usize)]);
+
     /// Counted by hand in the four manuals that the project exists for.
     #[test]
     fn the_seeds_are_read_as_they_are() {
-        let expected: &[(&str, usize, &[(&str, usize)])] = &[
+        let expected: &[Expected] = &[
             ("000_16a2d67ec8918db7.txt", 0, &[("", 1)]),
             (
                 "001_0dce8c2ff002d009.txt",

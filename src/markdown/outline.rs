@@ -224,16 +224,12 @@ impl<'a> Reader<'a> {
             memchr::memrchr2(b'\n', b'\r', before).map_or(0, |at| at + 1)
         };
         let next = last_block.map(|(start, mark)| (line_of(start), mark));
-        match next.filter(|(next, _)| *next > part.start) {
-            Some((next, mark)) => {
-                self.forget(&mark);
-                Some(next)
-            }
-            None => {
-                self.forget(&begin);
-                None
-            }
+        if let Some((next, mark)) = next.filter(|(next, _)| *next > part.start) {
+            self.forget(&mark);
+            return Some(next);
         }
+        self.forget(&begin);
+        None
     }
 
     fn mark(&self) -> Mark {
