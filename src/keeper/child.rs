@@ -7,6 +7,7 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -17,12 +18,33 @@ use super::{DUMP_FD, SCRIPT_FD};
 // Everything the child needs stays above the numbers that it will fill.
 const ABOVE: RawFd = 64;
 
-/// What the child told before it became the interpreter.
-pub(super) static VOID: u8 = b'V';
-/// It passed the gate.
-pub(super) static GONE: u8 = b'G';
-/// It could not become the interpreter; an error number (i32, native) follows.
-pub(super) static FAULT: u8 = b'E';
+// What the child tells on its status pipe: `V` when its gate was closed; else `G` and the time since
+// boot (seconds and nanoseconds, two i64, native order) as it passes, and, where it cannot become the
+// interpreter, `E` and the error number (i32, native order).
+static VOID: u8 = b'V';
+const GONE: u8 = b'G';
+const FAULT: u8 = b'E';
+const GONE_LENGTH: usize = 17;
+
+/// Returns whether the child said that its gate was closed.
+pub(super) fn is_void(told: &[u8]) -> bool {
+    told.first() == Some(&VOID)
+}
+
+/// Returns when the child passed its gate, since boot.
+pub(super) fn released_at(told: &[u8]) -> Option<Duration> {
+    let (first, rest) = told.get(..GONE_LENGTH)?.split_first()?;
+    let seconds = i64::from_ne_bytes(rest.get(..8)?.try_into().ok()?);
+    let nanoseconds = i64::from_ne_bytes(rest.get(8..)?.try_into().ok()?);
+    (*first == GONE).then(|| Duration::new(seconds as u64, nanoseconds as u32))
+}
+
+/// Returns why the child could not become the interpreter: an error number.
+pub(super) fn fault(told: &[u8]) -> Option<i32> {
+    let (first, rest) = told.get(GONE_LENGTH..)?.split_first()?;
+    let number = rest.get(..4)?.try_into().ok()?;
+    (*first == FAULT).then(|| i32::from_ne_bytes(number))
+}
 
 /// A forked process that waits at its gate.
 pub(super) struct Child {
@@ -129,7 +151,12 @@ unsafe fn become_step(
             libc::write(status, (&raw const VOID).cast(), 1);
             libc::_exit(0);
         }
-        libc::write(status, (&raw const GONE).cast(), 1);
+        let mut now: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now);
+        let mut word = [GONE; GONE_LENGTH];
+        word[1..9].copy_from_slice(&now.tv_sec.to_ne_bytes());
+        word[9..].copy_from_slice(&now.tv_nsec.to_ne_bytes());
+        libc::write(status, word.as_ptr().cast(), word.len());
         let (stdin, stdout, stderr) = (above(ends.stdin), above(ends.stdout), above(ends.stderr));
         let (script, dump) = (above(ends.script), ends.dump.map(above));
         let mut fine = libc::dup2(stdin, 0) >= 0
@@ -139,7 +166,8 @@ unsafe fn become_step(
         if let Some(dump) = dump {
             fine = fine && libc::dup2(dump, DUMP_FD) >= 0;
         }
-        for signal in 1..32 {
+        // What the keeper ignores the step must not.
+        for signal in [libc::SIGPIPE, libc::SIGHUP, libc::SIGINT] {
             libc::signal(signal, libc::SIG_DFL);
         }
         let mut none = std::mem::zeroed();

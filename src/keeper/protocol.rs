@@ -161,6 +161,7 @@ pub struct Frames {
     received: Vec<u8>,
     fds: Vec<OwnedFd>,
     outgoing: Vec<u8>,
+    chunk: Vec<u8>,
 }
 
 impl Frames {
@@ -171,6 +172,7 @@ impl Frames {
             received: Vec::new(),
             fds: Vec::new(),
             outgoing: Vec::new(),
+            chunk: vec![0; 64 * 1024],
         }
     }
 
@@ -253,11 +255,10 @@ impl Frames {
     /// # Errors
     /// Where the socket fails.
     pub fn fill(&mut self) -> io::Result<bool> {
-        let mut chunk = vec![0_u8; 64 * 1024];
         loop {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
             let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-            let mut slices = [io::IoSliceMut::new(&mut chunk)];
+            let mut slices = [io::IoSliceMut::new(&mut self.chunk)];
             let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
             match recvmsg(&self.socket, &mut slices, &mut ancillary, flags) {
                 Ok(message) => {
@@ -270,10 +271,7 @@ impl Frames {
                     if count == 0 {
                         return Ok(false);
                     }
-                    self.received.extend_from_slice(&chunk[..count]);
-                    if count < chunk.len() {
-                        return Ok(true);
-                    }
+                    self.received.extend_from_slice(&self.chunk[..count]);
                 }
                 Err(rustix::io::Errno::AGAIN) => return Ok(true),
                 Err(rustix::io::Errno::INTR) => {}

@@ -12,6 +12,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use crate::event::{AttemptExited, EndedBy, Exit};
 use crate::host::clock::{self, Clock};
 use crate::host::{fault, process, storage};
+use crate::store::StoreError;
 use crate::store::attempts::{AttemptLog, Outcome};
 use crate::store::folder::RunFolder;
 
@@ -31,6 +32,10 @@ const QUIET: Duration = Duration::from_millis(50);
 const DRAIN: Duration = Duration::from_secs(1);
 // How often processes that must die are looked for.
 const HUNT: Duration = Duration::from_millis(20);
+// An engine that hears of an end makes it durable itself, in its journal, before anybody is told. So
+// the keeper's own sync may wait this long, while it prepares the next step; without an engine it
+// does not wait at all.
+const SYNC: Duration = Duration::from_millis(2);
 // An environment larger than this is not read.
 const LARGEST_DUMP: u64 = 8 << 20;
 
@@ -120,6 +125,7 @@ struct Keeper {
     leftovers: Vec<OwnedFd>,
     retiring: bool,
     broken: Option<String>,
+    sync_at: Option<Duration>,
     buffer: Vec<u8>,
 }
 
@@ -146,6 +152,7 @@ impl Keeper {
             leftovers: Vec::new(),
             retiring: false,
             broken: None,
+            sync_at: None,
             buffer: vec![0; 256 << 10],
         })
     }
@@ -155,6 +162,9 @@ impl Keeper {
             self.finish();
             let has_engine = self.clients.iter().any(|it| it.is_engine);
             let is_needed = !self.running.is_empty() || !self.leftovers.is_empty();
+            if !has_engine {
+                self.sync();
+            }
             if !is_needed && (self.retiring || !has_engine) {
                 break;
             }
@@ -162,6 +172,7 @@ impl Keeper {
                 break;
             }
         }
+        self.sync();
         let _ = std::fs::remove_file(self.folder.socket());
         for client in &mut self.clients {
             let _ = client.frames.flush_all();
@@ -227,11 +238,9 @@ impl Keeper {
                 child.stderr.as_fd(),
                 Source::Output(index, Stream::Err),
             );
-            add(
-                attempt.status_open,
-                child.status.as_fd(),
-                Source::Status(index),
-            );
+            // Its word that it passed the gate starts its timeout; without one it can wait.
+            let waits = attempt.status_open && attempt.launch.timeout_ms.is_some();
+            add(waits, child.status.as_fd(), Source::Status(index));
         }
         for (index, fd) in self.leftovers.iter().enumerate() {
             sources.push(Source::Leftover(index));
@@ -265,11 +274,15 @@ impl Keeper {
                 [attempt.deadline, hunt, drain]
             })
             .flatten()
+            .chain(self.sync_at)
             .min()
     }
 
     fn look_at_clock(&mut self) {
         let now = clock::since_boot();
+        if self.sync_at.is_some_and(|at| at <= now) {
+            self.sync();
+        }
         for index in 0..self.running.len() {
             if self.running[index].deadline.is_some_and(|at| at <= now) {
                 self.running[index].deadline = None;
@@ -565,16 +578,28 @@ impl Keeper {
             Ok(record) => {
                 fault::point("recorded");
                 self.tell_engines(&Say::Ended(Box::new(record)));
+                self.sync_at.get_or_insert(clock::since_boot() + SYNC);
             }
-            Err(error) => {
-                let source = std::error::Error::source(&error).map(ToString::to_string);
-                let because = format!("{error}: {}", source.unwrap_or_default());
-                self.tell_engines(&Say::Broken {
-                    because: because.clone(),
-                });
-                self.broken = Some(because);
-            }
+            Err(error) => self.broken(&error),
         }
+    }
+
+    fn sync(&mut self) {
+        self.sync_at = None;
+        if self.broken.is_none()
+            && let Err(error) = self.attempts.sync()
+        {
+            self.broken(&error);
+        }
+    }
+
+    fn broken(&mut self, error: &StoreError) {
+        let source = std::error::Error::source(error).map(ToString::to_string);
+        let because = format!("{error}: {}", source.unwrap_or_default());
+        self.tell_engines(&Say::Broken {
+            because: because.clone(),
+        });
+        self.broken = Some(because);
     }
 
     fn left_running(&self, attempt: &Attempt) -> Vec<String> {
@@ -637,6 +662,9 @@ impl Attempt {
             match rustix::io::read(fd, &mut *buffer) {
                 Ok(0) => *is_open = false,
                 Ok(count) => {
+                    if self.released.is_none() {
+                        self.read_status();
+                    }
                     let now = clock::since_boot();
                     let since = now.saturating_sub(self.released.unwrap_or(self.started));
                     self.log.add(since, stream, &buffer[..count]);
@@ -662,8 +690,9 @@ impl Attempt {
                 Err(_) => self.status_open = false,
             }
         }
-        if self.released.is_none() && self.told.first() == Some(&child::GONE) {
-            let now = clock::since_boot();
+        if self.released.is_none()
+            && let Some(now) = child::released_at(&self.told)
+        {
             self.released = Some(now);
             if self.ended_by.is_none() {
                 self.deadline = self
@@ -686,22 +715,18 @@ impl Attempt {
             };
         };
         let Some(released) = self.released else {
-            let because = match self.told.first() {
-                Some(it) if *it == child::VOID => "its gate was closed before it was released",
-                _ => "its process was ended at the gate",
+            let because = if child::is_void(&self.told) {
+                "its gate was closed before it was released"
+            } else {
+                "its process was ended at the gate"
             };
             return Outcome::Void {
                 because: because.to_owned(),
             };
         };
         let mut remarks = Vec::new();
-        let exit = match self.told.iter().position(|it| *it == child::FAULT) {
-            Some(at) => {
-                let number = self
-                    .told
-                    .get(at + 1..at + 5)
-                    .and_then(|it| it.try_into().ok());
-                let number = i32::from_ne_bytes(number.unwrap_or_default());
+        let exit = match child::fault(&self.told) {
+            Some(number) => {
                 let error = io::Error::from_raw_os_error(number);
                 let cwd = String::from_utf8_lossy(&self.launch.cwd.to_bytes()).into_owned();
                 let program = &self.launch.program;

@@ -44,12 +44,25 @@ pub struct StepState {
     pub exited: Option<AttemptExited>,
 }
 
+impl StepState {
+    /// Returns whether it is ok, skipped or asserted: nothing of it is still to do.
+    pub fn is_over(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Finished(Verdict::Ok | Verdict::Skipped | Verdict::OperatorAsserted)
+        )
+    }
+}
+
 /// What a run is, as its events say.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     opened: Option<Box<RunOpened>>,
     steps: Vec<StepState>,
     index: BTreeMap<StepId, usize>,
+    // All steps before this one are over for good: a run of many steps is not searched from its
+    // beginning each time.
+    over: usize,
     closed: Option<Closing>,
     stopped: bool,
 }
@@ -108,20 +121,9 @@ impl State {
         ))
     }
 
-    /// Returns the first step that is not over.
-    pub fn next(&self) -> Option<(&PlannedStep, &StepState)> {
-        self.steps()
-            .find(|(_, state)| !matches!(state.phase, Phase::Finished(_)))
-    }
-
-    /// Returns the first step that is neither ok, skipped nor asserted: where a resumed run goes on.
-    pub fn next_to_do(&self) -> Option<(&PlannedStep, &StepState)> {
-        self.steps().find(|(_, state)| {
-            !matches!(
-                state.phase,
-                Phase::Finished(Verdict::Ok | Verdict::Skipped | Verdict::OperatorAsserted)
-            )
-        })
+    /// Returns the steps from the first one on that is not over for good.
+    pub fn open_steps(&self) -> impl Iterator<Item = (&PlannedStep, &StepState)> {
+        self.steps().skip(self.over)
     }
 
     /// Returns how the run was closed; `None` while it is open.
@@ -228,7 +230,13 @@ impl State {
                         .collect();
                     self.opened = Some(opened);
                 }
-                Change::Step(index, step) => self.steps[index] = *step,
+                Change::Step(index, step) => {
+                    self.steps[index] = *step;
+                    self.over = self.over.min(index);
+                    while self.steps.get(self.over).is_some_and(StepState::is_over) {
+                        self.over += 1;
+                    }
+                }
                 Change::Stopped(stopped) => self.stopped = stopped,
                 Change::Close(result) => self.closed = Some(result),
             }
@@ -298,17 +306,12 @@ struct Ahead<'a> {
 
 impl Ahead<'_> {
     fn all_passed(&self) -> bool {
-        let passed = |step: &StepState| {
-            matches!(
-                step.phase,
-                Phase::Finished(Verdict::Ok | Verdict::Skipped | Verdict::OperatorAsserted)
-            )
-        };
         self.state
             .steps
             .iter()
             .enumerate()
-            .all(|(i, s)| passed(self.steps.get(&i).unwrap_or(s)))
+            .skip(self.state.over)
+            .all(|(i, s)| self.steps.get(&i).unwrap_or(s).is_over())
     }
 
     // The transition table.

@@ -312,6 +312,8 @@ pub struct Reading {
     pub length: usize,
     /// The hash of the last of them.
     pub head: Hash,
+    /// The hash of each of them.
+    pub hashes: Vec<Hash>,
     /// What comes after them, if anything.
     pub fault: Option<Fault>,
 }
@@ -326,6 +328,7 @@ impl Reading {
             events: Vec::new(),
             length: 0,
             head: Hash::default(),
+            hashes: Vec::new(),
             fault: None,
         };
         let mut starts: Vec<(usize, Hash)> = Vec::new();
@@ -354,6 +357,7 @@ impl Reading {
                 if let (Some((before, head)), Some(_)) = (starts.pop(), reading.events.pop()) {
                     reading.length = before;
                     reading.head = head;
+                    reading.hashes.pop();
                 }
                 let because = "the record after it names another hash";
                 let seq = reading.events.len() as u64;
@@ -362,6 +366,7 @@ impl Reading {
             }
             starts.push((start, reading.head));
             reading.head = Hash::of_line(DOMAIN, line);
+            reading.hashes.push(reading.head);
             reading.length = start + line.len() + 1;
             reading.events.push(event);
         }
