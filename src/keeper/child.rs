@@ -1,27 +1,33 @@
-//! Forks the process of an attempt and holds it at its gate.
+//! Makes the process of an attempt and holds it at its gate.
 //!
-//! std's `Command` cannot do this: it blocks the parent until the program is executed. The keeper
-//! has one thread, so the child of a fork may do what it likes before it executes.
+//! std's `Command` cannot do this: it blocks the parent until the program is executed. A plain fork
+//! can, but copies the page tables of the keeper and makes it fault on every page it touches
+//! afterwards, which is a tenth of what a short step costs. So the child shares the keeper's memory
+//! (`CLONE_VM`, as `posix_spawn` does) on a stack of its own until it becomes the interpreter. It
+//! runs beside the keeper meanwhile: it allocates nothing, cannot panic, and makes its system calls
+//! without libc, whose `errno` it would share.
 
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
 use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
+use syscalls::{Errno, Sysno, syscall};
 
 use super::protocol::Launch;
 use super::{DUMP_FD, SCRIPT_FD};
 
-// Everything the child needs stays above the numbers that it will fill.
+// A number that no interpreter and no script of ours uses.
 const ABOVE: RawFd = 64;
 
 // What the child tells on its status pipe: `V` when its gate was closed; else `G` and the time since
 // boot (seconds and nanoseconds, two i64, native order) as it passes, and, where it cannot become the
 // interpreter, `E` and the error number (i32, native order).
-static VOID: u8 = b'V';
+const VOID: u8 = b'V';
 const GONE: u8 = b'G';
 const FAULT: u8 = b'E';
 const GONE_LENGTH: usize = 17;
@@ -46,17 +52,20 @@ pub(super) fn fault(told: &[u8]) -> Option<i32> {
     (*first == FAULT).then(|| i32::from_ne_bytes(number))
 }
 
-/// A forked process that waits at its gate.
+/// A process that waits at its gate, or has passed it.
 pub(super) struct Child {
     pub(super) pid: i32,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
     pub(super) status: OwnedFd,
     pub(super) dump: Option<OwnedFd>,
+    // What the process reads and runs on until it becomes the interpreter: kept until it is reaped.
+    _recipe: Box<Recipe>,
+    _stack: Stack,
 }
 
-/// Forks. The child waits until a byte comes through `gate`; its end means that it never runs.
-pub(super) fn fork_held(launch: &Launch, gate: OwnedFd) -> io::Result<Child> {
+/// Makes the process. It waits until a byte comes through `gate`; its end means that it never runs.
+pub(super) fn hold(launch: &Launch, gate: OwnedFd) -> io::Result<Child> {
     let program = c_string(launch.program.as_bytes())?;
     let mut args = vec![program.clone()];
     for arg in &launch.args {
@@ -69,7 +78,6 @@ pub(super) fn fork_held(launch: &Launch, gate: OwnedFd) -> io::Result<Child> {
         entry.extend_from_slice(&value.to_bytes());
         env.push(c_string(&entry)?);
     }
-    let cwd = c_string(&launch.cwd.to_bytes())?;
     let script = memory_file("runbook-step", launch.script.as_bytes())?;
     let dump = launch
         .dumps
@@ -83,112 +91,194 @@ pub(super) fn fork_held(launch: &Launch, gate: OwnedFd) -> io::Result<Child> {
     }
     // A larger pipe saves wake-ups; where the user's allowance is used up the usual one will do.
     let _ = rustix::pipe::fcntl_setpipe_size(&stdout, 1 << 20);
-    let argv = pointers(&args);
-    let envp = pointers(&env);
-    let stdin = if launch.script_on_stdin {
+    let stdin: OwnedFd = if launch.script_on_stdin {
         script.try_clone()?
     } else {
         File::open("/dev/null")?.into()
     };
-    // SAFETY: the keeper has one thread, so no lock can be held by another one across the fork.
-    let pid = unsafe { libc::fork() };
-    match pid {
-        -1 => Err(io::Error::last_os_error()),
-        0 => {
-            let ends = Ends {
-                stdin: stdin.as_raw_fd(),
-                stdout: stdout_child.as_raw_fd(),
-                stderr: stderr_child.as_raw_fd(),
-                script: script.as_raw_fd(),
-                dump: dump.as_ref().map(AsRawFd::as_raw_fd),
-                gate: gate.as_raw_fd(),
-                status: status_child.as_raw_fd(),
-            };
-            // SAFETY: this is the child; it never returns.
-            unsafe { become_step(&ends, &cwd, &program, &argv, &envp) }
-        }
-        pid => Ok(Child {
-            pid,
-            stdout,
-            stderr,
-            status,
-            dump,
-        }),
+    let mut recipe = Box::new(Recipe {
+        stdin: stdin.as_raw_fd(),
+        stdout: stdout_child.as_raw_fd(),
+        stderr: stderr_child.as_raw_fd(),
+        script: script.as_raw_fd(),
+        dump: dump.as_ref().map_or(-1, AsRawFd::as_raw_fd),
+        gate: gate.as_raw_fd(),
+        status: status_child.as_raw_fd(),
+        cwd: c_string(&launch.cwd.to_bytes())?,
+        argv: pointers(&args),
+        envp: pointers(&env),
+        program,
+        _args: args,
+        _env: env,
+    });
+    let stack = Stack::new()?;
+    // SAFETY: recipe and stack outlive the process's use of them (see `Child`); `become_step` keeps
+    // the promises above. The descriptors are copied by the clone, so ours may be closed after it.
+    let pid = unsafe {
+        libc::clone(
+            become_step,
+            stack.top(),
+            libc::CLONE_VM | libc::SIGCHLD,
+            (&raw mut *recipe).cast(),
+        )
+    };
+    if pid < 0 {
+        return Err(io::Error::last_os_error());
     }
+    Ok(Child {
+        pid,
+        stdout,
+        stderr,
+        status,
+        dump,
+        _recipe: recipe,
+        _stack: stack,
+    })
 }
 
-struct Ends {
+struct Recipe {
     stdin: RawFd,
     stdout: RawFd,
     stderr: RawFd,
     script: RawFd,
-    dump: Option<RawFd>,
+    // -1 for none.
+    dump: RawFd,
     gate: RawFd,
     status: RawFd,
+    cwd: CString,
+    argv: Vec<*const libc::c_char>,
+    envp: Vec<*const libc::c_char>,
+    program: CString,
+    _args: Vec<CString>,
+    _env: Vec<CString>,
 }
 
-unsafe fn become_step(
-    ends: &Ends,
-    cwd: &CString,
-    program: &CString,
-    argv: &[*const libc::c_char],
-    envp: &[*const libc::c_char],
-) -> ! {
-    // SAFETY: plain system calls on descriptors and pointers that live until `execve`.
+// The stack of a process until it becomes its interpreter, with a page below it that no one may
+// touch.
+struct Stack(*mut libc::c_void);
+
+impl Stack {
+    const SIZE: usize = 64 << 10;
+    const GUARD: usize = 4 << 10;
+
+    fn new() -> io::Result<Self> {
+        use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect};
+        // SAFETY: a new mapping, of which nobody knows yet.
+        unsafe {
+            let protection = ProtFlags::READ | ProtFlags::WRITE;
+            let flags = MapFlags::PRIVATE | MapFlags::STACK;
+            let base = mmap_anonymous(ptr::null_mut(), Self::SIZE, protection, flags)?;
+            let stack = Self(base);
+            mprotect(base, Self::GUARD, MprotectFlags::empty())?;
+            Ok(stack)
+        }
+    }
+
+    fn top(&self) -> *mut libc::c_void {
+        // SAFETY: one past the end of the mapping, page-aligned.
+        unsafe { self.0.cast::<u8>().add(Self::SIZE).cast() }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: nobody runs on it any more: its process was reaped.
+        let _ = unsafe { rustix::mm::munmap(self.0, Self::SIZE) };
+    }
+}
+
+extern "C" fn become_step(recipe: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: `hold` gave us a recipe that outlives this use of it.
+    unsafe { run_recipe(&*recipe.cast::<Recipe>()) }
+}
+
+// Beside the keeper, in its memory: no allocation, no panic, no libc that sets `errno`.
+unsafe fn run_recipe(it: &Recipe) -> libc::c_int {
+    // SAFETY: plain system calls on descriptors of this process and on memory of the recipe.
     unsafe {
-        let above = |fd: RawFd| libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, ABOVE);
-        let (gate, status) = (above(ends.gate), above(ends.status));
-        libc::setsid();
+        let gate = above(it.gate);
+        let status = above(it.status);
+        let _ = syscall!(Sysno::setsid);
         let mut byte = 0_u8;
         let passed = loop {
-            match libc::read(gate, (&raw mut byte).cast(), 1) {
-                1 => break true,
-                -1 if *libc::__errno_location() == libc::EINTR => {}
+            match syscall!(Sysno::read, gate, &raw mut byte, 1) {
+                Ok(1) => break true,
+                Err(Errno::EINTR) => {}
                 _ => break false,
             }
         };
         if !passed {
-            libc::write(status, (&raw const VOID).cast(), 1);
-            libc::_exit(0);
+            let word = [VOID];
+            let _ = syscall!(Sysno::write, status, word.as_ptr(), 1);
+            return 0;
         }
-        let mut now: libc::timespec = std::mem::zeroed();
-        libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now);
-        let mut word = [GONE; GONE_LENGTH];
-        word[1..9].copy_from_slice(&now.tv_sec.to_ne_bytes());
-        word[9..].copy_from_slice(&now.tv_nsec.to_ne_bytes());
-        libc::write(status, word.as_ptr().cast(), word.len());
-        let (stdin, stdout, stderr) = (above(ends.stdin), above(ends.stdout), above(ends.stderr));
-        let (script, dump) = (above(ends.script), ends.dump.map(above));
-        let mut fine = libc::dup2(stdin, 0) >= 0
-            && libc::dup2(stdout, 1) >= 0
-            && libc::dup2(stderr, 2) >= 0
-            && libc::dup2(script, SCRIPT_FD) >= 0;
-        if let Some(dump) = dump {
-            fine = fine && libc::dup2(dump, DUMP_FD) >= 0;
+        let mut now = [0_i64; 2];
+        let _ = syscall!(Sysno::clock_gettime, libc::CLOCK_BOOTTIME, now.as_mut_ptr());
+        let mut word = [[GONE; 8]; 3];
+        word[1] = now[0].to_ne_bytes();
+        word[2] = now[1].to_ne_bytes();
+        let start = word.as_ptr().cast::<u8>().add(7);
+        let _ = syscall!(Sysno::write, status, start, GONE_LENGTH);
+        let mut result = place(it.stdin, 0)
+            .and_then(|()| place(it.stdout, 1))
+            .and_then(|()| place(it.stderr, 2))
+            .and_then(|()| place(it.script, SCRIPT_FD));
+        if it.dump >= 0 {
+            result = result.and_then(|()| place(it.dump, DUMP_FD));
         }
-        // What the keeper ignores the step must not.
+        // What the keeper ignores or blocks the step must not. A `struct sigaction` of zeros is the
+        // default, for x86_64 and aarch64 alike.
+        let default = [0_u64; 4];
         for signal in [libc::SIGPIPE, libc::SIGHUP, libc::SIGINT] {
-            libc::signal(signal, libc::SIG_DFL);
+            let nothing = ptr::null_mut::<u64>();
+            let _ = syscall!(Sysno::rt_sigaction, signal, default.as_ptr(), nothing, 8);
         }
-        let mut none = std::mem::zeroed();
-        libc::sigemptyset(&raw mut none);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
-        if fine && libc::chdir(cwd.as_ptr()) == 0 {
-            libc::execve(program.as_ptr(), argv.as_ptr(), envp.as_ptr());
-        }
-        let error = *libc::__errno_location();
-        let mut message = [FAULT; 5];
-        message[1..].copy_from_slice(&error.to_ne_bytes());
-        libc::write(status, message.as_ptr().cast(), message.len());
-        libc::_exit(127)
+        let nothing = ptr::null_mut::<u64>();
+        let _ = syscall!(
+            Sysno::rt_sigprocmask,
+            libc::SIG_SETMASK,
+            default.as_ptr(),
+            nothing,
+            8
+        );
+        let result = result
+            .and_then(|()| syscall!(Sysno::chdir, it.cwd.as_ptr()))
+            .and_then(|_| {
+                syscall!(
+                    Sysno::execve,
+                    it.program.as_ptr(),
+                    it.argv.as_ptr(),
+                    it.envp.as_ptr()
+                )
+            });
+        let number = match result {
+            Ok(_) => 0,
+            Err(error) => error.into_raw(),
+        };
+        let mut word = [[FAULT; 4]; 2];
+        word[1] = number.to_ne_bytes();
+        let start = word.as_ptr().cast::<u8>().add(3);
+        let _ = syscall!(Sysno::write, status, start, 5);
+        127
     }
+}
+
+// Everything the process needs stays above the numbers that it will fill.
+unsafe fn above(fd: RawFd) -> usize {
+    // SAFETY: a plain system call; where it fails the next one on its result does too.
+    unsafe { syscall!(Sysno::fcntl, fd, libc::F_DUPFD_CLOEXEC, ABOVE).unwrap_or(usize::MAX) }
+}
+
+unsafe fn place(fd: RawFd, at: RawFd) -> Result<(), Errno> {
+    // SAFETY: plain system calls on descriptors of this process alone.
+    unsafe { syscall!(Sysno::dup3, above(fd), at, 0).map(drop) }
 }
 
 fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
     strings
         .iter()
         .map(|it| it.as_ptr())
-        .chain([std::ptr::null()])
+        .chain([ptr::null()])
         .collect()
 }
 

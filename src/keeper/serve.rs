@@ -431,7 +431,7 @@ impl Keeper {
 
     fn prepare(&mut self, launch: Launch, gate: OwnedFd) -> Say {
         let nonce = launch.nonce.clone();
-        let child = match child::fork_held(&launch, gate) {
+        let child = match child::hold(&launch, gate) {
             Ok(child) => child,
             Err(error) => {
                 return Say::Refused {

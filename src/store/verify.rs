@@ -133,9 +133,15 @@ pub fn verify(folder: &RunFolder) -> Result<Verified, Unverified> {
     }
     let head = reading.head.hex();
     if let Ok(transcript) = fs::read_to_string(folder.transcript())
-        && !reading.hashes.iter().rev().any(|hash| transcript.contains(&hash.hex()))
+        && !reading
+            .hashes
+            .iter()
+            .rev()
+            .any(|hash| transcript.contains(&hash.hex()))
     {
-        return Err(mismatch("the transcript names no head of this journal".to_owned()));
+        return Err(mismatch(
+            "the transcript names no head of this journal".to_owned(),
+        ));
     }
     Ok(Verified {
         events: reading.events.len() as u64,
