@@ -255,11 +255,11 @@ impl<'a> Engine<'a> {
         let Some(link) = &mut self.parts.link else {
             return Ok(());
         };
-        let Ok(gate) = link.prepare(launch) else {
+        if link.ask(&Ask::Prepare(Box::new(launch))).is_err() {
             self.inputs.push_back(Input::KeeperGone);
             self.parts.link = None;
             return Ok(());
-        };
+        }
         // What else the keeper says meanwhile waits its turn.
         loop {
             let Some(link) = &mut self.parts.link else {
@@ -267,6 +267,11 @@ impl<'a> Engine<'a> {
             };
             match link.wait(Duration::from_secs(30)) {
                 Ok(Some(Say::Held { nonce, identity })) if nonce == wanted => {
+                    let Some(gate) = link.take_gate() else {
+                        let because = "the gate did not come along".to_owned();
+                        self.inputs.push_front(Input::Refused(because));
+                        return Ok(());
+                    };
                     self.held = Some(Held::new(nonce.clone(), identity.clone(), gate));
                     self.inputs.push_front(Input::Held {
                         attempt,

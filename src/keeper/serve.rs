@@ -17,7 +17,7 @@ use crate::store::attempts::{AttemptLog, Outcome};
 use crate::store::folder::RunFolder;
 
 use super::GRACE;
-use super::child::{self, Child};
+use super::child::{self, Child, Spare};
 use super::dump;
 use super::output::{OutputLog, Stream};
 use super::protocol::{Ask, Ending, Frames, Launch, Say};
@@ -120,6 +120,7 @@ struct Keeper {
     signals: OwnedFd,
     clients: Vec<Client>,
     running: Vec<Attempt>,
+    spare: Option<Spare>,
     // Pipes of steps that are over, held open by what they left behind: read, so that it never
     // gets SIGPIPE, and thrown away.
     leftovers: Vec<OwnedFd>,
@@ -149,6 +150,7 @@ impl Keeper {
             signals,
             clients: Vec::new(),
             running: Vec::new(),
+            spare: None,
             leftovers: Vec::new(),
             retiring: false,
             broken: None,
@@ -181,6 +183,7 @@ impl Keeper {
     }
 
     fn wait(&mut self) -> io::Result<()> {
+        self.make_spare();
         let timeout = self
             .next_deadline()
             .map(|at| at.saturating_sub(clock::since_boot()));
@@ -322,7 +325,12 @@ impl Keeper {
             } else {
                 Exit::Code(libc::WEXITSTATUS(status))
             };
+            if let Some(spare) = self.spare.as_mut().filter(|it| it.pid() == pid) {
+                spare.reaped();
+                self.spare = None;
+            }
             if let Some(attempt) = self.running.iter_mut().find(|it| it.child.pid == pid) {
+                attempt.child.reaped();
                 let now = clock::since_boot();
                 attempt.leader = Some(Leader {
                     exit,
@@ -373,18 +381,19 @@ impl Keeper {
     fn answer(&mut self, index: usize, ask: Ask) {
         match ask {
             Ask::Prepare(launch) => {
-                let say = match self.clients[index].frames.take_fd() {
-                    Some(gate) if self.broken.is_none() => self.prepare(*launch, gate),
-                    Some(_) => Say::Refused {
-                        nonce: launch.nonce,
-                        because: self.broken.clone().unwrap_or_default(),
-                    },
-                    None => Say::Refused {
-                        nonce: launch.nonce,
-                        because: "no gate came along".into(),
-                    },
+                let (say, gate) = match self.broken.clone() {
+                    None => self.prepare(*launch),
+                    Some(because) => (
+                        Say::Refused {
+                            nonce: launch.nonce,
+                            because,
+                        },
+                        None,
+                    ),
                 };
-                self.say(index, &say);
+                let gate = gate.as_ref().map(AsFd::as_fd);
+                // A client that is gone is noticed when it is read; its gate closes with ours.
+                let _ = self.clients[index].frames.send(&say, gate);
             }
             Ask::End { nonce, ending, by } => {
                 if let Some(at) = self.running.iter().position(|it| it.launch.nonce == nonce) {
@@ -429,22 +438,15 @@ impl Keeper {
         heard
     }
 
-    fn prepare(&mut self, launch: Launch, gate: OwnedFd) -> Say {
+    fn prepare(&mut self, launch: Launch) -> (Say, Option<OwnedFd>) {
         let nonce = launch.nonce.clone();
-        let child = match child::hold(&launch, gate) {
-            Ok(child) => child,
+        let spare = self.spare.take().map_or_else(Spare::new, Ok);
+        let (child, identity, gate) = match spare.and_then(|it| it.hold(&launch)) {
+            Ok(held) => held,
             Err(error) => {
-                return Say::Refused {
-                    nonce,
-                    because: error.to_string(),
-                };
+                let because = error.to_string();
+                return (Say::Refused { nonce, because }, None);
             }
-        };
-        let Some(identity) = process::identity(child.pid) else {
-            return Say::Refused {
-                nonce,
-                because: "its process is gone".to_owned(),
-            };
         };
         let now = clock::since_boot();
         self.running.push(Attempt {
@@ -462,7 +464,16 @@ impl Keeper {
             hunting: None,
             leader: None,
         });
-        Say::Held { nonce, identity }
+        (Say::Held { nonce, identity }, Some(gate))
+    }
+
+    // The next step's process, while this one runs.
+    fn make_spare(&mut self) {
+        let is_wanted = !self.running.is_empty() && !self.retiring && self.broken.is_none();
+        if is_wanted && self.spare.is_none() && self.clients.iter().any(|it| it.is_engine) {
+            // Where none can be made now, the next `prepare` says why.
+            self.spare = Spare::new().ok();
+        }
     }
 
     fn end(&mut self, index: usize, ending: Ending, by: EndedBy) {
@@ -533,7 +544,7 @@ impl Keeper {
         let me = std::process::id() as i32;
         let mut members = Vec::new();
         for child in process::all() {
-            if child.parent != me || child.state == b'Z' {
+            if child.parent != me || child.state == b'Z' || self.is_spare(child.pid) {
                 continue;
             }
             let others = || {
@@ -602,22 +613,30 @@ impl Keeper {
         self.broken = Some(because);
     }
 
-    fn left_running(&self, attempt: &Attempt) -> Vec<String> {
-        // Where the keeper has no child at all, nothing is left, and `/proc` need not be read.
-        // SAFETY: `info` is only written; nothing is reaped (WNOWAIT).
-        let is_childless = unsafe {
-            let mut info = std::mem::zeroed();
-            let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-            libc::waitid(libc::P_ALL, 0, &raw mut info, flags) == -1
+    // Whether `/proc` need not be read whole to know that a step left nothing behind.
+    fn has_only_the_spare(&self) -> bool {
+        let Ok(children) = std::fs::read_to_string("/proc/thread-self/children") else {
+            return false;
         };
-        if is_childless || attempt.released.is_none() {
+        let mut children = children.split_whitespace().map(str::parse);
+        children.all(|pid| pid.is_ok_and(|pid| self.is_spare(pid)))
+    }
+
+    fn is_spare(&self, pid: i32) -> bool {
+        self.spare.as_ref().is_some_and(|it| it.pid() == pid)
+    }
+
+    fn left_running(&self, attempt: &Attempt) -> Vec<String> {
+        if attempt.released.is_none() || self.has_only_the_spare() {
             return Vec::new();
         }
         let me = std::process::id() as i32;
         let is_other = |pid: i32| {
-            self.running
-                .iter()
-                .any(|it| it.child.pid == pid || process::carries(pid, &it.launch.nonce))
+            self.is_spare(pid)
+                || self
+                    .running
+                    .iter()
+                    .any(|it| it.child.pid == pid || process::carries(pid, &it.launch.nonce))
         };
         process::descendants(me)
             .into_iter()
@@ -704,7 +723,7 @@ impl Attempt {
     }
 
     fn outcome(
-        mut self,
+        self,
         clock: Clock,
         left_running: Vec<String>,
         leftovers: &mut Vec<OwnedFd>,
@@ -742,11 +761,7 @@ impl Attempt {
         // An interrupt that the step took in its stride did not end it.
         let is_fine = exit == Exit::Code(0) && self.ended_by == Some(EndedBy::Operator);
         let ended_by = self.ended_by.filter(|_| !is_fine);
-        let dump = self
-            .child
-            .dump
-            .take()
-            .and_then(|fd| read_dump(fd, &self.launch));
+        let dump = read_dump(self.child.dump, &self.launch);
         let has_dump = dump.is_some();
         let (environment, failed_at) =
             dump.map_or((None, None), |it| (Some(it.delta), it.failed_at));
