@@ -505,6 +505,10 @@ impl Turn<'_> {
 
     fn withdraw(&mut self) {
         self.session.interrupts = 0;
+        self.take_back();
+    }
+
+    fn take_back(&mut self) {
         if self.session.question.take().is_some() {
             self.actions.push(Action::Withdraw);
         }
@@ -742,6 +746,7 @@ impl Turn<'_> {
             }
             Some((_, nonce)) => {
                 self.session.stop = true;
+                self.take_back();
                 self.commit(vec![self::signal(name, "terminate")]);
                 let (ending, by) = (Ending::Terminate, EndedBy::Stop);
                 self.actions.push(Action::End { nonce, ending, by });
@@ -771,6 +776,7 @@ impl Turn<'_> {
         match self.session.interrupts {
             1 => self.ask(Question::Interrupted(step)),
             2 => {
+                self.take_back();
                 self.commit(vec![signal("SIGINT", "interrupt")]);
                 self.actions.push(Action::End {
                     nonce,
@@ -779,6 +785,7 @@ impl Turn<'_> {
                 });
             }
             _ => {
+                self.take_back();
                 self.commit(vec![signal("SIGINT", "kill")]);
                 self.actions.push(Action::End {
                     nonce,
