@@ -140,6 +140,13 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
             other => break other,
         }
     };
+    let starting = match &evidence {
+        Evidence::Running { nonce: wanted, .. } => past.iter().rev().find(
+            |it| matches!(&it.kind, EventKind::StepStarting(starting) if starting.nonce == *wanted),
+        ),
+        _ => None,
+    };
+    let starting = starting.cloned();
     let stage = Stage {
         folder,
         lock,
@@ -155,7 +162,7 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         engine.record(events)?;
         match evidence {
             Evidence::Nothing | Evidence::Orphaned { .. } => {}
-            Evidence::Running { step, nonce } => engine.session().attached(step, nonce),
+            Evidence::Running { step, nonce } => engine.attach(step, nonce, starting),
             Evidence::Tells(event) => engine.record(vec![event])?,
         }
         decide(engine, &decisions)

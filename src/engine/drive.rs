@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::event::{AttemptExited, EventKind, Exit, Text, Verdict};
+use crate::event::{AttemptExited, Event, EventKind, Exit, Text, Verdict};
 use crate::host::{fault, machine};
 use crate::keeper::link::{Held, Link};
 use crate::keeper::protocol::{Ask, Launch, Say};
@@ -103,9 +103,12 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// Returns the session's own knowledge, before it runs.
-    pub fn session(&mut self) -> &mut Session {
-        &mut self.parts.session
+    /// Takes hold of an attempt that an earlier session began; `starting` is the event of it.
+    pub fn attach(&mut self, step: StepId, nonce: String, starting: Option<Event>) {
+        self.parts.session.attached(step, nonce);
+        if let Some(starting) = starting {
+            self.parts.publisher.attach(starting);
+        }
     }
 
     /// Returns the journal.

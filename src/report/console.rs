@@ -536,6 +536,7 @@ impl<W: Write + Send, O: Outputs + Send> Reporter for Console<W, O> {
                 }
                 self.draw(step, *elapsed, *silent)
             }
+            Progress::Attached(step) => self.started(step),
             Progress::Suspend => {
                 self.clear_live()?;
                 self.suspended = true;
