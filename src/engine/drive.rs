@@ -24,7 +24,7 @@ use crate::target::{Start, Survey, launch, line_offset, named_line};
 use super::decide::{Action, Answer, Input, Leaving, Question, Session, decide};
 use super::operator::{Asking, Operator};
 use super::publish::{Publisher, StoredOutputs};
-use super::signals::{News, Signals, suspend};
+use super::signals::{News, Signals};
 
 /// Why a session ended without having been left.
 #[derive(Debug, thiserror::Error)]
@@ -457,16 +457,8 @@ impl<'a> Engine<'a> {
             for news in self.parts.signals.read() {
                 match news {
                     News::Signal(signal) => self.inputs.push_back(Input::Signal(signal)),
-                    News::Suspend => {
-                        self.parts.publisher.suspend();
-                        suspend();
-                        self.parts.publisher.resume();
-                    }
-                    News::Resized => {
-                        if let Some(width) = terminal_width() {
-                            self.parts.publisher.progress(Progress::Resized(width));
-                        }
-                    }
+                    News::Suspend => self.suspend(),
+                    News::Resized => self.resized(),
                 }
             }
         }
@@ -474,6 +466,27 @@ impl<'a> Engine<'a> {
             self.hear();
         }
         Ok(())
+    }
+
+    // Steps go on meanwhile: they are the keeper's. An open question is asked again, for the shell
+    // has written over it.
+    fn suspend(&mut self) {
+        if !self.asking {
+            self.parts.publisher.suspend();
+        }
+        self.parts.signals.suspend();
+        self.resized();
+        if self.asking {
+            self.parts.operator.repeat();
+        } else {
+            self.parts.publisher.resume();
+        }
+    }
+
+    fn resized(&self) {
+        if let Some(width) = terminal_width() {
+            self.parts.publisher.progress(Progress::Resized(width));
+        }
     }
 
     fn read_keeper(&mut self) -> Result<(), EngineError> {

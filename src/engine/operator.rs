@@ -25,6 +25,9 @@ pub trait Operator {
     /// Puts a question; a question that was open is withdrawn.
     fn ask(&mut self, asking: Asking<'_>);
 
+    /// Shows the open question anew: the terminal was somebody else's for a while.
+    fn repeat(&mut self);
+
     /// Takes the open question back.
     fn withdraw(&mut self);
 
@@ -41,6 +44,8 @@ pub struct Nobody;
 
 impl Operator for Nobody {
     fn ask(&mut self, _asking: Asking<'_>) {}
+
+    fn repeat(&mut self) {}
 
     fn withdraw(&mut self) {}
 
