@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -10,7 +11,7 @@ use crate::engine::recover::{self, Evidence, Survivor};
 use crate::engine::{Engine, block_signals};
 use crate::event::{Decision, Event, EventKind, RunOpened, RunResumed, Verdict};
 use crate::host::clock::{self, Clock};
-use crate::host::process::Process;
+use crate::host::process::{self, Process};
 use crate::host::{fault, machine, storage};
 use crate::keeper::link::Link;
 use crate::markdown::decode;
@@ -444,23 +445,46 @@ fn orphaned(
     session::note(&format!(
         "step `{step}` lost its keeper, and goes on by itself: {list}"
     ));
+    let left = || -> Vec<Process> {
+        let known = processes.iter().filter(|it| {
+            process::look(it.pid)
+                .is_some_and(|now| now.start_time == it.start_time && now.state != b'Z')
+        });
+        let mut left: Vec<Process> = known.cloned().collect();
+        for it in process::of_attempt(nonce) {
+            if !left.iter().any(|known| known.pid == it.pid) {
+                left.push(it);
+            }
+        }
+        left
+    };
     loop {
         match prompt::ask("[w]ait for them · [k]ill them · [q]uit > ", lines, signals).as_deref()
         {
             Some("w" | "wait") => {
                 session::note("waiting; Ctrl-C leaves them alone");
-                while !crate::host::process::of_attempt(nonce).is_empty() {
-                    if signals.wait(std::time::Duration::from_millis(200)) {
+                while !left().is_empty() {
+                    if signals.wait(Duration::from_millis(200)) {
                         return Err(left_alone(folder));
                     }
                 }
                 return Ok(());
             }
             Some("k" | "kill") => {
-                for it in crate::host::process::of_attempt(nonce) {
-                    crate::host::process::kill(it.pid);
+                for it in left() {
+                    if let Err(error) = process::kill(it.pid) {
+                        session::note(&format!("cannot kill {} {}: {error}", it.pid, it.name));
+                    }
                 }
-                return Ok(());
+                // They die at once, or never.
+                for _ in 0..50 {
+                    if left().is_empty() {
+                        return Ok(());
+                    }
+                    if signals.wait(Duration::from_millis(20)) {
+                        return Err(left_alone(folder));
+                    }
+                }
             }
             Some("q" | "quit") | None => return Err(left_alone(folder)),
             Some(_) => {}
