@@ -419,6 +419,7 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
         match &event.kind {
             EventKind::RunOpened(opened) => {
                 let line = format!("run {}", inline(&opened.run));
+                text.push('\n');
                 put(&mut text, &paint(&look, FAINT, &line));
             }
             EventKind::RunResumed(_) => return self.resumed(),

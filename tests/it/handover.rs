@@ -1,0 +1,2 @@
+#![cfg(feature = "testing")]
+//! Shift handover.
