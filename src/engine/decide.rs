@@ -658,10 +658,25 @@ impl Turn<'_> {
                 because,
             },
             _ => Question::Run {
+                manner: self.manner_of_edited(step),
                 step: step.clone(),
-                manner: Manner::Run { enter: false },
             },
         });
+    }
+
+    // As for any step: an edit does not make a step that destroys, or asks, run unasked. Nobody has
+    // looked at what was written, so Enter alone never runs it.
+    fn manner_of_edited(&self, step: &StepId) -> Manner {
+        let asked = self.plan.step(step).map(|proposed| {
+            let mut edited = proposed.clone();
+            edited.doubts.clear();
+            let (kind, request) = (self.plan.runbook.kind, &self.plan.request);
+            consent(kind, &edited, request, true, false)
+        });
+        match asked {
+            Some(Consent::Ask(manner @ (Manner::Type | Manner::Confirm(_)))) => manner,
+            _ => Manner::Run { enter: false },
+        }
     }
 
     fn quit(&mut self, about: Option<(&StepId, &str)>) {
