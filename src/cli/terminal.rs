@@ -52,6 +52,8 @@ struct Open {
     step: Option<String>,
     body: String,
     menu: String,
+    /// The id must be typed where another step could be run by a letter.
+    types_id: bool,
 }
 
 impl Terminal {
@@ -83,13 +85,13 @@ impl Terminal {
     fn choose(&mut self, line: &str) -> Option<Answer> {
         let open = self.open.as_ref()?;
         let word = line.trim().to_lowercase();
-        if let Question::Run {
-            manner: Manner::Type,
-            ..
-        } = &open.question
-            && open.step.as_deref() == Some(line.trim())
-        {
-            return Some(Answer::Run);
+        if open.types_id {
+            if open.step.as_deref() == Some(line.trim()) {
+                return Some(Answer::Run);
+            }
+            if matches!(word.as_str(), "r" | "run" | "y" | "yes") {
+                return misheard(open, line);
+            }
         }
         let answer = match (&open.question, word.as_str()) {
             (Question::Begin, "a" | "all") => Answer::RunAll,
@@ -200,6 +202,7 @@ impl Operator for Terminal {
             step: asking.step.map(|it| it.id.to_string()),
             body: asking.body.to_owned(),
             menu: menu(&asking),
+            types_id: types_id(&asking),
         });
         self.prompt();
     }
@@ -252,14 +255,25 @@ impl Operator for Terminal {
     }
 }
 
+// What destroys is never run by a letter: not the first time, and not again.
+fn types_id(asking: &Asking<'_>) -> bool {
+    let destroys = asking.step.is_some_and(|it| it.effect == Effect::Destroys);
+    match asking.question {
+        Question::Run { manner, .. } => *manner == Manner::Type,
+        Question::Failed(_) | Question::Unknown { .. } => destroys,
+        Question::Begin | Question::Interrupted(_) => false,
+    }
+}
+
 fn menu(asking: &Asking<'_>) -> String {
+    let types_id = types_id(asking);
     match asking.question {
         Question::Begin => {
-            let count = asking.plan.selected.len();
-            let steps = if count == 1 {
-                "the step".to_owned()
-            } else {
-                format!("all {count} steps")
+            let (left, all) = (asking.left, asking.plan.selected.len());
+            let steps = match left {
+                1 => "the step".to_owned(),
+                _ if left < all => format!("the {left} steps that are left"),
+                _ => format!("all {all} steps"),
             };
             format!("Run {steps}?  [a]ll · [s]tep by step · [q]uit")
         }
@@ -275,6 +289,12 @@ fn menu(asking: &Asking<'_>) -> String {
             Manner::Incomplete => "[e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
             Manner::Manual => "[d]one · [s]kip · [n]ote · [q]uit".to_owned(),
         },
+        Question::Failed(step) if types_id => {
+            format!("Type `{step}` to retry it · [e]dit · [s]kip · [n]ote · [q]uit")
+        }
+        Question::Unknown { step, .. } if types_id => {
+            format!("Type `{step}` to run it again · [d]one · [e]dit · [s]kip · [n]ote · [q]uit")
+        }
         Question::Failed(_) => "[r]etry · [e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
         Question::Unknown { .. } => {
             "[r]un again · [d]one · [e]dit · [s]kip · [n]ote · [q]uit".to_owned()
@@ -291,7 +311,7 @@ fn describe(asking: &Asking<'_>, width: usize) -> String {
     match asking.question {
         Question::Interrupted(_) => {
             let what = format!(
-                "Step `{}` goes on meanwhile. Ctrl-C again interrupts it, once more kills it.",
+                "Step `{}` goes on. Ctrl-C again interrupts it, once more kills it.",
                 step.id
             );
             wrapped(&mut text, "", STRONG, &what, width);
@@ -349,23 +369,32 @@ fn heading(text: &mut String, plan: &Plan, step: &Step, width: usize) {
     let first = format!("{number}/{} {}", plan.selected.len(), step.title);
     wrapped(text, "", STRONG, &first, width);
     let mark = if step.id_is_explicit { "" } else { "~" };
-    let (what, style) = match &step.task {
-        Task::Command { language, .. } => {
-            let style = match step.effect {
-                Effect::Destroys => BAD,
-                Effect::Unknown => DOUBT,
-                Effect::Reads | Effect::Changes => FAINT,
-            };
-            let what = format!(
-                "{} on this machine · {}: {}",
-                language.0, step.effect, step.because
-            );
-            (what, style)
-        }
-        Task::ByHand { .. } => ("by hand".to_owned(), FAINT),
+    let what = match &step.task {
+        Task::Command { language, .. } => format!(
+            "{} on this machine · {}: {}",
+            language.0, step.effect, step.because
+        ),
+        Task::ByHand { .. } => "by hand".to_owned(),
     };
     let second = format!("{mark}{} · line {} · {what}", step.id, step.line);
-    wrapped(text, "  ", style, &second, width);
+    wrapped(text, "  ", FAINT, &second, width);
+    let alarm = match step.effect {
+        Effect::Destroys => BAD,
+        Effect::Unknown => DOUBT,
+        Effect::Reads | Effect::Changes => return,
+    };
+    // A person is to stumble over this word.
+    let word = format!("{}: ", step.effect);
+    if let Some(at) = text.rfind(&word) {
+        let end = at + word.len() - ": ".len();
+        let painted = format!(
+            "{}{}{}",
+            FAINT.render_reset(),
+            paint(alarm, &text[at..end]),
+            FAINT.render()
+        );
+        text.replace_range(at..end, &painted);
+    }
 }
 
 fn wrapped(text: &mut String, indent: &str, style: Style, line: &str, width: usize) {
@@ -400,10 +429,10 @@ fn keys(menu: &str) -> String {
 fn misheard(open: &Open, line: &str) -> Option<Answer> {
     let line = clean::inline(line.trim()).into_owned();
     match &open.question {
-        Question::Run {
-            manner: Manner::Type,
-            step,
-        } => print::show(&format!("It destroys: type its id, `{step}`, to run it.\n")),
+        _ if open.types_id => {
+            let id = open.step.as_deref().unwrap_or_default();
+            print::show(&format!("It destroys: type its id, `{id}`, to run it.\n"));
+        }
         Question::Run {
             manner: Manner::Run { enter: false },
             ..

@@ -16,6 +16,7 @@ use crate::keeper::protocol::{Ask, Launch, Say};
 use crate::model::{StepId, Task};
 use crate::plan::Plan;
 use crate::report::{Outputs, Progress};
+use crate::state::Phase;
 use crate::store::attempts::Outcome;
 use crate::store::folder::RunFolder;
 use crate::store::journal::{Journal, JournalError};
@@ -188,11 +189,14 @@ impl<'a> Engine<'a> {
         };
         let body = step.map(|it| self.body(&it.id)).unwrap_or_default();
         let plan = &self.parts.plan;
+        let steps = self.parts.journal.state().steps();
+        let left = steps.filter(|(_, it)| it.phase == Phase::Pending).count();
         self.parts.operator.ask(Asking {
             question,
             plan,
             step,
             body: &body,
+            left,
         });
         if self.parts.operator.fd().is_none() {
             self.hear();

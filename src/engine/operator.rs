@@ -18,6 +18,8 @@ pub struct Asking<'a> {
     pub step: Option<&'a Step>,
     /// That step's body as it would run, edits included.
     pub body: &'a str,
+    /// How many steps are still to run.
+    pub left: usize,
 }
 
 /// Someone who answers. Never blocks the run: a question is put, and the answer comes later.
