@@ -118,7 +118,13 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
         }
         match &self.live {
             Some(live) => live.above(text, &mut self.out)?,
-            None => self.out.write_all(text.as_bytes())?,
+            None => {
+                if self.look.surface == Surface::Terminal && !text.is_empty() {
+                    // What the terminal echoed, `^C` say, is not to stand before our line.
+                    self.out.write_all(b"\r\x1b[2K")?;
+                }
+                self.out.write_all(text.as_bytes())?;
+            }
         }
         self.out.flush()
     }
@@ -459,7 +465,13 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
             } => {
                 let routine = matches!(
                     decision,
-                    Decision::Run | Decision::RunAll | Decision::StepByStep
+                    Decision::Run
+                        | Decision::RunAll
+                        | Decision::StepByStep
+                        // What follows tells these.
+                        | Decision::Done
+                        | Decision::Skip
+                        | Decision::Stop
                 );
                 if routine && look.detail == Detail::Brief {
                     return Ok(());
