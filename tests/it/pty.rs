@@ -116,15 +116,6 @@ impl Desk {
         command
     }
 
-    /// Runs the program without a terminal.
-    pub fn run(&self, args: &[&str]) -> Output {
-        self.command(PROGRAM)
-            .args(args)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
-    }
-
     /// Starts the program on a terminal.
     pub fn terminal(&self, args: &[&str]) -> Pty {
         let mut command = self.command(PROGRAM);
@@ -158,9 +149,8 @@ impl Desk {
     // Processes that were started from here, directly or not.
     fn left(&self) -> Vec<process::Process> {
         let tag = self.path().as_os_str().as_encoded_bytes();
-        let carries = |file: String| {
-            fs::read(file).is_ok_and(|it| memchr::memmem::find(&it, tag).is_some())
-        };
+        let carries =
+            |file: String| fs::read(file).is_ok_and(|it| memchr::memmem::find(&it, tag).is_some());
         let all = process::all().into_iter();
         all.filter(|it| it.state != b'Z')
             .filter(|it| {
@@ -292,7 +282,9 @@ impl vte::Perform for Text {
     fn osc_dispatch(&mut self, params: &[&[u8]], _: bool) {
         match params {
             [b"777", ..] => self.marks += 1,
-            [_, title, ..] => self.titles.push(String::from_utf8_lossy(title).into_owned()),
+            [_, title, ..] => self
+                .titles
+                .push(String::from_utf8_lossy(title).into_owned()),
             _ => {}
         }
     }
@@ -395,7 +387,12 @@ impl Pty {
     #[track_caller]
     pub fn see(&mut self, text: &str) -> &mut Self {
         self.wait_until(text, |state| {
-            state.screen.screen().contents().contains(text).then_some(())
+            state
+                .screen
+                .screen()
+                .contents()
+                .contains(text)
+                .then_some(())
         });
         self
     }
@@ -479,12 +476,6 @@ impl Pty {
         rows.join("\n").trim_end().to_owned()
     }
 
-    /// Returns all that was written, without its escape sequences.
-    pub fn text(&mut self) -> String {
-        self.settle();
-        self.told.lock().text.text.clone()
-    }
-
     /// Returns the titles that the terminal's window was given.
     pub fn titles(&mut self) -> Vec<String> {
         self.settle();
@@ -499,9 +490,9 @@ impl Pty {
         let (rows, columns) = screen.size();
         let mut cells = (0..rows.get()).flat_map(|row| (0..columns.get()).map(move |at| (row, at)));
         cells.any(|(row, at)| {
-            screen.cell(row, at).is_some_and(|it| {
-                it.bold() || it.dim() || it.fgcolor() != vt100::Color::Default
-            })
+            screen
+                .cell(row, at)
+                .is_some_and(|it| it.bold() || it.dim() || it.fgcolor() != vt100::Color::Default)
         })
     }
 

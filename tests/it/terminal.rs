@@ -10,6 +10,28 @@ use rustix::process::Signal;
 
 use super::pty::{Desk, PROGRAM, Pty};
 
+/// As `GATED`, and prints nothing once its keeper may be gone: a pipe without a reader would end it.
+const QUIET: &str = r#"---
+runbook: 1
+title: Quiet work
+---
+# Slow
+
+```bash {#slow effect=changes}
+echo "before the gate"
+read -r _ < "$DESK/gate1"
+echo past > "$DESK/out"
+read -r _ < "$DESK/gate2"
+echo slow >> "$DESK/ledger"
+```
+
+# After
+
+```bash {#after effect=changes}
+echo after >> "$DESK/ledger"
+```
+"#;
+
 /// Three steps: one that reads, one that changes, one that destroys.
 const THREE: &str = r#"---
 runbook: 1
@@ -71,8 +93,12 @@ struct Gated {
 
 impl Gated {
     fn new() -> Self {
+        Self::of(GATED)
+    }
+
+    fn of(text: &str) -> Self {
         let desk = Desk::new();
-        desk.file("slow.md", GATED);
+        desk.file("slow.md", text);
         let gates = ["gate1", "gate2"].map(|name| desk.gate(name));
         let out = desk.gate("out");
         Self { desk, gates, out }
@@ -112,7 +138,9 @@ fn the_plan_comes_before_the_question_and_all_titles_are_aligned() {
     let (desk, mut pty) = three();
     pty.expect("[q]uit > ");
     assert_snapshot!("plan", desk.same(&pty.screen()));
-    pty.send("a\n").expect("Type `drop` to run it").expect(" > ");
+    pty.send("a\n")
+        .expect("Type `drop` to run it")
+        .expect(" > ");
     assert_eq!(desk.read("ledger"), "dump\n");
     pty.send("drop\n").expect("passed");
     assert_eq!(pty.wait(), 0);
@@ -126,11 +154,14 @@ fn enter_runs_only_a_step_that_reads_and_what_destroys_wants_its_id() {
     pty.expect(" > ").send("s\n");
     pty.expect("[Enter] run").expect(" > ").send("\n");
     pty.expect("[r]un").expect(" > ").send("\n");
-    pty.expect("Enter alone runs only a step that reads").expect(" > ");
+    pty.expect("Enter alone runs only a step that reads")
+        .expect(" > ");
     assert_eq!(desk.read("ledger"), "");
     pty.send("r\n").expect("Type `drop`").expect(" > ");
     for wrong in ["y", "r", "", "dro"] {
-        pty.send(&format!("{wrong}\n")).expect("type its id").expect(" > ");
+        pty.send(&format!("{wrong}\n"))
+            .expect("type its id")
+            .expect(" > ");
     }
     assert_eq!(desk.read("ledger"), "dump\n");
     assert_snapshot!("destroys", desk.same(&pty.screen()));
@@ -143,22 +174,43 @@ fn enter_runs_only_a_step_that_reads_and_what_destroys_wants_its_id() {
 fn notes_are_kept_a_skip_wants_its_reason_and_quitting_leaves_the_run_resumable() {
     let (desk, mut pty) = three();
     pty.expect(" > ").send("s\n").expect("[n]ote").expect(" > ");
-    pty.send("n\n").expect("Note").expect(" > ").send("el disco está lleno 磁盘\n");
+    pty.send("n\n")
+        .expect("Note")
+        .expect(" > ")
+        .send("el disco está lleno 磁盘\n");
     pty.expect("[n]ote").expect(" > ").send("s\n");
     pty.expect("Why?").expect(" > ").send("\n");
     // Without a reason it is asked about again.
     pty.expect("[s]kip").expect(" > ").send("x\n");
-    pty.expect("`x` is no answer here").expect(" > ").send("s\n");
+    pty.expect("`x` is no answer here")
+        .expect(" > ")
+        .send("s\n");
     pty.expect("Why?").expect(" > ").send("nothing to see\n");
-    pty.expect("nothing to see").expect("[r]un").expect(" > ").send("q\n");
+    pty.expect("nothing to see")
+        .expect("[r]un")
+        .expect(" > ")
+        .send("q\n");
     assert_eq!(pty.wait(), 3);
     assert_snapshot!("quit", desk.same(&pty.screen()));
     let transcript = desk.kept("transcript.md");
-    assert!(transcript.contains("el disco está lleno 磁盘"), "{transcript}");
+    assert!(
+        transcript.contains("el disco está lleno 磁盘"),
+        "{transcript}"
+    );
     assert!(transcript.contains("nothing to see"), "{transcript}");
     let mut pty = desk.terminal(&["resume"]);
-    pty.expect("resumed").expect("データベース").expect("[r]un").expect(" > ").send("r\n");
-    pty.expect("Type `drop`").expect(" > ").send("drop\n").expect("passed");
+    pty.expect("resumed")
+        .expect("Run the 2 steps that are left?")
+        .expect(" > ")
+        .send("s\n")
+        .expect("データベース")
+        .expect("[r]un")
+        .expect(" > ")
+        .send("r\n");
+    pty.expect("Type `drop`")
+        .expect(" > ")
+        .send("drop\n")
+        .expect("passed");
     assert_eq!(pty.wait(), 0);
     assert_eq!(desk.read("ledger"), "dump\ndrop\n");
 }
@@ -176,7 +228,11 @@ fn a_plain_document_is_asked_about_step_by_step() {
     assert_snapshot!("plain", desk.same(&pty.screen()));
     pty.send("r\n").expect("2/2 Then").expect(" > ");
     assert_eq!(desk.read("ledger"), "one\n");
-    pty.send("s\n").expect("Why?").expect(" > ").send("not today\n").expect("passed");
+    pty.send("s\n")
+        .expect("Why?")
+        .expect(" > ")
+        .send("not today\n")
+        .expect("passed");
     assert_eq!(pty.wait(), 0);
     assert_eq!(desk.read("ledger"), "one\n");
 }
@@ -204,36 +260,88 @@ echo "listening on <PORT>" >> "$DESK/ledger"
 "#,
     );
     let mut pty = desk.terminal(&["run", "ask.md", "--yes"]);
-    pty.expect("Is the maintenance page up?").expect("[y]es").expect(" > ").send("\n");
+    pty.expect("Is the maintenance page up?")
+        .expect("[y]es")
+        .expect(" > ")
+        .send("\n");
     pty.expect("[y]es").expect(" > ").send("y\n");
-    pty.expect("Tell the customers").expect("[d]one").expect(" > ").send("d\n");
+    pty.expect("Tell the customers")
+        .expect("[d]one")
+        .expect(" > ")
+        .send("d\n");
     pty.expect("[e]dit").expect(" > ");
     assert_snapshot!("incomplete", desk.same(&pty.screen()));
     // As it stands it does not run, whatever is typed.
     pty.send("r\n").expect("no answer").expect(" > ");
-    pty.send("e\n").expect("+echo \"listening on 8080\"").expect("[r]un").expect(" > ");
+    pty.send("e\n")
+        .expect("+echo \"listening on 8080\"")
+        .expect("[r]un")
+        .expect(" > ");
     assert_snapshot!("edited", desk.same(&pty.screen()));
     pty.send("r\n").expect("passed");
     assert_eq!(pty.wait(), 0);
     assert_eq!(desk.read("ledger"), "deploy\nlistening on 8080\n");
     let journal = desk.kept("journal.jsonl");
     assert!(journal.contains("step.edited") && journal.contains("-echo \\\"listening on <PORT>"));
-    assert!(desk.kept("transcript.md").contains("+echo \"listening on 8080\""));
+    assert!(
+        desk.kept("transcript.md")
+            .contains("+echo \"listening on 8080\"")
+    );
 }
 
 #[test]
 fn an_editor_that_changes_nothing_or_fails_records_nothing() {
     let mut desk = Desk::new();
-    let editor = desk.script("editor", "#!/bin/sh\ntest -e \"$DESK/fails\" && exit 7; exit 0\n");
+    let editor = desk.script(
+        "editor",
+        "#!/bin/sh\ntest -e \"$DESK/fails\" && exit 7; exit 0\n",
+    );
     desk.set("EDITOR", editor);
     desk.file("year.md", THREE);
     let mut pty = desk.terminal(&["run", "year.md"]);
     pty.expect(" > ").send("s\n").expect("[e]dit").expect(" > ");
     pty.send("e\n").expect("Nothing was changed").expect(" > ");
     desk.file("fails", "");
-    pty.send("e\n").expect("cannot be used").expect(" > ").send("q\n");
+    pty.send("e\n")
+        .expect("cannot be used")
+        .expect(" > ")
+        .send("q\n");
     assert_eq!(pty.wait(), 3);
     assert!(!desk.kept("journal.jsonl").contains("step.edited"));
+}
+
+#[test]
+fn what_destroys_wants_its_id_after_an_edit_and_for_a_retry_too() {
+    let mut desk = Desk::new();
+    let editor = desk.script(
+        "editor",
+        "#!/bin/sh\necho 'echo edited >> \"$DESK/ledger\"; test -e ready' > \"$1\"\n",
+    );
+    desk.set("EDITOR", editor);
+    desk.file(
+        "drop.md",
+        "---\nrunbook: 1\n---\n# Drop\n```bash {#drop effect=destroys}\necho drop\n```\n",
+    );
+    let mut pty = desk.terminal(&["run", "drop.md", "--yes"]);
+    pty.expect("Type `drop` to run it")
+        .expect(" > ")
+        .send("e\n");
+    pty.expect("was edited")
+        .expect("Type `drop` to run it")
+        .expect(" > ")
+        .send("r\n");
+    pty.expect("It destroys").expect(" > ");
+    assert_eq!(desk.read("ledger"), "");
+    pty.send("drop\n")
+        .expect("Type `drop` to retry it")
+        .expect(" > ")
+        .send("r\n");
+    pty.expect("It destroys").expect(" > ");
+    assert_eq!(desk.read("ledger"), "edited\n");
+    desk.file("ready", "");
+    pty.send("drop\n").expect("passed");
+    assert_eq!(pty.wait(), 0);
+    assert_eq!(desk.read("ledger"), "edited\nedited\n");
 }
 
 #[test]
@@ -281,7 +389,9 @@ while :; do read -r _ < "$DESK/gate1" || true; done
     assert_eq!(out.hear(), "past");
     pty.ctrl('c').expect("the step is interrupted");
     assert_eq!(out.hear(), "interrupted");
-    pty.ctrl('c').expect("the step is killed").expect("SIGKILL (9)");
+    pty.ctrl('c')
+        .expect("the step is killed")
+        .expect("SIGKILL (9)");
     pty.expect("[r]etry").expect(" > ");
     assert_snapshot!("killed", desk.same(&pty.screen()));
     pty.send("q\n");
@@ -292,10 +402,16 @@ while :; do read -r _ < "$DESK/gate1" || true; done
 fn the_menu_waits_interrupts_kills_stops_after_and_detaches() {
     let mut gated = Gated::new();
     let mut pty = gated.start(&[]);
-    pty.ctrl('c').expect("[d]etach > ").send("w\n").expect("goes on waiting");
+    pty.ctrl('c')
+        .expect("[d]etach > ")
+        .send("w\n")
+        .expect("goes on waiting");
     gated.goes_on();
     // Having waited, the next Ctrl-C is a first one again.
-    pty.ctrl('c').expect("[d]etach > ").send("s\n").expect("stops after this step");
+    pty.ctrl('c')
+        .expect("[d]etach > ")
+        .send("s\n")
+        .expect("stops after this step");
     gated.gates[1].open();
     pty.expect("steps are still to run");
     assert_eq!(pty.wait(), 3);
@@ -304,15 +420,23 @@ fn the_menu_waits_interrupts_kills_stops_after_and_detaches() {
     for (key, word, exit) in [("i", "interrupted", 3), ("k", "killed", 3)] {
         let gated = Gated::new();
         let mut pty = gated.start(&[]);
-        pty.ctrl('c').expect("[d]etach > ").send(&format!("{key}\n")).expect(word);
-        pty.expect("ended by the operator").expect("[q]uit > ").send("q\n");
+        pty.ctrl('c')
+            .expect("[d]etach > ")
+            .send(&format!("{key}\n"))
+            .expect(word);
+        pty.expect("ended by the operator")
+            .expect("[q]uit > ")
+            .send("q\n");
         assert_eq!(pty.wait(), exit);
         assert_eq!(gated.desk.read("ledger"), "");
     }
 
     let mut gated = Gated::new();
     let mut pty = gated.start(&[]);
-    pty.ctrl('c').expect("[d]etach > ").send("d\n").expect("detached");
+    pty.ctrl('c')
+        .expect("[d]etach > ")
+        .send("d\n")
+        .expect("detached");
     assert_eq!(pty.wait(), 3);
     gated.goes_on();
     attach_and_finish(&mut gated);
@@ -321,7 +445,8 @@ fn the_menu_waits_interrupts_kills_stops_after_and_detaches() {
 /// Resumes on another terminal: the step is attached, and nothing starts twice.
 fn attach_and_finish(gated: &mut Gated) {
     let mut pty = gated.desk.terminal(&["resume"]);
-    pty.expect("the keeper and its step").expect("past the gate");
+    pty.expect("the keeper and its step")
+        .expect("past the gate");
     gated.gates[1].open();
     pty.expect("1/2").expect("passed");
     assert_eq!(pty.wait(), 0);
@@ -336,7 +461,12 @@ fn a_lost_terminal_leaves_the_step_running_and_resume_shows_it_again() {
     assert_eq!(pty.wait(), 3);
     gated.goes_on();
     attach_and_finish(&mut gated);
-    assert!(gated.desk.kept("journal.jsonl").contains(r#""name":"SIGHUP","action":"detach""#));
+    assert!(
+        gated
+            .desk
+            .kept("journal.jsonl")
+            .contains(r#""name":"SIGHUP","action":"detach""#)
+    );
 }
 
 #[test]
@@ -409,7 +539,10 @@ fn after_ctrl_z_at_a_question_it_is_asked_again() {
     desk.file("year.md", THREE);
     let mut pty = job(&desk, &format!("{PROGRAM} run year.md"));
     pty.expect("[q]uit > ").ctrl('z').expect("left 148");
-    pty.send("\n").expect("Run all 3 steps?").expect(" > ").send("s\n");
+    pty.send("\n")
+        .expect("Run all 3 steps?")
+        .expect(" > ")
+        .send("s\n");
     pty.expect("[q]uit > ").send("q\n").expect("code 3");
     pty.wait();
 }
@@ -418,7 +551,11 @@ fn after_ctrl_z_at_a_question_it_is_asked_again() {
 fn ctrl_z_where_nobody_could_continue_us_does_not_hang() {
     let (_desk, mut pty) = three();
     // We lead the session: there is no shell behind us.
-    pty.expect("[q]uit > ").ctrl('z').expect("Run all 3 steps?").expect(" > ").send("q\n");
+    pty.expect("[q]uit > ")
+        .ctrl('z')
+        .expect("Run all 3 steps?")
+        .expect(" > ")
+        .send("q\n");
     assert_eq!(pty.wait(), 3);
 }
 
@@ -426,12 +563,20 @@ fn ctrl_z_where_nobody_could_continue_us_does_not_hang() {
 fn what_was_typed_ahead_answers_nothing() {
     let mut gated = Gated::new();
     let mut pty = gated.desk.terminal(&["run", "slow.md"]);
-    pty.expect(" > ").send("s\n").expect("[r]un").expect(" > ").send("r\n");
+    pty.expect(" > ")
+        .send("s\n")
+        .expect("[r]un")
+        .expect(" > ")
+        .send("r\n");
     pty.expect("before the gate").send("r\nr\nr\n");
     gated.goes_on();
     gated.gates[1].open();
     pty.expect("2/2 After").expect("[r]un").expect(" > ");
-    pty.send("s\n").expect("Why?").expect(" > ").send("no need\n").expect("passed");
+    pty.send("s\n")
+        .expect("Why?")
+        .expect(" > ")
+        .send("no need\n")
+        .expect("passed");
     assert_eq!(pty.wait(), 0);
     assert_eq!(gated.desk.read("ledger"), "slow\n");
 }
@@ -464,14 +609,19 @@ fn inputs_are_asked_for_with_their_descriptions_and_before_a_run_is_opened() {
     );
     for key in ['c', 'd'] {
         let mut pty = desk.terminal(&["run", "input.md"]);
-        pty.expect("version (tag to deploy): ").ctrl(key).expect("interrupted before");
+        pty.expect("version (tag to deploy): ")
+            .ctrl(key)
+            .expect("interrupted before");
         assert_eq!(pty.wait(), 130);
         assert!(!desk.path().join("state").exists(), "no run was opened");
     }
     let mut pty = desk.terminal(&["run", "input.md", "--yes"]);
     pty.expect("version (tag to deploy): ").send("v1.2\n");
-    pty.expect("where (which cluster) [blue, green]: ").send("red\n");
-    pty.expect("cannot be `red`").expect("[blue, green]: ").send("blue\n");
+    pty.expect("where (which cluster) [blue, green]: ")
+        .send("red\n");
+    pty.expect("cannot be `red`")
+        .expect("[blue, green]: ")
+        .send("blue\n");
     pty.expect("passed");
     assert_eq!(pty.wait(), 0);
     assert_eq!(desk.read("ledger"), "v1.2 blue\n");
@@ -508,7 +658,10 @@ fn what_a_step_prints_cannot_leave_its_line_or_pass_for_ours() {
             last.contains("1/1 Hostile")
         });
         let live = pty.screen();
-        assert_eq!(live.lines().filter(|it| it.contains("1/1 Hostile")).count(), if more.is_empty() { 1 } else { 2 });
+        assert_eq!(
+            live.lines().filter(|it| it.contains("1/1 Hostile")).count(),
+            if more.is_empty() { 1 } else { 2 }
+        );
         gate.open();
         pty.expect("[r]etry").expect(" > ");
         let screen = pty.screen();
@@ -517,7 +670,11 @@ fn what_a_step_prints_cannot_leave_its_line_or_pass_for_ours() {
             assert!(!forged, "{screen}");
         }
         assert!(pty.titles().is_empty());
-        let name = if more.is_empty() { "hostile" } else { "hostile_full" };
+        let name = if more.is_empty() {
+            "hostile"
+        } else {
+            "hostile_full"
+        };
         assert_snapshot!(name, desk.same(&screen));
         pty.send("q\n");
         assert_eq!(pty.wait(), 3);
@@ -569,8 +726,11 @@ fn the_live_line_fits_a_window_that_becomes_narrow() {
 
 #[test]
 fn an_unknown_outcome_is_asked_about_and_a_decision_recorded() {
-    for (key, ledger) in [("d\n", "after\n"), ("r\n", "slow\nafter\n")] {
-        let mut gated = Gated::new();
+    for (key, decision, ledger) in [
+        ("d\n", "done", "after\n"),
+        ("r\n", "rerun", "slow\nafter\n"),
+    ] {
+        let mut gated = Gated::of(QUIET);
         let mut pty = gated.start(&[]);
         kill_keeper(&gated.desk);
         pty.expect("is gone");
@@ -578,11 +738,15 @@ fn an_unknown_outcome_is_asked_about_and_a_decision_recorded() {
         // The step lives on without its keeper.
         gated.goes_on();
         let mut pty = gated.desk.terminal(&["resume"]);
-        pty.expect("lost its keeper").expect("[q]uit > ").send("q\n");
+        pty.expect("lost its keeper")
+            .expect("[q]uit > ")
+            .send("q\n");
         assert_eq!(pty.wait(), 6);
         let mut pty = gated.desk.terminal(&["resume"]);
         pty.expect("[k]ill them").expect(" > ").send("k\n");
-        pty.expect("Nobody can know").expect("[r]un again").expect(" > ");
+        pty.expect("Nobody can know")
+            .expect("[r]un again")
+            .expect(" > ");
         assert_snapshot!("unknown", gated.desk.same(&pty.screen()));
         pty.send(key);
         if key == "r\n" {
@@ -590,26 +754,33 @@ fn an_unknown_outcome_is_asked_about_and_a_decision_recorded() {
             gated.goes_on();
             gated.gates[1].open();
         }
-        pty.expect("[r]un").expect(" > ").send("r\n").expect("passed");
+        pty.expect("passed");
         assert_eq!(pty.wait(), 0);
         assert_eq!(gated.desk.read("ledger"), ledger);
+        let journal = gated.desk.kept("journal.jsonl");
+        assert!(journal.contains("attempt.unknown"), "{journal}");
+        let decision = format!("\"decision\":\"{decision}\"");
+        assert!(journal.contains(&decision), "{journal}");
     }
 }
 
 #[test]
 fn orphans_are_waited_for() {
-    let mut gated = Gated::new();
+    let mut gated = Gated::of(QUIET);
     let mut pty = gated.start(&[]);
     kill_keeper(&gated.desk);
     pty.wait();
     let mut pty = gated.desk.terminal(&["resume"]);
-    pty.expect("[w]ait for them").expect(" > ").send("w\n").expect("waiting");
+    pty.expect("[w]ait for them")
+        .expect(" > ")
+        .send("w\n")
+        .expect("waiting");
     gated.goes_on();
     gated.gates[1].open();
     pty.expect("Nobody can know").expect(" > ").send("d\n");
-    pty.expect("2/2 After").expect("[r]un").expect(" > ").send("q\n");
-    assert_eq!(pty.wait(), 3);
-    assert_eq!(gated.desk.read("ledger"), "slow\n");
+    pty.expect("passed");
+    assert_eq!(pty.wait(), 0);
+    assert_eq!(gated.desk.read("ledger"), "slow\nafter\n");
 }
 
 fn ok(command: &mut Command) -> String {
@@ -625,11 +796,17 @@ fn others_follow_note_and_stop_a_run_from_another_terminal() {
     let mut pty = gated.start(&[]);
     let mut watcher = gated.desk.terminal(&["show", "-f", "last"]);
     watcher.expect("2 steps").expect("before the gate");
-    ok(gated.desk.command(PROGRAM).args(["note", "last", "the pager is quiet"]));
+    ok(gated
+        .desk
+        .command(PROGRAM)
+        .args(["note", "last", "the pager is quiet"]));
     pty.expect("note by").expect("the pager is quiet");
     watcher.expect("the pager is quiet");
     gated.goes_on();
-    watcher.expect("past the gate").ctrl('c').expect("the run goes on");
+    watcher
+        .expect("past the gate")
+        .ctrl('c')
+        .expect("the run goes on");
     assert_eq!(watcher.wait(), 0);
     let said = ok(gated.desk.command(PROGRAM).args(["stop", "last"]));
     assert!(said.contains("its step is being ended"), "{said}");
