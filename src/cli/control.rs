@@ -97,9 +97,15 @@ pub fn stop(args: &StopArgs) -> Result<ExitCode, Failure> {
                 let pid = i32::try_from(holder.pid)
                     .ok()
                     .and_then(rustix::process::Pid::from_raw);
-                if let Some(pid) = pid {
-                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-                }
+                let told = pid.map_or(Ok(()), |pid| {
+                    rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+                });
+                told.map_err(|error| {
+                    let what = format!("cannot stop process {} of {}", holder.pid, holder.user);
+                    Failure::new(ExitCode::ENVIRONMENT, what)
+                        .cause(error)
+                        .hint("ask them, or stop it as that user")
+                })?;
                 session::note(&format!("run {run} stops"));
             }
             _ => {

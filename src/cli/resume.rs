@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -11,7 +12,7 @@ use crate::engine::recover::{self, Evidence, Survivor};
 use crate::engine::{Engine, block_signals};
 use crate::event::{Decision, Event, EventKind, RunOpened, RunResumed, Verdict};
 use crate::host::clock::{self, Clock};
-use crate::host::process::Process;
+use crate::host::process::{self, Process};
 use crate::host::{fault, machine, storage};
 use crate::keeper::link::Link;
 use crate::markdown::decode;
@@ -141,6 +142,13 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
             other => break other,
         }
     };
+    let starting = match &evidence {
+        Evidence::Running { nonce: wanted, .. } => past.iter().rev().find(
+            |it| matches!(&it.kind, EventKind::StepStarting(starting) if starting.nonce == *wanted),
+        ),
+        _ => None,
+    };
+    let starting = starting.cloned();
     let stage = Stage {
         folder,
         lock,
@@ -156,7 +164,7 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         engine.record(events)?;
         match evidence {
             Evidence::Nothing | Evidence::Orphaned { .. } => {}
-            Evidence::Running { step, nonce } => engine.session().attached(step, nonce),
+            Evidence::Running { step, nonce } => engine.attach(step, nonce, starting),
             Evidence::Tells(event) => engine.record(vec![event])?,
         }
         decide(engine, &decisions)
@@ -438,23 +446,46 @@ fn orphaned(
     session::note(&format!(
         "step `{step}` lost its keeper, and goes on by itself: {list}"
     ));
+    let left = || -> Vec<Process> {
+        let known = processes.iter().filter(|it| {
+            process::look(it.pid)
+                .is_some_and(|now| now.start_time == it.start_time && now.state != b'Z')
+        });
+        let mut left: Vec<Process> = known.cloned().collect();
+        for it in process::of_attempt(nonce) {
+            if !left.iter().any(|known| known.pid == it.pid) {
+                left.push(it);
+            }
+        }
+        left
+    };
     loop {
         match prompt::ask("[w]ait for them · [k]ill them · [q]uit > ", lines, signals).as_deref()
         {
             Some("w" | "wait") => {
                 session::note("waiting; Ctrl-C leaves them alone");
-                while !crate::host::process::of_attempt(nonce).is_empty() {
-                    if signals.wait(std::time::Duration::from_millis(200)) {
+                while !left().is_empty() {
+                    if signals.wait(Duration::from_millis(200)) {
                         return Err(left_alone(folder));
                     }
                 }
                 return Ok(());
             }
             Some("k" | "kill") => {
-                for it in crate::host::process::of_attempt(nonce) {
-                    crate::host::process::kill(it.pid);
+                for it in left() {
+                    if let Err(error) = process::kill(it.pid) {
+                        session::note(&format!("cannot kill {} {}: {error}", it.pid, it.name));
+                    }
                 }
-                return Ok(());
+                // They die at once, or never.
+                for _ in 0..50 {
+                    if left().is_empty() {
+                        return Ok(());
+                    }
+                    if signals.wait(Duration::from_millis(20)) {
+                        return Err(left_alone(folder));
+                    }
+                }
             }
             Some("q" | "quit") | None => return Err(left_alone(folder)),
             Some(_) => {}

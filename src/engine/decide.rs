@@ -505,6 +505,10 @@ impl Turn<'_> {
 
     fn withdraw(&mut self) {
         self.session.interrupts = 0;
+        self.take_back();
+    }
+
+    fn take_back(&mut self) {
         if self.session.question.take().is_some() {
             self.actions.push(Action::Withdraw);
         }
@@ -654,10 +658,25 @@ impl Turn<'_> {
                 because,
             },
             _ => Question::Run {
+                manner: self.manner_of_edited(step),
                 step: step.clone(),
-                manner: Manner::Run { enter: false },
             },
         });
+    }
+
+    // As for any step: an edit does not make a step that destroys, or asks, run unasked. Nobody has
+    // looked at what was written, so Enter alone never runs it.
+    fn manner_of_edited(&self, step: &StepId) -> Manner {
+        let asked = self.plan.step(step).map(|proposed| {
+            let mut edited = proposed.clone();
+            edited.doubts.clear();
+            let (kind, request) = (self.plan.runbook.kind, &self.plan.request);
+            consent(kind, &edited, request, true, false)
+        });
+        match asked {
+            Some(Consent::Ask(manner @ (Manner::Type | Manner::Confirm(_)))) => manner,
+            _ => Manner::Run { enter: false },
+        }
     }
 
     fn quit(&mut self, about: Option<(&StepId, &str)>) {
@@ -742,6 +761,7 @@ impl Turn<'_> {
             }
             Some((_, nonce)) => {
                 self.session.stop = true;
+                self.take_back();
                 self.commit(vec![self::signal(name, "terminate")]);
                 let (ending, by) = (Ending::Terminate, EndedBy::Stop);
                 self.actions.push(Action::End { nonce, ending, by });
@@ -771,6 +791,7 @@ impl Turn<'_> {
         match self.session.interrupts {
             1 => self.ask(Question::Interrupted(step)),
             2 => {
+                self.take_back();
                 self.commit(vec![signal("SIGINT", "interrupt")]);
                 self.actions.push(Action::End {
                     nonce,
@@ -779,6 +800,7 @@ impl Turn<'_> {
                 });
             }
             _ => {
+                self.take_back();
                 self.commit(vec![signal("SIGINT", "kill")]);
                 self.actions.push(Action::End {
                     nonce,

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::event::{AttemptExited, EventKind, Exit, Text, Verdict};
+use crate::event::{AttemptExited, Event, EventKind, Exit, Text, Verdict};
 use crate::host::{fault, machine};
 use crate::keeper::link::{Held, Link};
 use crate::keeper::protocol::{Ask, Launch, Say};
 use crate::model::{StepId, Task};
 use crate::plan::Plan;
 use crate::report::{Outputs, Progress};
+use crate::state::Phase;
 use crate::store::attempts::Outcome;
 use crate::store::folder::RunFolder;
 use crate::store::journal::{Journal, JournalError};
@@ -24,7 +25,7 @@ use crate::target::{Start, Survey, launch, line_offset, named_line};
 use super::decide::{Action, Answer, Input, Leaving, Question, Session, decide};
 use super::operator::{Asking, Operator};
 use super::publish::{Publisher, StoredOutputs};
-use super::signals::{News, Signals, suspend};
+use super::signals::{News, Signals};
 
 /// Why a session ended without having been left.
 #[derive(Debug, thiserror::Error)]
@@ -103,9 +104,12 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// Returns the session's own knowledge, before it runs.
-    pub fn session(&mut self) -> &mut Session {
-        &mut self.parts.session
+    /// Takes hold of an attempt that an earlier session began; `starting` is the event of it.
+    pub fn attach(&mut self, step: StepId, nonce: String, starting: Option<Event>) {
+        self.parts.session.attached(step, nonce);
+        if let Some(starting) = starting {
+            self.parts.publisher.attach(starting);
+        }
     }
 
     /// Returns the journal.
@@ -185,11 +189,14 @@ impl<'a> Engine<'a> {
         };
         let body = step.map(|it| self.body(&it.id)).unwrap_or_default();
         let plan = &self.parts.plan;
+        let steps = self.parts.journal.state().steps();
+        let left = steps.filter(|(_, it)| it.phase == Phase::Pending).count();
         self.parts.operator.ask(Asking {
             question,
             plan,
             step,
             body: &body,
+            left,
         });
         if self.parts.operator.fd().is_none() {
             self.hear();
@@ -459,16 +466,8 @@ impl<'a> Engine<'a> {
             for news in self.parts.signals.read() {
                 match news {
                     News::Signal(signal) => self.inputs.push_back(Input::Signal(signal)),
-                    News::Suspend => {
-                        self.parts.publisher.suspend();
-                        suspend();
-                        self.parts.publisher.resume();
-                    }
-                    News::Resized => {
-                        if let Some(width) = terminal_width() {
-                            self.parts.publisher.progress(Progress::Resized(width));
-                        }
-                    }
+                    News::Suspend => self.suspend(),
+                    News::Resized => self.resized(),
                 }
             }
         }
@@ -476,6 +475,27 @@ impl<'a> Engine<'a> {
             self.hear();
         }
         Ok(())
+    }
+
+    // Steps go on meanwhile: they are the keeper's. An open question is asked again, for the shell
+    // has written over it.
+    fn suspend(&mut self) {
+        if !self.asking {
+            self.parts.publisher.suspend();
+        }
+        self.parts.signals.suspend();
+        self.resized();
+        if self.asking {
+            self.parts.operator.repeat();
+        } else {
+            self.parts.publisher.resume();
+        }
+    }
+
+    fn resized(&self) {
+        if let Some(width) = terminal_width() {
+            self.parts.publisher.progress(Progress::Resized(width));
+        }
     }
 
     fn read_keeper(&mut self) -> Result<(), EngineError> {

@@ -128,10 +128,17 @@ pub fn of_attempt(nonce: &str) -> Vec<Process> {
     found
 }
 
-/// Ends the process `pid` at once, where it is there and ours.
-pub fn kill(pid: i32) {
-    if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+/// Ends the process `pid` at once. One that is gone already is no error.
+///
+/// # Errors
+/// Where it is not ours to end.
+pub fn kill(pid: i32) -> std::io::Result<()> {
+    let Some(pid) = rustix::process::Pid::from_raw(pid) else {
+        return Ok(());
+    };
+    match rustix::process::kill_process(pid, rustix::process::Signal::KILL) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

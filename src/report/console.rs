@@ -118,7 +118,13 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
         }
         match &self.live {
             Some(live) => live.above(text, &mut self.out)?,
-            None => self.out.write_all(text.as_bytes())?,
+            None => {
+                if self.look.surface == Surface::Terminal && !text.is_empty() {
+                    // What the terminal echoed, `^C` say, is not to stand before our line.
+                    self.out.write_all(b"\r\x1b[2K")?;
+                }
+                self.out.write_all(text.as_bytes())?;
+            }
         }
         self.out.flush()
     }
@@ -419,6 +425,7 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
         match &event.kind {
             EventKind::RunOpened(opened) => {
                 let line = format!("run {}", inline(&opened.run));
+                text.push('\n');
                 put(&mut text, &paint(&look, FAINT, &line));
             }
             EventKind::RunResumed(_) => return self.resumed(),
@@ -458,7 +465,13 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
             } => {
                 let routine = matches!(
                     decision,
-                    Decision::Run | Decision::RunAll | Decision::StepByStep
+                    Decision::Run
+                        | Decision::RunAll
+                        | Decision::StepByStep
+                        // What follows tells these.
+                        | Decision::Done
+                        | Decision::Skip
+                        | Decision::Stop
                 );
                 if routine && look.detail == Detail::Brief {
                     return Ok(());
@@ -536,6 +549,7 @@ impl<W: Write + Send, O: Outputs + Send> Reporter for Console<W, O> {
                 }
                 self.draw(step, *elapsed, *silent)
             }
+            Progress::Attached(step) => self.started(step),
             Progress::Suspend => {
                 self.clear_live()?;
                 self.suspended = true;

@@ -1,0 +1,5 @@
+//! The program from outside: one binary, so that it links once.
+
+mod handover;
+mod pty;
+mod terminal;
