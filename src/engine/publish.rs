@@ -189,7 +189,6 @@ impl Reader {
                 self.read_log();
                 self.watched = None;
             }
-            }
             EventKind::AttemptVoid { .. } | EventKind::AttemptUnknown { .. } => self.watched = None,
             _ => {}
         }
