@@ -156,7 +156,7 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         engine.record(events)?;
         match evidence {
             Evidence::Nothing | Evidence::Orphaned { .. } => {}
-            Evidence::Running { step, nonce } => engine.session().attached(step, nonce),
+            Evidence::Running { step, nonce } => engine.attach(step, nonce),
             Evidence::Tells(event) => engine.record(vec![event])?,
         }
         decide(engine, &decisions)

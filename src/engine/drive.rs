@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::event::{AttemptExited, EventKind, Exit, Text, Verdict};
+use crate::event::{AttemptExited, EventKind, Exit, Text};
 use crate::host::{fault, machine};
 use crate::keeper::link::{Held, Link};
 use crate::keeper::protocol::{Ask, Launch, Say};
 use crate::model::{StepId, Task};
 use crate::plan::Plan;
 use crate::report::{Outputs, Progress};
+use crate::state::Phase;
 use crate::store::attempts::Outcome;
 use crate::store::folder::RunFolder;
 use crate::store::journal::{Journal, JournalError};
@@ -103,9 +104,15 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// Returns the session's own knowledge, before it runs.
-    pub fn session(&mut self) -> &mut Session {
-        &mut self.parts.session
+    /// Goes on with the attempt `nonce` of `step`: an earlier engine started it, and the keeper has
+    /// it still.
+    pub fn attach(&mut self, step: StepId, nonce: String) {
+        if let Some((_, it)) = self.parts.journal.state().step(&step)
+            && let Phase::Running(starting) = &it.phase
+        {
+            self.parts.publisher.attach(starting.clone());
+        }
+        self.parts.session.attached(step, nonce);
     }
 
     /// Returns the journal.
@@ -311,12 +318,8 @@ impl<'a> Engine<'a> {
             .survey
             .interpreter(*language)
             .ok_or_else(|| format!("nothing here runs {}", language.0))?;
-        let mut carried = self.parts.journal.state().carried(id);
-        for (exited, verdict) in ended(self.parts.session.pending()) {
-            if verdict == Verdict::Ok {
-                carried.add(exited);
-            }
-        }
+        let state = self.parts.journal.state();
+        let carried = state.carried(id, self.parts.session.pending());
         let start = Text::Plain(plan.cwd.to_string_lossy().into_owned());
         let cwd = match &step.settings.cwd {
             Some(cwd) => Text::Plain(plan.cwd.join(cwd).to_string_lossy().into_owned()),
@@ -487,18 +490,6 @@ impl<'a> Engine<'a> {
         }
         Ok(())
     }
-}
-
-fn ended(events: &[EventKind]) -> impl Iterator<Item = (&AttemptExited, Verdict)> {
-    events
-        .iter()
-        .zip(events.iter().skip(1))
-        .filter_map(|(first, second)| match (first, second) {
-            (EventKind::AttemptExited(exited), EventKind::StepFinished { verdict, .. }) => {
-                Some((&**exited, *verdict))
-            }
-            _ => None,
-        })
 }
 
 /// Returns the width of the terminal that this process writes to.

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::event::{Event, EventKind, Output};
+use crate::event::{Event, EventKind, Output, StepStarting};
 use crate::host::clock;
 use crate::model::StepId;
 use crate::report::{Ending, Outputs, Progress, Reporter};
@@ -22,6 +22,7 @@ const CHUNK: usize = 64 << 10;
 
 enum Item {
     Event(Box<Event>),
+    Attached(Box<StepStarting>),
     Progress(Progress, Option<Sender<()>>),
     Finish(Ending),
 }
@@ -55,6 +56,11 @@ impl Publisher {
         for event in events {
             let _ = self.queue.send(Item::Event(Box::new(event)));
         }
+    }
+
+    /// Watches what a running attempt prints, which an earlier engine started.
+    pub fn attach(&self, starting: StepStarting) {
+        let _ = self.queue.send(Item::Attached(Box::new(starting)));
     }
 
     /// Queues a remark or a change of the terminal.
@@ -127,6 +133,7 @@ impl Reader {
             };
             match item {
                 Item::Event(event) => self.event(&event),
+                Item::Attached(starting) => self.watch(&starting),
                 Item::Progress(progress, done) => {
                     let _ = self.reporter.progress(&progress);
                     if let Some(done) = done {
@@ -141,21 +148,23 @@ impl Reader {
         }
     }
 
+    fn watch(&mut self, starting: &StepStarting) {
+        let now = clock::since_boot();
+        let log = format!("output/{}-{}.log", starting.step, starting.attempt);
+        self.watched = Some(Watched {
+            step: starting.step.clone(),
+            nonce: starting.nonce.clone(),
+            log: self.folder.join(log),
+            file: None,
+            offset: 0,
+            since: now,
+            last_output: now,
+        });
+    }
+
     fn event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::StepStarting(starting) => {
-                let now = clock::since_boot();
-                let log = format!("output/{}-{}.log", starting.step, starting.attempt);
-                self.watched = Some(Watched {
-                    step: starting.step.clone(),
-                    nonce: starting.nonce.clone(),
-                    log: self.folder.join(log),
-                    file: None,
-                    offset: 0,
-                    since: now,
-                    last_output: now,
-                });
-            }
+            EventKind::StepStarting(starting) => self.watch(starting),
             EventKind::AttemptExited(exited) if self.watches(&exited.nonce) => {
                 self.read_log();
                 self.watched = None;
