@@ -4,3 +4,4 @@ mod fixture;
 mod floors;
 mod kills;
 mod recovery;
+mod running;
