@@ -138,15 +138,34 @@ impl State {
 
     /// Returns what a step sees beside the inherited environment: names set (`Some`) or removed
     /// (`None`) by the steps before `step`, in the order of the plan, and the folder they left.
-    pub fn carried(&self, step: &StepId) -> Carried {
+    /// `pending` are events that this state does not hold yet, and that count as if it did.
+    pub fn carried(&self, step: &StepId, pending: &[EventKind]) -> Carried {
+        let mut ended = BTreeMap::new();
+        let mut given = BTreeMap::new();
+        for event in pending {
+            match event {
+                EventKind::AttemptExited(exited) => drop(ended.insert(&exited.step, &**exited)),
+                EventKind::StepFinished { step, verdict, .. } => {
+                    given.insert(step, Phase::Finished(*verdict));
+                }
+                EventKind::OperatorDecided {
+                    step: Some(step),
+                    decision: Decision::Rerun,
+                    ..
+                } => drop(given.insert(step, Phase::Pending)),
+                _ => {}
+            }
+        }
         let until = self.index.get(step).copied().unwrap_or(self.steps.len());
         let mut carried = Carried::default();
-        for state in &self.steps[..until] {
+        for (planned, state) in self.steps().take(until) {
+            let phase = given.get(&planned.id).unwrap_or(&state.phase);
             let counts = matches!(
-                state.phase,
+                phase,
                 Phase::Finished(Verdict::Ok | Verdict::OperatorAsserted)
             );
-            if let (true, Some(exited)) = (counts, &state.exited) {
+            let exited = ended.get(&planned.id).copied().or(state.exited.as_ref());
+            if let (true, Some(exited)) = (counts, exited) {
                 carried.add(exited);
             }
         }
@@ -271,8 +290,7 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// Adds what one more attempt changed.
-    pub fn add(&mut self, exited: &AttemptExited) {
+    fn add(&mut self, exited: &AttemptExited) {
         let Some(delta) = &exited.environment else {
             return;
         };
