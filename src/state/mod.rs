@@ -140,31 +140,32 @@ impl State {
     /// (`None`) by the steps before `step`, in the order of the plan, and the folder they left.
     /// `pending` are events that this state does not hold yet, and that count as if it did.
     pub fn carried(&self, step: &StepId, pending: &[EventKind]) -> Carried {
-        let mut ended = BTreeMap::new();
-        let mut given = BTreeMap::new();
+        let at = |id: &StepId| self.index.get(id).copied();
+        let mut ended: Vec<(Option<usize>, &AttemptExited)> = Vec::new();
+        let mut given: Vec<(Option<usize>, Phase)> = Vec::new();
         for event in pending {
             match event {
-                EventKind::AttemptExited(exited) => drop(ended.insert(&exited.step, &**exited)),
+                EventKind::AttemptExited(exited) => ended.push((at(&exited.step), exited)),
                 EventKind::StepFinished { step, verdict, .. } => {
-                    given.insert(step, Phase::Finished(*verdict));
+                    given.push((at(step), Phase::Finished(*verdict)));
                 }
                 EventKind::OperatorDecided {
                     step: Some(step),
                     decision: Decision::Rerun,
                     ..
-                } => drop(given.insert(step, Phase::Pending)),
+                } => given.push((at(step), Phase::Pending)),
                 _ => {}
             }
         }
-        let until = self.index.get(step).copied().unwrap_or(self.steps.len());
+        let until = at(step).unwrap_or(self.steps.len());
         let mut carried = Carried::default();
-        for (planned, state) in self.steps().take(until) {
-            let phase = given.get(&planned.id).unwrap_or(&state.phase);
+        for (index, state) in self.steps[..until].iter().enumerate() {
+            let phase = latest(&given, index).unwrap_or(&state.phase);
             let counts = matches!(
                 phase,
                 Phase::Finished(Verdict::Ok | Verdict::OperatorAsserted)
             );
-            let exited = ended.get(&planned.id).copied().or(state.exited.as_ref());
+            let exited = latest(&ended, index).copied().or(state.exited.as_ref());
             if let (true, Some(exited)) = (counts, exited) {
                 carried.add(exited);
             }
@@ -278,6 +279,11 @@ impl State {
         }
         Ok(state)
     }
+}
+
+fn latest<T>(list: &[(Option<usize>, T)], index: usize) -> Option<&T> {
+    let mut found = list.iter().rev();
+    found.find(|(at, _)| *at == Some(index)).map(|(_, it)| it)
 }
 
 /// What steps hand on to the steps after them.

@@ -354,7 +354,9 @@ impl Drop for Fixture {
             if left.is_empty() {
                 break;
             }
-            left.iter().for_each(|it| process::kill(it.pid));
+            for it in &left {
+                let _ = process::kill(it.pid);
+            }
         }
         reap_orphans();
         if std::thread::panicking() {
