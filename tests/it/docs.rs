@@ -3,6 +3,11 @@
 //!
 //! `RUNBOOK_DOCS=write` writes the tables that are made from the program into the documents.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its own files has nothing better to say"
+)]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
