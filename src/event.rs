@@ -1,6 +1,9 @@
 //! The one vocabulary of a run: what the journal stores, what every reporter reads.
 //! Only data; whether an event may follow another is `state`'s to say.
 
+use std::fmt;
+
+use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Effect, StepId};
@@ -416,7 +419,7 @@ pub struct Delta {
 }
 
 /// Bytes of the operating system: text where they are UTF-8, else hexadecimal.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
 pub enum Text {
     /// UTF-8.
@@ -433,9 +436,7 @@ impl Text {
     pub fn of_bytes(bytes: &[u8]) -> Self {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self::Plain(text.to_owned()),
-            Err(_) => Self::Bytes {
-                hex: bytes.iter().map(|it| format!("{it:02x}")).collect(),
-            },
+            Err(_) => Self::Bytes { hex: hex(bytes) },
         }
     }
 
@@ -450,6 +451,46 @@ impl Text {
                 .collect(),
         }
     }
+}
+
+// By hand: an untagged enum is buffered before it is understood, and environments are many.
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, or bytes as {\"hex\": …}")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
+                Ok(Text::Plain(text.to_owned()))
+            }
+
+            fn visit_string<E: de::Error>(self, text: String) -> Result<Text, E> {
+                Ok(Text::Plain(text))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text, A::Error> {
+                match map.next_entry::<String, String>()? {
+                    Some((name, hex)) if name == "hex" => Ok(Text::Bytes { hex }),
+                    _ => Err(de::Error::custom("bytes are written as {\"hex\": …}")),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Where a step failed.

@@ -185,19 +185,27 @@ fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
 }
 
 fn show_input(text: &mut String, input: &Input) {
-    let mut words = String::new();
-    if let Some(description) = &input.description {
-        words = format!("  {}", inline(description));
-    }
-    if let Some(default) = &input.default {
-        words += &format!(" (default {})", inline(default));
-    } else if !input.required {
-        words += " (not required)";
-    }
-    if !input.choices.is_empty() {
-        words += &format!(" (one of {})", inline(&input.choices.join(", ")));
-    }
-    let told = format!("  input {}{words}", inline(&input.name));
+    let description = input
+        .description
+        .as_deref()
+        .map(|words| format!(" {words}"));
+    let default = match &input.default {
+        Some(default) => Some(format!("(default {default})")),
+        None => (!input.required).then(|| "(not required)".to_owned()),
+    };
+    let choices =
+        (!input.choices.is_empty()).then(|| format!("(one of {})", input.choices.join(", ")));
+    let words: Vec<_> = [
+        Some(format!("  input {}", input.name)),
+        description,
+        default,
+        choices,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let told = words.join(" ");
+    let told = inline(&told);
     line(text, format_args!("{}", fit(&told, WIDTH)));
 }
 
@@ -474,10 +482,13 @@ mod tests {
         "#);
     }
 
+    /// A seed, its steps, and its fences by language.
+    type Expected = (&'static str, usize, &'static [(&'static str, usize)]);
+
     /// Counted by hand in the four manuals that the project exists for.
     #[test]
     fn the_seeds_are_read_as_they_are() {
-        let expected: &[(&str, usize, &[(&str, usize)])] = &[
+        let expected: &[Expected] = &[
             ("000_16a2d67ec8918db7.txt", 0, &[("", 1)]),
             (
                 "001_0dce8c2ff002d009.txt",

@@ -1,6 +1,7 @@
 //! From a document to a plan: read, resolve, choose, fill in, and refuse before step one.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::event::{InputValue, Request};
@@ -75,12 +76,14 @@ pub fn admit(plan: &Plan, survey: &Survey, terminal: bool, path: &OsString) -> R
         let mut ways: Vec<String> = Vec::new();
         for refusal in &found {
             let step = refusal.step.and_then(|index| plan.runbook.steps.get(index));
-            match step {
-                Some(step) => message.push_str(&format!(
+            if let Some(step) = step {
+                let _ = write!(
+                    message,
                     "\n  {}:{}: step `{}`: {}",
                     plan.document, step.line, step.id, refusal.because
-                )),
-                None => message = format!("{} in `{}`", refusal.because, plan.document),
+                );
+            } else {
+                message = format!("{} in `{}`", refusal.because, plan.document);
             }
             if !ways.contains(&refusal.way_out) {
                 ways.push(refusal.way_out.clone());

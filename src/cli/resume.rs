@@ -1,6 +1,7 @@
 //! `runbook resume`: finds out what a crash left, and goes on.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -229,10 +230,10 @@ fn only_open(store: &StoreArgs) -> Result<RunFolder, Failure> {
     if from_here > 1 {
         open.retain(|(_, _, is_here)| *is_here);
     }
-    let list: String = open
-        .iter()
-        .map(|(folder, title, _)| format!("\n  {}  {title}", folder.run()))
-        .collect();
+    let mut list = String::new();
+    for (folder, title, _) in &open {
+        let _ = write!(list, "\n  {}  {title}", folder.run());
+    }
     Err(match (from_here, open.len()) {
         (_, 0) => Failure::usage(format!("no open run in `{}`", path.display())).hint(
             session::elsewhere(&path).unwrap_or_else(|| "`runbook history` shows the runs".into()),

@@ -177,12 +177,11 @@ fn open(
     } = opening;
     let clock = Clock::from_environment();
     let state = StateDir::open(&args.store.path())?;
-    let file = match args.file.as_os_str() == "-" {
-        true => "-".to_owned(),
-        false => here.join(&args.file).canonicalize().map_or_else(
-            |_| here.join(&args.file).display().to_string(),
-            |it| it.display().to_string(),
-        ),
+    let file = if args.file.as_os_str() == "-" {
+        "-".to_owned()
+    } else {
+        let file = here.join(&args.file);
+        file.canonicalize().unwrap_or(file).display().to_string()
     };
     let before = before(&state, &file);
     let run = machine::ulid(clock.wall_ms());

@@ -57,8 +57,8 @@ impl Session {
     /// Returns the session of `by`, who can be asked or not.
     pub fn new(by: String, terminal: bool, on_term: OnTerm) -> Self {
         Self {
-            by,
             terminal,
+            by,
             on_term,
             ..Self::default()
         }
@@ -293,7 +293,7 @@ impl Turn<'_> {
     // not committed yet, are about to give.
     fn go(&mut self, assume: Option<(&StepId, Phase)>, events: Vec<EventKind>) {
         let mut events = events;
-        for (planned, step) in self.state.steps() {
+        for (planned, step) in self.state.open_steps() {
             let phase = match &assume {
                 Some((id, phase)) if planned.id == **id => phase,
                 _ => &step.phase,

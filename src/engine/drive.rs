@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::event::{AttemptExited, Event, EventKind, Exit, Text, Verdict};
+use crate::event::{AttemptExited, Event, EventKind, Exit, Text};
 use crate::host::{fault, machine};
 use crate::keeper::link::{Held, Link};
 use crate::keeper::protocol::{Ask, Launch, Say};
@@ -262,11 +262,11 @@ impl<'a> Engine<'a> {
         let Some(link) = &mut self.parts.link else {
             return Ok(());
         };
-        let Ok(gate) = link.prepare(launch) else {
+        if link.ask(&Ask::Prepare(Box::new(launch))).is_err() {
             self.inputs.push_back(Input::KeeperGone);
             self.parts.link = None;
             return Ok(());
-        };
+        }
         // What else the keeper says meanwhile waits its turn.
         loop {
             let Some(link) = &mut self.parts.link else {
@@ -274,6 +274,11 @@ impl<'a> Engine<'a> {
             };
             match link.wait(Duration::from_secs(30)) {
                 Ok(Some(Say::Held { nonce, identity })) if nonce == wanted => {
+                    let Some(gate) = link.take_gate() else {
+                        let because = "the gate did not come along".to_owned();
+                        self.inputs.push_front(Input::Refused(because));
+                        return Ok(());
+                    };
                     self.held = Some(Held::new(nonce.clone(), identity.clone(), gate));
                     self.inputs.push_front(Input::Held {
                         attempt,
@@ -318,12 +323,8 @@ impl<'a> Engine<'a> {
             .survey
             .interpreter(*language)
             .ok_or_else(|| format!("nothing here runs {}", language.0))?;
-        let mut carried = self.parts.journal.state().carried(id);
-        for (exited, verdict) in ended(self.parts.session.pending()) {
-            if verdict == Verdict::Ok {
-                carried.add(exited);
-            }
-        }
+        let state = self.parts.journal.state();
+        let carried = state.carried(id, self.parts.session.pending());
         let start = Text::Plain(plan.cwd.to_string_lossy().into_owned());
         let cwd = match &step.settings.cwd {
             Some(cwd) => Text::Plain(plan.cwd.join(cwd).to_string_lossy().into_owned()),
@@ -507,18 +508,6 @@ impl<'a> Engine<'a> {
         }
         Ok(())
     }
-}
-
-fn ended(events: &[EventKind]) -> impl Iterator<Item = (&AttemptExited, Verdict)> {
-    events
-        .iter()
-        .zip(events.iter().skip(1))
-        .filter_map(|(first, second)| match (first, second) {
-            (EventKind::AttemptExited(exited), EventKind::StepFinished { verdict, .. }) => {
-                Some((&**exited, *verdict))
-            }
-            _ => None,
-        })
 }
 
 /// Returns the width of the terminal that this process writes to.

@@ -185,20 +185,18 @@ impl Reader {
     fn event(&mut self, event: &Event) {
         match &event.kind {
             EventKind::StepStarting(_) => self.watch(event),
-            EventKind::AttemptExited(exited) => {
-                if self
-                    .watched
-                    .as_ref()
-                    .is_some_and(|it| it.nonce == exited.nonce)
-                {
-                    self.read_log();
-                    self.watched = None;
-                }
+            EventKind::AttemptExited(exited) if self.watches(&exited.nonce) => {
+                self.read_log();
+                self.watched = None;
             }
             EventKind::AttemptVoid { .. } | EventKind::AttemptUnknown { .. } => self.watched = None,
             _ => {}
         }
         let _ = self.reporter.event(event);
+    }
+
+    fn watches(&self, nonce: &str) -> bool {
+        self.watched.as_ref().is_some_and(|it| it.nonce == nonce)
     }
 
     fn look(&mut self) {

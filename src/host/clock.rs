@@ -1,5 +1,6 @@
 //! The time, by the wall and since boot.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Tells the time.
@@ -53,7 +54,12 @@ pub fn since_boot() -> Duration {
 
 /// Returns the kernel's boot id; empty where `/proc` does not tell it.
 pub fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map(|text| text.trim().to_owned())
-        .unwrap_or_default()
+    static BOOT_ID: OnceLock<String> = OnceLock::new();
+    BOOT_ID
+        .get_or_init(|| {
+            std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+                .map(|text| text.trim().to_owned())
+                .unwrap_or_default()
+        })
+        .clone()
 }

@@ -1,4 +1,4 @@
-//! What engine and keeper say to each other: a length (u32, little-endian), then JSON; the read end
+//! What engine and keeper say to each other: a length (u32, little-endian), then JSON; the write end
 //! of a gate travels beside its frame.
 
 use std::io;
@@ -68,7 +68,7 @@ pub enum Ending {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "ask")]
 pub enum Ask {
-    /// Hold this attempt at the gate whose read end comes along.
+    /// Hold this attempt at a gate.
     Prepare(Box<Launch>),
     /// End an attempt.
     End {
@@ -114,7 +114,7 @@ pub enum Say {
         /// Its process number.
         pid: u32,
     },
-    /// The attempt waits at its gate.
+    /// The attempt waits at its gate, whose only write end comes along.
     Held {
         /// Which.
         nonce: String,
@@ -161,6 +161,7 @@ pub struct Frames {
     received: Vec<u8>,
     fds: Vec<OwnedFd>,
     outgoing: Vec<u8>,
+    chunk: Vec<u8>,
 }
 
 impl Frames {
@@ -171,6 +172,7 @@ impl Frames {
             received: Vec::new(),
             fds: Vec::new(),
             outgoing: Vec::new(),
+            chunk: vec![0; 64 * 1024],
         }
     }
 
@@ -253,11 +255,10 @@ impl Frames {
     /// # Errors
     /// Where the socket fails.
     pub fn fill(&mut self) -> io::Result<bool> {
-        let mut chunk = vec![0_u8; 64 * 1024];
         loop {
             let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
             let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-            let mut slices = [io::IoSliceMut::new(&mut chunk)];
+            let mut slices = [io::IoSliceMut::new(&mut self.chunk)];
             let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
             match recvmsg(&self.socket, &mut slices, &mut ancillary, flags) {
                 Ok(message) => {
@@ -270,10 +271,7 @@ impl Frames {
                     if count == 0 {
                         return Ok(false);
                     }
-                    self.received.extend_from_slice(&chunk[..count]);
-                    if count < chunk.len() {
-                        return Ok(true);
-                    }
+                    self.received.extend_from_slice(&self.chunk[..count]);
                 }
                 Err(rustix::io::Errno::AGAIN) => return Ok(true),
                 Err(rustix::io::Errno::INTR) => {}
@@ -287,7 +285,7 @@ impl Frames {
     ///
     /// # Errors
     /// Where the bytes are not of this protocol.
-    pub fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+    pub fn message<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
         let Some(length) = self.received.first_chunk::<4>() else {
             return Ok(None);
         };
@@ -340,9 +338,9 @@ mod tests {
         let (read, write) = rustix::pipe::pipe().unwrap();
         here.send(&Ask::Attach, Some(read.as_fd())).unwrap();
         assert!(there.fill().unwrap());
-        assert_eq!(there.next::<Ask>().unwrap(), Some(stop));
-        assert_eq!(there.next::<Ask>().unwrap(), Some(Ask::Attach));
-        assert_eq!(there.next::<Ask>().unwrap(), None);
+        assert_eq!(there.message::<Ask>().unwrap(), Some(stop));
+        assert_eq!(there.message::<Ask>().unwrap(), Some(Ask::Attach));
+        assert_eq!(there.message::<Ask>().unwrap(), None);
         let gate = there.take_fd().unwrap();
         rustix::io::write(&write, b"g").unwrap();
         let mut byte = [0];
@@ -355,6 +353,6 @@ mod tests {
         here.send(&Ask::Retire, None).unwrap();
         drop(here);
         assert!(!there.fill().unwrap());
-        assert_eq!(there.next::<Ask>().unwrap(), Some(Ask::Retire));
+        assert_eq!(there.message::<Ask>().unwrap(), Some(Ask::Retire));
     }
 }

@@ -12,11 +12,12 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use crate::event::{AttemptExited, EndedBy, Exit};
 use crate::host::clock::{self, Clock};
 use crate::host::{fault, process, storage};
+use crate::store::StoreError;
 use crate::store::attempts::{AttemptLog, Outcome};
 use crate::store::folder::RunFolder;
 
 use super::GRACE;
-use super::child::{self, Child};
+use super::child::{self, Child, Spare};
 use super::dump;
 use super::output::{OutputLog, Stream};
 use super::protocol::{Ask, Ending, Frames, Launch, Say};
@@ -31,6 +32,10 @@ const QUIET: Duration = Duration::from_millis(50);
 const DRAIN: Duration = Duration::from_secs(1);
 // How often processes that must die are looked for.
 const HUNT: Duration = Duration::from_millis(20);
+// An engine that hears of an end makes it durable itself, in its journal, before anybody is told. So
+// the keeper's own sync may wait this long, while it prepares the next step; without an engine it
+// does not wait at all.
+const SYNC: Duration = Duration::from_millis(2);
 // An environment larger than this is not read.
 const LARGEST_DUMP: u64 = 8 << 20;
 
@@ -40,9 +45,8 @@ pub fn main(folder: &Path) -> u8 {
     if let Some(parent) = rustix::process::getppid() {
         fault::peer(parent.as_raw_nonzero().get());
     }
-    let folder = match RunFolder::open(folder) {
-        Ok(folder) => folder,
-        Err(_) => return 4,
+    let Ok(folder) = RunFolder::open(folder) else {
+        return 4;
     };
     let note = folder.path().join("keeper.panic");
     std::panic::set_hook(Box::new(move |panic| {
@@ -116,11 +120,13 @@ struct Keeper {
     signals: OwnedFd,
     clients: Vec<Client>,
     running: Vec<Attempt>,
+    spare: Option<Spare>,
     // Pipes of steps that are over, held open by what they left behind: read, so that it never
     // gets SIGPIPE, and thrown away.
     leftovers: Vec<OwnedFd>,
     retiring: bool,
     broken: Option<String>,
+    sync_at: Option<Duration>,
     buffer: Vec<u8>,
 }
 
@@ -144,9 +150,11 @@ impl Keeper {
             signals,
             clients: Vec::new(),
             running: Vec::new(),
+            spare: None,
             leftovers: Vec::new(),
             retiring: false,
             broken: None,
+            sync_at: None,
             buffer: vec![0; 256 << 10],
         })
     }
@@ -156,6 +164,9 @@ impl Keeper {
             self.finish();
             let has_engine = self.clients.iter().any(|it| it.is_engine);
             let is_needed = !self.running.is_empty() || !self.leftovers.is_empty();
+            if !has_engine {
+                self.sync();
+            }
             if !is_needed && (self.retiring || !has_engine) {
                 break;
             }
@@ -163,6 +174,7 @@ impl Keeper {
                 break;
             }
         }
+        self.sync();
         let _ = std::fs::remove_file(self.folder.socket());
         for client in &mut self.clients {
             let _ = client.frames.flush_all();
@@ -171,6 +183,7 @@ impl Keeper {
     }
 
     fn wait(&mut self) -> io::Result<()> {
+        self.make_spare();
         let timeout = self
             .next_deadline()
             .map(|at| at.saturating_sub(clock::since_boot()));
@@ -228,11 +241,9 @@ impl Keeper {
                 child.stderr.as_fd(),
                 Source::Output(index, Stream::Err),
             );
-            add(
-                attempt.status_open,
-                child.status.as_fd(),
-                Source::Status(index),
-            );
+            // Its word that it passed the gate starts its timeout; without one it can wait.
+            let waits = attempt.status_open && attempt.launch.timeout_ms.is_some();
+            add(waits, child.status.as_fd(), Source::Status(index));
         }
         for (index, fd) in self.leftovers.iter().enumerate() {
             sources.push(Source::Leftover(index));
@@ -266,11 +277,15 @@ impl Keeper {
                 [attempt.deadline, hunt, drain]
             })
             .flatten()
+            .chain(self.sync_at)
             .min()
     }
 
     fn look_at_clock(&mut self) {
         let now = clock::since_boot();
+        if self.sync_at.is_some_and(|at| at <= now) {
+            self.sync();
+        }
         for index in 0..self.running.len() {
             if self.running[index].deadline.is_some_and(|at| at <= now) {
                 self.running[index].deadline = None;
@@ -310,7 +325,12 @@ impl Keeper {
             } else {
                 Exit::Code(libc::WEXITSTATUS(status))
             };
+            if let Some(spare) = self.spare.as_mut().filter(|it| it.pid() == pid) {
+                spare.reaped();
+                self.spare = None;
+            }
             if let Some(attempt) = self.running.iter_mut().find(|it| it.child.pid == pid) {
+                attempt.child.reaped();
                 let now = clock::since_boot();
                 attempt.leader = Some(Leader {
                     exit,
@@ -346,7 +366,7 @@ impl Keeper {
         let client = &mut self.clients[index];
         let alive = client.frames.flush().is_ok() && client.frames.fill().unwrap_or(false);
         loop {
-            match self.clients[index].frames.next::<Ask>() {
+            match self.clients[index].frames.message::<Ask>() {
                 Ok(Some(ask)) => self.answer(index, ask),
                 Ok(None) => break,
                 Err(_) => {
@@ -361,18 +381,19 @@ impl Keeper {
     fn answer(&mut self, index: usize, ask: Ask) {
         match ask {
             Ask::Prepare(launch) => {
-                let say = match self.clients[index].frames.take_fd() {
-                    Some(gate) if self.broken.is_none() => self.prepare(*launch, gate),
-                    Some(_) => Say::Refused {
-                        nonce: launch.nonce,
-                        because: self.broken.clone().unwrap_or_default(),
-                    },
-                    None => Say::Refused {
-                        nonce: launch.nonce,
-                        because: "no gate came along".into(),
-                    },
+                let (say, gate) = match self.broken.clone() {
+                    None => self.prepare(*launch),
+                    Some(because) => (
+                        Say::Refused {
+                            nonce: launch.nonce,
+                            because,
+                        },
+                        None,
+                    ),
                 };
-                self.say(index, &say);
+                let gate = gate.as_ref().map(AsFd::as_fd);
+                // A client that is gone is noticed when it is read; its gate closes with ours.
+                let _ = self.clients[index].frames.send(&say, gate);
             }
             Ask::End { nonce, ending, by } => {
                 if let Some(at) = self.running.iter().position(|it| it.launch.nonce == nonce) {
@@ -417,22 +438,15 @@ impl Keeper {
         heard
     }
 
-    fn prepare(&mut self, launch: Launch, gate: OwnedFd) -> Say {
+    fn prepare(&mut self, launch: Launch) -> (Say, Option<OwnedFd>) {
         let nonce = launch.nonce.clone();
-        let child = match child::fork_held(&launch, gate) {
-            Ok(child) => child,
+        let spare = self.spare.take().map_or_else(Spare::new, Ok);
+        let (child, identity, gate) = match spare.and_then(|it| it.hold(&launch)) {
+            Ok(held) => held,
             Err(error) => {
-                return Say::Refused {
-                    nonce,
-                    because: error.to_string(),
-                };
+                let because = error.to_string();
+                return (Say::Refused { nonce, because }, None);
             }
-        };
-        let Some(identity) = process::identity(child.pid) else {
-            return Say::Refused {
-                nonce,
-                because: "its process is gone".to_owned(),
-            };
         };
         let now = clock::since_boot();
         self.running.push(Attempt {
@@ -450,7 +464,16 @@ impl Keeper {
             hunting: None,
             leader: None,
         });
-        Say::Held { nonce, identity }
+        (Say::Held { nonce, identity }, Some(gate))
+    }
+
+    // The next step's process, while this one runs.
+    fn make_spare(&mut self) {
+        let is_wanted = !self.running.is_empty() && !self.retiring && self.broken.is_none();
+        if is_wanted && self.spare.is_none() && self.clients.iter().any(|it| it.is_engine) {
+            // Where none can be made now, the next `prepare` says why.
+            self.spare = Spare::new().ok();
+        }
     }
 
     fn end(&mut self, index: usize, ending: Ending, by: EndedBy) {
@@ -479,7 +502,7 @@ impl Keeper {
                 attempt.hunting = Some(Hunt {
                     kill_at: now,
                     next_look: now,
-                })
+                });
             }
         }
         if ending == Ending::Terminate {
@@ -521,7 +544,7 @@ impl Keeper {
         let me = std::process::id() as i32;
         let mut members = Vec::new();
         for child in process::all() {
-            if child.parent != me || child.state == b'Z' {
+            if child.parent != me || child.state == b'Z' || self.is_spare(child.pid) {
                 continue;
             }
             let others = || {
@@ -566,34 +589,54 @@ impl Keeper {
             Ok(record) => {
                 fault::point("recorded");
                 self.tell_engines(&Say::Ended(Box::new(record)));
+                self.sync_at.get_or_insert(clock::since_boot() + SYNC);
             }
-            Err(error) => {
-                let source = std::error::Error::source(&error).map(ToString::to_string);
-                let because = format!("{error}: {}", source.unwrap_or_default());
-                self.tell_engines(&Say::Broken {
-                    because: because.clone(),
-                });
-                self.broken = Some(because);
-            }
+            Err(error) => self.broken(&error),
         }
     }
 
-    fn left_running(&self, attempt: &Attempt) -> Vec<String> {
-        // Where the keeper has no child at all, nothing is left, and `/proc` need not be read.
-        // SAFETY: `info` is only written; nothing is reaped (WNOWAIT).
-        let is_childless = unsafe {
-            let mut info = std::mem::zeroed();
-            let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-            libc::waitid(libc::P_ALL, 0, &raw mut info, flags) == -1
+    fn sync(&mut self) {
+        self.sync_at = None;
+        if self.broken.is_none()
+            && let Err(error) = self.attempts.sync()
+        {
+            self.broken(&error);
+        }
+    }
+
+    fn broken(&mut self, error: &StoreError) {
+        let source = std::error::Error::source(error).map(ToString::to_string);
+        let because = format!("{error}: {}", source.unwrap_or_default());
+        self.tell_engines(&Say::Broken {
+            because: because.clone(),
+        });
+        self.broken = Some(because);
+    }
+
+    // Whether `/proc` need not be read whole to know that a step left nothing behind.
+    fn has_only_the_spare(&self) -> bool {
+        let Ok(children) = std::fs::read_to_string("/proc/thread-self/children") else {
+            return false;
         };
-        if is_childless || attempt.released.is_none() {
+        let mut children = children.split_whitespace().map(str::parse);
+        children.all(|pid| pid.is_ok_and(|pid| self.is_spare(pid)))
+    }
+
+    fn is_spare(&self, pid: i32) -> bool {
+        self.spare.as_ref().is_some_and(|it| it.pid() == pid)
+    }
+
+    fn left_running(&self, attempt: &Attempt) -> Vec<String> {
+        if attempt.released.is_none() || self.has_only_the_spare() {
             return Vec::new();
         }
         let me = std::process::id() as i32;
         let is_other = |pid: i32| {
-            self.running
-                .iter()
-                .any(|it| it.child.pid == pid || process::carries(pid, &it.launch.nonce))
+            self.is_spare(pid)
+                || self
+                    .running
+                    .iter()
+                    .any(|it| it.child.pid == pid || process::carries(pid, &it.launch.nonce))
         };
         process::descendants(me)
             .into_iter()
@@ -638,6 +681,9 @@ impl Attempt {
             match rustix::io::read(fd, &mut *buffer) {
                 Ok(0) => *is_open = false,
                 Ok(count) => {
+                    if self.released.is_none() {
+                        self.read_status();
+                    }
                     let now = clock::since_boot();
                     let since = now.saturating_sub(self.released.unwrap_or(self.started));
                     self.log.add(since, stream, &buffer[..count]);
@@ -663,8 +709,9 @@ impl Attempt {
                 Err(_) => self.status_open = false,
             }
         }
-        if self.released.is_none() && self.told.first() == Some(&child::GONE) {
-            let now = clock::since_boot();
+        if self.released.is_none()
+            && let Some(now) = child::released_at(&self.told)
+        {
             self.released = Some(now);
             if self.ended_by.is_none() {
                 self.deadline = self
@@ -676,7 +723,7 @@ impl Attempt {
     }
 
     fn outcome(
-        mut self,
+        self,
         clock: Clock,
         left_running: Vec<String>,
         leftovers: &mut Vec<OwnedFd>,
@@ -687,22 +734,18 @@ impl Attempt {
             };
         };
         let Some(released) = self.released else {
-            let because = match self.told.first() {
-                Some(it) if *it == child::VOID => "its gate was closed before it was released",
-                _ => "its process was ended at the gate",
+            let because = if child::is_void(&self.told) {
+                "its gate was closed before it was released"
+            } else {
+                "its process was ended at the gate"
             };
             return Outcome::Void {
                 because: because.to_owned(),
             };
         };
         let mut remarks = Vec::new();
-        let exit = match self.told.iter().position(|it| *it == child::FAULT) {
-            Some(at) => {
-                let number = self
-                    .told
-                    .get(at + 1..at + 5)
-                    .and_then(|it| it.try_into().ok());
-                let number = i32::from_ne_bytes(number.unwrap_or_default());
+        let exit = match child::fault(&self.told) {
+            Some(number) => {
                 let error = io::Error::from_raw_os_error(number);
                 let cwd = String::from_utf8_lossy(&self.launch.cwd.to_bytes()).into_owned();
                 let program = &self.launch.program;
@@ -718,11 +761,7 @@ impl Attempt {
         // An interrupt that the step took in its stride did not end it.
         let is_fine = exit == Exit::Code(0) && self.ended_by == Some(EndedBy::Operator);
         let ended_by = self.ended_by.filter(|_| !is_fine);
-        let dump = self
-            .child
-            .dump
-            .take()
-            .and_then(|fd| read_dump(fd, &self.launch));
+        let dump = read_dump(self.child.dump, &self.launch);
         let has_dump = dump.is_some();
         let (environment, failed_at) =
             dump.map_or((None, None), |it| (Some(it.delta), it.failed_at));

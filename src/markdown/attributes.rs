@@ -412,8 +412,7 @@ fn closing(text: &str, at: usize) -> Option<usize> {
             Some(_) if c == '\\' => {
                 characters.next();
             }
-            Some(open) if c == open => quote = None,
-            Some(_) => {}
+            Some(open) => quote = quote.filter(|_| c != open),
             // Elsewhere a quote is a letter: `title=it's`.
             None if (c == '"' || c == '\'')
                 && matches!(before, '=' | ':' | ' ' | ',' | '{' | '\t') =>
@@ -645,26 +644,28 @@ mod tests {
 
     fn check(info: &str) -> String {
         let read = parse_info(info, 100);
-        let mut shown = read.language.map_or("-", |(word, _)| word).to_owned();
-        for Attribute { name, value, span } in &read.attributes {
-            let value = value
-                .as_deref()
-                .map_or(String::new(), |value| format!("={value:?}"));
-            shown += &format!(" {name}{value}@{}..{}", span.start - 100, span.end - 100);
-        }
-        if let Some((rest, _)) = read.rest {
-            shown += &format!(" rest {rest:?}");
-        }
-        for fault in &read.faults {
-            let span = fault.span;
-            shown += &format!(
-                " fault {}@{}..{}",
-                fault.message,
-                span.start - 100,
-                span.end - 100
-            );
-        }
-        shown
+        let place = |span: Span| format!("{}..{}", span.start - 100, span.end - 100);
+        let language = read.language.map_or("-", |(word, _)| word).to_owned();
+        let attributes = read
+            .attributes
+            .iter()
+            .map(|Attribute { name, value, span }| {
+                let value = value
+                    .as_deref()
+                    .map_or(String::new(), |value| format!("={value:?}"));
+                format!("{name}{value}@{}", place(*span))
+            });
+        let rest = read.rest.map(|(rest, _)| format!("rest {rest:?}"));
+        let faults = read
+            .faults
+            .iter()
+            .map(|fault| format!("fault {}@{}", fault.message, place(fault.span)));
+        let all: Vec<_> = std::iter::once(language)
+            .chain(attributes)
+            .chain(rest)
+            .chain(faults)
+            .collect();
+        all.join(" ")
     }
 
     #[test]

@@ -170,8 +170,7 @@ fn nest(line: &[u8], open: &mut Vec<usize>) {
                 at += 1;
                 continue;
             }
-            b'>' => 1,
-            b'-' | b'+' | b'*' => 1,
+            b'>' | b'-' | b'+' | b'*' => 1,
             b'0'..=b'9' => {
                 let digits = line[at..]
                     .iter()

@@ -1,9 +1,12 @@
-//! The one pass over the text.
+//! The one pass over the text, a part after the other: pulldown-cmark's tree takes ten times the
+//! memory of its text, so that it never sees more of a large document than it must.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
-use pulldown_cmark::{CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd};
+use memchr::memchr;
+use pulldown_cmark::{BrokenLink, CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd};
 
 use super::document::{
     Comment, Document, Fence, FrontMatter, Heading, Item, Piece, SpeaksFor, Syntax, Table,
@@ -19,6 +22,13 @@ pub(crate) const OPTIONS: Options = Options::ENABLE_TABLES
 /// Takes a Markdown text apart. Any string will do; time and memory are linear only for what
 /// [`decode`](super::decode) lets through.
 pub fn outline(source: &str) -> Document<'_> {
+    outline_by(source, PART)
+}
+
+/// Bytes that are parsed at once, where the blocks allow it.
+const PART: usize = 256 << 10;
+
+fn outline_by(source: &str, part: usize) -> Document<'_> {
     let front_matter = front_matter(source);
     let base = front_matter.map_or_else(|| mark_length(source), |found| found.span.end);
     let mut reader = Reader {
@@ -40,11 +50,48 @@ pub fn outline(source: &str) -> Document<'_> {
         in_fence: false,
         above: Above::Other,
     };
-    for (event, range) in Parser::new_ext(&source[base..], OPTIONS).into_offset_iter() {
-        reader.read(event, range.start + base..range.end + base);
+    let labels = if source.len() - base > part {
+        labels(&source[base..])
+    } else {
+        BTreeSet::new()
+    };
+    let mut start = base;
+    let mut size = part;
+    while start < source.len() {
+        let least = (start + size).min(source.len());
+        let end =
+            memchr(b'\n', &source.as_bytes()[least..]).map_or(source.len(), |n| least + n + 1);
+        match reader.part(start..end, &labels) {
+            Some(next) => {
+                start = next;
+                size = part;
+            }
+            None if end == source.len() => break,
+            // One block fills it. A block as large as all that is left is read twice at most.
+            None => {
+                let left = source.len() - start;
+                size = if size * 32 >= left { left } else { size * 8 };
+            }
+        }
     }
     reader.settle(None);
     reader.document
+}
+
+/// Returns the labels of link definitions, folded: where a text is read in parts, `[a]` may be
+/// defined in another.
+fn labels(source: &str) -> BTreeSet<String> {
+    let definition = |line: &str| {
+        let line = line.trim_start_matches([' ', '>']).strip_prefix('[')?;
+        let (label, _) = line.split_once("]:")?;
+        Some(folded(label))
+    };
+    source.split('\n').filter_map(definition).collect()
+}
+
+fn folded(label: &str) -> String {
+    let words: Vec<_> = label.split_whitespace().map(str::to_lowercase).collect();
+    words.join(" ")
 }
 
 /// Returns how many bytes of byte order mark stand at the start.
@@ -87,6 +134,7 @@ fn front_matter(source: &str) -> Option<FrontMatter> {
 }
 
 /// What stands right above the next block.
+#[derive(Clone, Copy)]
 enum Above {
     /// A heading.
     Heading,
@@ -122,7 +170,93 @@ struct Reader<'a> {
     above: Above,
 }
 
+/// Where a reader stood before a block that stands in no other.
+struct Mark {
+    headings: usize,
+    fences: usize,
+    items: usize,
+    tables: usize,
+    comments: usize,
+    pieces: usize,
+    section: u32,
+    above: Above,
+}
+
 impl<'a> Reader<'a> {
+    /// Reads a part that ends with a line. Where the text goes on after it, the part's last block may
+    /// go on too: it is forgotten, and where it begins is returned. `None` where there is nothing to
+    /// go on from: at the end of the text, or where one block fills the part, which is forgotten.
+    fn part(&mut self, part: Range<usize>, labels: &BTreeSet<String>) -> Option<usize> {
+        let is_last = part.end == self.document.source.len();
+        let text = &self.document.source[part.clone()];
+        let is_defined = |link: BrokenLink<'_>| {
+            labels
+                .contains(&folded(&link.reference))
+                .then_some((CowStr::from(""), CowStr::from("")))
+        };
+        let callback = (!labels.is_empty()).then_some(is_defined);
+        let parser = Parser::new_with_broken_link_callback(text, OPTIONS, callback);
+        let begin = self.mark();
+        let mut last_block = None;
+        let mut depth = 0_u32;
+        let mut is_first = true;
+        for (event, range) in parser.into_offset_iter() {
+            let range = range.start + part.start..range.end + part.start;
+            if depth == 0 {
+                if !is_first && !is_last {
+                    last_block = Some((range.start, self.mark()));
+                }
+                is_first = false;
+            }
+            match event {
+                Event::Start(_) => depth += 1,
+                Event::End(_) => depth -= 1,
+                _ => {}
+            }
+            self.read(event, range);
+        }
+        if is_last {
+            return None;
+        }
+        // For Markdown a lone CR ends a line too.
+        let line_of = |start: usize| {
+            let before = &self.document.source.as_bytes()[..start];
+            memchr::memrchr2(b'\n', b'\r', before).map_or(0, |at| at + 1)
+        };
+        let next = last_block.map(|(start, mark)| (line_of(start), mark));
+        if let Some((next, mark)) = next.filter(|(next, _)| *next > part.start) {
+            self.forget(&mark);
+            return Some(next);
+        }
+        self.forget(&begin);
+        None
+    }
+
+    fn mark(&self) -> Mark {
+        Mark {
+            headings: self.document.headings.len(),
+            fences: self.document.fences.len(),
+            items: self.document.items.len(),
+            tables: self.document.tables.len(),
+            comments: self.document.comments.len(),
+            pieces: self.document.pieces.len(),
+            section: self.section,
+            above: self.above,
+        }
+    }
+
+    fn forget(&mut self, mark: &Mark) {
+        self.document.headings.truncate(mark.headings);
+        self.document.fences.truncate(mark.fences);
+        self.document.items.truncate(mark.items);
+        self.document.tables.truncate(mark.tables);
+        self.document.comments.truncate(mark.comments);
+        self.document.pieces.truncate(mark.pieces);
+        self.section = mark.section;
+        self.above = mark.above;
+        self.text = None;
+    }
+
     fn read(&mut self, event: Event<'a>, range: Range<usize>) {
         match event {
             Event::Text(text) if self.in_fence => self.code(&text, range),
@@ -258,11 +392,9 @@ impl<'a> Reader<'a> {
                     self.above = Above::Heading;
                 }
             }
-            TagEnd::CodeBlock => {
-                if self.in_fence {
-                    self.in_fence = false;
-                    self.end_of_fence();
-                }
+            TagEnd::CodeBlock if self.in_fence => {
+                self.in_fence = false;
+                self.end_of_fence();
             }
             TagEnd::Paragraph => self.end_of_text(),
             TagEnd::Item => {
@@ -314,7 +446,7 @@ impl<'a> Reader<'a> {
     }
 
     fn put(&mut self, item: &OpenItem, end: usize, text: Cow<'a, str>) {
-        let line_end = memchr::memchr(b'\n', &self.document.source.as_bytes()[item.start..])
+        let line_end = memchr(b'\n', &self.document.source.as_bytes()[item.start..])
             .map_or(self.document.source.len(), |n| item.start + n);
         let end = if end > item.start { end } else { line_end };
         self.document.items.push(Item {
@@ -397,7 +529,7 @@ impl<'a> Reader<'a> {
             Some(end) => end,
             None => {
                 fence.span.start
-                    + memchr::memchr(b'\n', &source.as_bytes()[fence.span.start..fence.span.end])
+                    + memchr(b'\n', &source.as_bytes()[fence.span.start..fence.span.end])
                         .unwrap_or(fence.span.end - fence.span.start)
             }
         };
@@ -515,7 +647,7 @@ mod tests {
     use proptest::{collection, sample};
     use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
-    use super::{OPTIONS, mark_length, outline};
+    use super::{OPTIONS, mark_length, outline, outline_by};
     use crate::markdown::{Document, SpeaksFor};
     use crate::model::Span;
 
@@ -813,7 +945,19 @@ mod tests {
         collection::vec(part, 0..40).prop_map(|parts| parts.concat())
     }
 
+    #[test]
+    fn links_are_known_across_parts() {
+        let source = "# [One] and [two][Late  Label] and [three]\n\ntext\n\n- a\n\n[one]: /x\n\ntext\n\n> [late label]: /y\n";
+        assert_eq!(outline(source).headings[0].text, "One and two and [three]");
+        assert_eq!(show(&outline_by(source, 4)), show(&outline(source)));
+    }
+
     proptest! {
+        #[test]
+        fn what_is_read_in_parts_is_the_same(source in markdown(), part in 1_usize..40) {
+            assert_eq!(show(&outline_by(&source, part)), show(&outline(&source)), "{source:?}");
+        }
+
         #[test]
         fn any_bytes_are_outlined_without_a_panic(
             bytes in prop_oneof![collection::vec(any::<u8>(), 0..200), Just(b"```".to_vec())]

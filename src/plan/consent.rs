@@ -61,7 +61,7 @@ pub fn consent(kind: Kind, step: &Step, request: &Request, terminal: bool, all: 
         return ask_or(terminal, Manner::Incomplete, || doubt.because.clone());
     }
     let allows = |word: &str| request.allow.iter().any(|it| it == word);
-    if step.effect == Effect::Destroys && !(allows("destroys") && !terminal) {
+    if step.effect == Effect::Destroys && (terminal || !allows("destroys")) {
         return ask_or(terminal, Manner::Type, || "it destroys".to_owned());
     }
     if let Some(question) = &step.settings.confirm {

@@ -98,8 +98,25 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
     pub fn with_past(mut self, events: &[Event]) -> Self {
         for event in events {
             self.hear(event);
+            match &event.kind {
+                // It may run still: then what it prints is shown from its beginning.
+                EventKind::StepStarting(starting) => self.stream = self.new_stream(&starting.step),
+                EventKind::AttemptExited(_)
+                | EventKind::AttemptVoid { .. }
+                | EventKind::AttemptUnknown { .. } => self.stream = None,
+                _ => {}
+            }
         }
         self
+    }
+
+    fn new_stream(&self, step: &StepId) -> Option<Stream> {
+        let full = self.look.detail == Detail::Full;
+        full.then(|| Stream {
+            step: step.clone(),
+            cleaner: Cleaner::new(LINE_LIMIT),
+            next: 0,
+        })
     }
 
     fn hear(&mut self, event: &Event) {
@@ -182,14 +199,8 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
     fn started(&mut self, step: &StepId) -> io::Result<()> {
         self.latest = Latest::new();
         self.silence = SILENCE;
-        let full = self.look.detail == Detail::Full;
-        let cleaner = Cleaner::new(LINE_LIMIT);
-        self.stream = full.then(|| Stream {
-            step: step.clone(),
-            cleaner,
-            next: 0,
-        });
-        if full || self.look.surface == Surface::Plain {
+        self.stream = self.new_stream(step);
+        if self.stream.is_some() || self.look.surface == Surface::Plain {
             let Some((number, chapter)) = self.numbered(step) else {
                 return Ok(());
             };

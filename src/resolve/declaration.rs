@@ -1,6 +1,6 @@
 //! Front matter, or a visible `yaml {runbook}` fence → what the runbook says of itself.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::attributes::is_variable;
@@ -254,7 +254,7 @@ impl Reader<'_> {
                 "requires" => match texts(node) {
                     Some(programs) => self.declaration.requires = programs,
                     None => {
-                        self.wants(node, "requires", "a list of programs", "requires: [docker]")
+                        self.wants(node, "requires", "a list of programs", "requires: [docker]");
                     }
                 },
                 "cwd" => match node.scalar() {
@@ -408,9 +408,9 @@ impl Reader<'_> {
         let Value::Map(entries) = &node.value else {
             return self.wants(node, "inputs", "names and what they are", example);
         };
-        let mut seen: BTreeMap<String, ()> = BTreeMap::new();
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
         for (name, span, node) in entries {
-            if !self.variable(name, *span) || seen.insert(name.clone(), ()).is_some() {
+            if !self.variable(name, *span) || !seen.insert(name) {
                 continue;
             }
             let mut input = Input {

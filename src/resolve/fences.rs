@@ -317,16 +317,13 @@ impl<'a> Resolver<'_, 'a> {
         {
             let commands = language::TABLE.iter().filter(|row| row.kind.is_command());
             let tags = commands.flat_map(|row| std::iter::once(&row.name).chain(row.aliases));
-            let diagnostic = match nearest(word, tags.copied()) {
-                Some(meant) => {
-                    let message = format!("unknown language `{word}`: the fence is not a step");
-                    let way_out = format!("did you mean `{meant}`?");
-                    Diagnostic::warning("unknown-language", span, message).way_out(way_out)
-                }
-                None => {
-                    let message = format!("language `{word}` is not known: the fence is a listing");
-                    Diagnostic::hint("unknown-language", span, message)
-                }
+            let diagnostic = if let Some(meant) = nearest(word, tags.copied()) {
+                let message = format!("unknown language `{word}`: the fence is not a step");
+                let way_out = format!("did you mean `{meant}`?");
+                Diagnostic::warning("unknown-language", span, message).way_out(way_out)
+            } else {
+                let message = format!("language `{word}` is not known: the fence is a listing");
+                Diagnostic::hint("unknown-language", span, message)
             };
             self.diagnostics.push(diagnostic);
         }
@@ -369,8 +366,7 @@ impl<'a> Resolver<'_, 'a> {
             return;
         }
         let mut doubts = said.doubts.clone();
-        let text: Cow<'_, str>;
-        if row.kind == Nature::Console {
+        let text: Cow<'_, str> = if row.kind == Nature::Console {
             let session = classify::session(&body);
             for (because, range) in &session.doubts {
                 self.doubt(
@@ -391,7 +387,7 @@ impl<'a> Resolver<'_, 'a> {
                     found.way_out,
                 );
             }
-            text = Cow::Owned(session.commands);
+            Cow::Owned(session.commands)
         } else {
             if let Some((range, because, way_out)) = prompt(&body, row.kind) {
                 self.doubt(
@@ -412,8 +408,8 @@ impl<'a> Resolver<'_, 'a> {
                     found.way_out,
                 );
             }
-            text = body;
-        }
+            body
+        };
         let task = Task::Command {
             language: row.language(),
             body: text.into_owned(),
@@ -624,7 +620,7 @@ mod tests {
             for tag in &step.tags {
                 write!(text, " .{tag}").unwrap();
             }
-            if step.settings != Default::default() {
+            if step.settings != crate::model::Settings::default() {
                 write!(text, " {:?}", step.settings).unwrap();
             }
             for doubt in &step.doubts {

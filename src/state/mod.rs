@@ -19,7 +19,7 @@ pub enum Phase {
     /// An attempt was recorded as starting; it may run, or may be over without our knowing.
     Running(StepStarting),
     /// The attempt ended; the verdict is still to be given.
-    Exited(AttemptExited),
+    Exited(Box<AttemptExited>),
     /// Nobody can know how the attempt ended.
     Unknown {
         /// Which attempt.
@@ -44,12 +44,25 @@ pub struct StepState {
     pub exited: Option<AttemptExited>,
 }
 
+impl StepState {
+    /// Returns whether it is ok, skipped or asserted: nothing of it is still to do.
+    pub fn is_over(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Finished(Verdict::Ok | Verdict::Skipped | Verdict::OperatorAsserted)
+        )
+    }
+}
+
 /// What a run is, as its events say.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     opened: Option<Box<RunOpened>>,
     steps: Vec<StepState>,
     index: BTreeMap<StepId, usize>,
+    // All steps before this one are over for good: a run of many steps is not searched from its
+    // beginning each time.
+    over: usize,
     closed: Option<Closing>,
     stopped: bool,
 }
@@ -108,20 +121,9 @@ impl State {
         ))
     }
 
-    /// Returns the first step that is not over.
-    pub fn next(&self) -> Option<(&PlannedStep, &StepState)> {
-        self.steps()
-            .find(|(_, state)| !matches!(state.phase, Phase::Finished(_)))
-    }
-
-    /// Returns the first step that is neither ok, skipped nor asserted: where a resumed run goes on.
-    pub fn next_to_do(&self) -> Option<(&PlannedStep, &StepState)> {
-        self.steps().find(|(_, state)| {
-            !matches!(
-                state.phase,
-                Phase::Finished(Verdict::Ok | Verdict::Skipped | Verdict::OperatorAsserted)
-            )
-        })
+    /// Returns the steps from the first one on that is not over for good.
+    pub fn open_steps(&self) -> impl Iterator<Item = (&PlannedStep, &StepState)> {
+        self.steps().skip(self.over)
     }
 
     /// Returns how the run was closed; `None` while it is open.
@@ -136,15 +138,35 @@ impl State {
 
     /// Returns what a step sees beside the inherited environment: names set (`Some`) or removed
     /// (`None`) by the steps before `step`, in the order of the plan, and the folder they left.
-    pub fn carried(&self, step: &StepId) -> Carried {
-        let until = self.index.get(step).copied().unwrap_or(self.steps.len());
+    /// `pending` are events that this state does not hold yet, and that count as if it did.
+    pub fn carried(&self, step: &StepId, pending: &[EventKind]) -> Carried {
+        let at = |id: &StepId| self.index.get(id).copied();
+        let mut ended: Vec<(Option<usize>, &AttemptExited)> = Vec::new();
+        let mut given: Vec<(Option<usize>, Phase)> = Vec::new();
+        for event in pending {
+            match event {
+                EventKind::AttemptExited(exited) => ended.push((at(&exited.step), exited)),
+                EventKind::StepFinished { step, verdict, .. } => {
+                    given.push((at(step), Phase::Finished(*verdict)));
+                }
+                EventKind::OperatorDecided {
+                    step: Some(step),
+                    decision: Decision::Rerun,
+                    ..
+                } => given.push((at(step), Phase::Pending)),
+                _ => {}
+            }
+        }
+        let until = at(step).unwrap_or(self.steps.len());
         let mut carried = Carried::default();
-        for state in &self.steps[..until] {
+        for (index, state) in self.steps[..until].iter().enumerate() {
+            let phase = latest(&given, index).unwrap_or(&state.phase);
             let counts = matches!(
-                state.phase,
+                phase,
                 Phase::Finished(Verdict::Ok | Verdict::OperatorAsserted)
             );
-            if let (true, Some(exited)) = (counts, &state.exited) {
+            let exited = latest(&ended, index).copied().or(state.exited.as_ref());
+            if let (true, Some(exited)) = (counts, exited) {
                 carried.add(exited);
             }
         }
@@ -228,7 +250,13 @@ impl State {
                         .collect();
                     self.opened = Some(opened);
                 }
-                Change::Step(index, step) => self.steps[index] = *step,
+                Change::Step(index, step) => {
+                    self.steps[index] = *step;
+                    self.over = self.over.min(index);
+                    while self.steps.get(self.over).is_some_and(StepState::is_over) {
+                        self.over += 1;
+                    }
+                }
                 Change::Stopped(stopped) => self.stopped = stopped,
                 Change::Close(result) => self.closed = Some(result),
             }
@@ -253,6 +281,11 @@ impl State {
     }
 }
 
+fn latest<T>(list: &[(Option<usize>, T)], index: usize) -> Option<&T> {
+    let mut found = list.iter().rev();
+    found.find(|(at, _)| *at == Some(index)).map(|(_, it)| it)
+}
+
 /// What steps hand on to the steps after them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Carried {
@@ -263,8 +296,7 @@ pub struct Carried {
 }
 
 impl Carried {
-    /// Adds what one more attempt changed.
-    pub fn add(&mut self, exited: &AttemptExited) {
+    fn add(&mut self, exited: &AttemptExited) {
         let Some(delta) = &exited.environment else {
             return;
         };
@@ -283,10 +315,9 @@ impl Carried {
 /// Returns whether the attempt ended with a code that `step` accepts.
 pub fn is_accepted(step: &PlannedStep, exited: &AttemptExited) -> bool {
     match (exited.exit, exited.ended_by) {
-        (_, Some(_)) => false,
         (Exit::Code(code), None) if step.exit.is_empty() => code == 0,
         (Exit::Code(code), None) => step.exit.contains(&code),
-        (Exit::Signal(_) | Exit::NotStarted(_), None) => false,
+        (_, Some(_)) | (Exit::Signal(_) | Exit::NotStarted(_), None) => false,
     }
 }
 
@@ -299,17 +330,12 @@ struct Ahead<'a> {
 
 impl Ahead<'_> {
     fn all_passed(&self) -> bool {
-        let passed = |step: &StepState| {
-            matches!(
-                step.phase,
-                Phase::Finished(Verdict::Ok | Verdict::Skipped | Verdict::OperatorAsserted)
-            )
-        };
         self.state
             .steps
             .iter()
             .enumerate()
-            .all(|(i, s)| passed(self.steps.get(&i).unwrap_or(s)))
+            .skip(self.state.over)
+            .all(|(i, s)| self.steps.get(&i).unwrap_or(s).is_over())
     }
 
     // The transition table.
@@ -350,7 +376,7 @@ impl Ahead<'_> {
                 if starting.nonce == exited.nonce =>
             {
                 step.exited = Some((**exited).clone());
-                Phase::Exited((**exited).clone())
+                Phase::Exited(exited.clone())
             }
             (Phase::Running(starting), EventKind::AttemptVoid { nonce, .. })
                 if starting.nonce == *nonce =>

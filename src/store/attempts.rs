@@ -1,4 +1,4 @@
-//! The keeper's exit records: append-only, chained, each synced before the engine hears of it.
+//! The keeper's exit records: append-only, chained, synced.
 
 use std::fs::{self, File};
 use std::io;
@@ -56,6 +56,7 @@ pub struct AttemptLog {
     length: u64,
     next: u64,
     head: Hash,
+    is_synced: bool,
 }
 
 impl AttemptLog {
@@ -91,11 +92,12 @@ impl AttemptLog {
             length: reading.length as u64,
             next: reading.records.len() as u64,
             head: reading.head,
+            is_synced: true,
             path,
         })
     }
 
-    /// Appends one record and returns once it is on the disk.
+    /// Appends one record, to be synced by [`AttemptLog::sync`].
     ///
     /// # Errors
     /// Where the disk does not take it. A full disk gets the run's ballast first.
@@ -121,13 +123,31 @@ impl AttemptLog {
             self.write(&line)
                 .map_err(|error| StoreError::new("append to", &self.path, error))?;
         }
-        self.storage
-            .sync(&self.file)
-            .map_err(|error| StoreError::new("sync", &self.path, error))?;
+        self.is_synced = false;
         self.length += line.len() as u64;
         self.next += 1;
         self.head = head;
         Ok(record)
+    }
+
+    /// Returns whether everything that was appended is on the disk.
+    pub fn is_synced(&self) -> bool {
+        self.is_synced
+    }
+
+    /// Returns once everything that was appended is on the disk.
+    ///
+    /// # Errors
+    /// Where the disk fails. Nothing may be appended after that: a later sync that succeeds would
+    /// not mean what it says.
+    pub fn sync(&mut self) -> Result<(), StoreError> {
+        if !self.is_synced {
+            self.storage
+                .sync(&self.file)
+                .map_err(|error| StoreError::new("sync", &self.path, error))?;
+            self.is_synced = true;
+        }
+        Ok(())
     }
 
     fn write(&self, line: &[u8]) -> io::Result<()> {

@@ -95,6 +95,7 @@ impl Journal {
     ) -> Result<Self, StoreError> {
         let path = folder.journal();
         let file = folder.new_file(&path)?;
+        own(&file, &path)?;
         Ok(Self {
             path,
             ballast: folder.ballast(),
@@ -123,6 +124,11 @@ impl Journal {
         clock: Clock,
     ) -> Result<(Self, Option<EventKind>), ReopenError> {
         let path = folder.journal();
+        let file = OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .map_err(|error| StoreError::new("open", &path, error))?;
+        own(&file, &path)?;
         let bytes = read(&path)?;
         let reading = Reading::of(&bytes);
         let state = reading.state()?;
@@ -138,10 +144,6 @@ impl Journal {
             }
             Some(Fault::Torn { at, .. }) => Some(set_aside(folder, &path, &bytes, *at, epoch)?),
         };
-        let file = OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .map_err(|error| StoreError::new("open", &path, error))?;
         // What is there may never have been synced by the engine that wrote it.
         storage
             .sync(&file)
@@ -241,8 +243,12 @@ impl Journal {
 
     // The batch did not fit: cut what was written of it, give the ballast back, and say why the
     // run ends here. A failure here changes nothing: the run is over for this engine either way.
+    // Before the run is open there is nothing to end.
     fn close_full(&mut self) {
         if self.file.set_len(self.length).is_err() || std::fs::remove_file(&self.ballast).is_err() {
+            return;
+        }
+        if self.next == 0 {
             return;
         }
         let event = EventKind::Signal {
@@ -312,6 +318,8 @@ pub struct Reading {
     pub length: usize,
     /// The hash of the last of them.
     pub head: Hash,
+    /// The hash of each of them.
+    pub hashes: Vec<Hash>,
     /// What comes after them, if anything.
     pub fault: Option<Fault>,
 }
@@ -326,19 +334,18 @@ impl Reading {
             events: Vec::new(),
             length: 0,
             head: Hash::default(),
+            hashes: Vec::new(),
             fault: None,
         };
         let mut starts: Vec<(usize, Hash)> = Vec::new();
         while reading.length < bytes.len() {
             let start = reading.length;
             let seq = reading.events.len() as u64;
-            let line = match memchr::memchr(b'\n', &bytes[start..]) {
-                Some(length) => &bytes[start..start + length],
-                None => {
-                    reading.fault = Some(judge(bytes, start, seq, "it has no end"));
-                    return reading;
-                }
+            let Some(length) = memchr::memchr(b'\n', &bytes[start..]) else {
+                reading.fault = Some(judge(bytes, start, seq, "it has no end"));
+                return reading;
             };
+            let line = &bytes[start..start + length];
             let event = match valid(line) {
                 Ok(event) if event.seq == seq => event,
                 Ok(event) => {
@@ -356,6 +363,7 @@ impl Reading {
                 if let (Some((before, head)), Some(_)) = (starts.pop(), reading.events.pop()) {
                     reading.length = before;
                     reading.head = head;
+                    reading.hashes.pop();
                 }
                 let because = "the record after it names another hash";
                 let seq = reading.events.len() as u64;
@@ -364,6 +372,7 @@ impl Reading {
             }
             starts.push((start, reading.head));
             reading.head = Hash::of_line(DOMAIN, line);
+            reading.hashes.push(reading.head);
             reading.length = start + line.len() + 1;
             reading.events.push(event);
         }
@@ -386,6 +395,19 @@ impl Reading {
 /// Where the file cannot be read.
 pub fn read_journal(folder: &RunFolder) -> Result<Reading, StoreError> {
     Ok(Reading::of(&read(&folder.journal())?))
+}
+
+// The run's lock is a file of its own, and whoever removes it lets a second engine in. The journal
+// itself cannot be replaced unnoticed: so it is locked too.
+fn own(file: &File, path: &Path) -> Result<(), StoreError> {
+    rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        StoreError::refused(
+            "write to",
+            path,
+            "another engine does",
+            "the run's lock file was replaced; let that engine end first",
+        )
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, StoreError> {

@@ -1,11 +1,12 @@
 //! Whether a run's folder is what the program wrote. Verifies a record, not the system.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
 
 use sha2::{Digest, Sha256};
 
-use crate::event::{EventKind, Output};
+use crate::event::{AttemptExited, EventKind, Output};
 
 use super::attempts::{Outcome, read_attempts};
 use super::chain::{Hash, hex};
@@ -23,7 +24,7 @@ pub struct Verified {
     pub outputs: u64,
     /// The head of the chain.
     pub head: String,
-    /// Whether the run is closed: only then the transcript must name the head.
+    /// Whether the run is closed: only then nothing more is to come.
     pub closed: bool,
 }
 
@@ -103,13 +104,36 @@ pub fn verify(folder: &RunFolder) -> Result<Verified, Unverified> {
             because: format!("`attempts.jsonl`: {because}"),
         });
     }
+    let known: BTreeSet<&str> = reading
+        .events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::StepStarting(starting) => Some(starting.nonce.as_str()),
+            _ => None,
+        })
+        .collect();
+    for record in &attempts.records {
+        if let (Outcome::Exited(exited), false) =
+            (&record.outcome, known.contains(record.nonce.as_str()))
+        {
+            return Err(mismatch(format!(
+                "the keeper recorded an attempt of step `{}` that the journal never began",
+                exited.step
+            )));
+        }
+    }
     let mut outputs = 0;
+    let mut unheard = None;
     for event in &reading.events {
         let EventKind::AttemptExited(exited) = &event.kind else {
             continue;
         };
         match attempts.outcome(&exited.nonce) {
-            Some(Outcome::Exited(record)) if record.exit == exited.exit => {}
+            Some(Outcome::Exited(record)) if is_told(record, exited) => {
+                if let Some(step) = unheard {
+                    return Err(missing(format!("the keeper's record of step `{step}`")));
+                }
+            }
             Some(_) => {
                 let because = format!(
                     "the keeper and the journal tell different ends of step `{}`",
@@ -117,12 +141,9 @@ pub fn verify(folder: &RunFolder) -> Result<Verified, Unverified> {
                 );
                 return Err(mismatch(because));
             }
-            None => {
-                return Err(missing(format!(
-                    "the keeper's record of step `{}`",
-                    exited.step
-                )));
-            }
+            // A power cut may take the keeper's last records, and never what the journal has: that
+            // was synced before anybody was told.
+            None => unheard = Some(&exited.step),
         }
         if let Some(output) = &exited.output {
             check_output(folder, output)?;
@@ -130,12 +151,16 @@ pub fn verify(folder: &RunFolder) -> Result<Verified, Unverified> {
         }
     }
     let head = reading.head.hex();
+    // The last record has no other to vouch for it, but the transcript that was written after it.
     if let Ok(transcript) = fs::read_to_string(folder.transcript())
-        && state.closed().is_some()
-        && !transcript.contains(&head)
+        && !reading
+            .hashes
+            .iter()
+            .rev()
+            .any(|hash| transcript.contains(&hash.hex()))
     {
         return Err(mismatch(
-            "the transcript does not name the head of this journal".to_owned(),
+            "the transcript names no head of this journal".to_owned(),
         ));
     }
     Ok(Verified {
@@ -145,6 +170,15 @@ pub fn verify(folder: &RunFolder) -> Result<Verified, Unverified> {
         head,
         closed: state.closed().is_some(),
     })
+}
+
+// The engine adds where a step failed, when what it printed tells; all else is the keeper's word.
+fn is_told(record: &AttemptExited, exited: &AttemptExited) -> bool {
+    let told = AttemptExited {
+        failed_at: record.failed_at.clone(),
+        ..exited.clone()
+    };
+    told == *record && (record.failed_at.is_none() || record.failed_at == exited.failed_at)
 }
 
 fn check_output(folder: &RunFolder, output: &Output) -> Result<(), Unverified> {

@@ -1,0 +1,195 @@
+//! The outline against a bare pulldown-cmark pass over the same bytes, and the start-up of
+//! `runbook list` against that of `/bin/true`. Prints ratios of this run; asserts nothing.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark reads the clock, starts processes and prints"
+)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use pulldown_cmark::{Options, Parser};
+use runbook::markdown::{decode, outline};
+
+/// Counts what is allocated now, and the most that ever was since it was asked last.
+struct Counting;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: hands every request on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(now, Ordering::Relaxed);
+        // SAFETY: the caller's contract is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's contract is the same.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // As where it moves: both are there for a moment.
+        let now = NOW.fetch_add(size, Ordering::Relaxed) + size;
+        PEAK.fetch_max(now, Ordering::Relaxed);
+        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's contract is the same.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn main() {
+    println!(
+        "{:<26} {:>9} {:>9} {:>9} {:>7} {:>12}",
+        "document", "size", "bare", "ours", "ratio", "memory/size"
+    );
+    let fences = fences(10_000);
+    let ten = manual(10 << 20);
+    measure("10,000 fences", &fences, 9);
+    measure("10 MB manual", &ten, 9);
+    for size in [25, 50, 100] {
+        measure(&format!("{size} MB manual"), &manual(size << 20), 3);
+    }
+    for (name, line) in [
+        ("10 MB of `[`", "["),
+        ("10 MB of `*a `", "*a "),
+        ("10 MB of list items", "- a\n"),
+        ("10 MB of quoted lists", "> - a\n> \n"),
+        ("10 MB of backticks", "a ` b `` c ``` d\n"),
+        ("10 MB of table rows", "| a | b |\n|---|---|\n| c | d |\n\n"),
+        ("10 MB of links", "[a](<b "),
+        ("10 MB of HTML", "<a <!-- <?"),
+    ] {
+        // Lines of at most 4 MiB: longer ones are refused.
+        let mut text = String::new();
+        while text.len() < 10 << 20 {
+            text.push_str(line);
+            if !line.ends_with('\n') && text.len() % (4 << 20) < line.len() {
+                text.push('\n');
+            }
+        }
+        measure(name, &text, 1);
+    }
+    start_up();
+}
+
+fn bare(source: &str) -> usize {
+    let options =
+        Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS | Options::ENABLE_STRIKETHROUGH;
+    Parser::new_ext(source, options).count()
+}
+
+fn ours(source: &str) -> usize {
+    let Ok(text) = decode(source.as_bytes()) else {
+        return 0;
+    };
+    let document = outline(text);
+    document.fences.len() + document.headings.len()
+}
+
+fn measure(name: &str, source: &str, rounds: usize) {
+    let mut times = [Vec::new(), Vec::new()];
+    let mut peak = 0;
+    for _ in 0..rounds {
+        for (times, pass) in times.iter_mut().zip([bare, ours]) {
+            let before = NOW.load(Ordering::Relaxed);
+            PEAK.store(before, Ordering::Relaxed);
+            let start = Instant::now();
+            black_box(pass(black_box(source)));
+            times.push(start.elapsed());
+            peak = PEAK.load(Ordering::Relaxed) - before;
+        }
+    }
+    let [bare, ours] = times.map(median);
+    println!(
+        "{name:<26} {:>6.1} MB {:>6.1} ms {:>6.1} ms {:>7.2} {:>12.2}",
+        source.len() as f64 / 1e6,
+        bare.as_secs_f64() * 1e3,
+        ours.as_secs_f64() * 1e3,
+        ours.as_secs_f64() / bare.as_secs_f64(),
+        // The text itself is held too.
+        (peak + source.len()) as f64 / source.len() as f64,
+    );
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn fences(number: usize) -> String {
+    let mut text = String::from("# Runbook\n\n");
+    for n in 0..number {
+        if n % 5 == 0 {
+            write!(text, "## Section {n}\n\n").unwrap();
+        }
+        write!(
+            text,
+            "Check that *service* {n} is up before `step` {n} begins.\n\n```bash {{#step-{n} timeout=5m}}\n# Look at it\nsystemctl status service-{n} --no-pager\njournalctl -u service-{n} | tail -20\n```\n\n"
+        )
+        .unwrap();
+    }
+    text
+}
+
+fn manual(size: usize) -> String {
+    let mut text = String::with_capacity(size + 2000);
+    let mut n = 0;
+    while text.len() < size {
+        n += 1;
+        write!(
+            text,
+            "## {n}. Configuración del servicio\n\nLa plataforma corre en **contenedores** sobre un servidor; cada servicio tiene su propia red, sus propios volúmenes y sus [registros](https://example.org/{n}).\nLa persona encargada debe poder mantenerla funcionando, resolver problemas comunes y realizar tareas de mantenimiento.\n\n- Revisar `docker ps` y los logs\n- Hacer `git pull` y reconstruir\n- [ ] Avisar al equipo\n\n| Tarea | Frecuencia |\n|-------|------------|\n| Verificar | Semanal |\n| Respaldar | Diario |\n\n```bash\n# Respaldo\npg_dump servicio_{n} | gzip > respaldo_{n}.gz\n```\n\n1. Primero\n\n   ```sh\n   ls -la /srv/{n}\n   ```\n\n> Nota: *importante* para el servicio {n}.\n\n"
+        )
+        .unwrap();
+    }
+    text
+}
+
+fn start_up() {
+    let folder = std::env::temp_dir().join(format!("runbook-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("ten.md");
+    std::fs::write(&file, fences(10)).unwrap();
+    let runbook = env!("CARGO_BIN_EXE_runbook");
+    let file_name = file.to_str().unwrap();
+    let commands: [(&str, &[&str]); 3] = [
+        ("/bin/true", &[]),
+        (runbook, &["--version"]),
+        (runbook, &["list", file_name]),
+    ];
+    let mut times = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..200 {
+        for (times, (program, arguments)) in times.iter_mut().zip(commands) {
+            let start = Instant::now();
+            let status = Command::new(program)
+                .args(arguments)
+                .stdout(Stdio::null())
+                .status()
+                .unwrap();
+            times.push(start.elapsed());
+            assert!(status.success());
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    let [bare, version, list] = times.map(|times| median(times).as_secs_f64() * 1e3);
+    println!(
+        "start-up: /bin/true {bare:.2} ms, --version +{:.2} ms, list of ten steps +{:.2} ms",
+        version - bare,
+        list - bare
+    );
+}

@@ -1,0 +1,310 @@
+#![cfg(feature = "testing")]
+//! The kill test: SIGKILL for the engine, the keeper and both at once at every durable operation of
+//! a run, half-written lines and failing disks too; then resume until it passed. Whatever was
+//! killed: nothing acknowledged is lost, no step runs twice without a recorded decision, and none
+//! is ok without an accepted exit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use runbook::event::{Decision, EventKind, Exit, Verdict};
+use runbook::model::StepId;
+use runbook::state::{Phase, State};
+
+use crate::fixture::{Fixture, LEDGER, Outcome};
+
+/// `one` and `three` may not be repeated, `two` may.
+fn three_steps() -> Fixture {
+    let text = format!(
+        "---\nrunbook: 1\n---\n# one\n\n```bash {{#one}}\n{LEDGER}\nexport CARRIED=from-one\n```\n\n\
+         # two\n\n```bash {{#two idempotent}}\n{LEDGER}\necho \"two of $CARRIED\"\n```\n\n\
+         # three\n\n```bash {{#three}}\n{LEDGER}\n[ \"$CARRIED\" = from-one ]\n```\n"
+    );
+    Fixture::new().file("a.md", text)
+}
+
+/// Returns how many durable operations and points an undisturbed run has in `role`: the first
+/// number at which a kill changes nothing.
+fn operations(role: &'static str) -> u32 {
+    static COUNTS: [OnceLock<u32>; 2] = [OnceLock::new(), OnceLock::new()];
+    let (cell, least) = match role {
+        "engine" => (&COUNTS[0], 20),
+        // Its syncs may be fewer than its records.
+        _ => (&COUNTS[1], 6),
+    };
+    *cell.get_or_init(|| {
+        let count = (1..200)
+            .find(|number| {
+                let fixture = three_steps();
+                let fault = format!("{role}:{number}:kill");
+                let invocation = fixture
+                    .command(&["run", "a.md"])
+                    .env("RUNBOOK_FAULT", fault);
+                let is_undisturbed = invocation.run().code == 0;
+                fixture.until_quiet();
+                is_undisturbed
+            })
+            .expect("at some number nothing is disturbed")
+            - 1;
+        assert!(
+            count >= least,
+            "only {count} operations of the {role} are counted"
+        );
+        count
+    })
+}
+
+/// Kills at each operation of a run, and resumes until it passed.
+fn at_every_operation(role: &'static str, fault: &str) {
+    for number in 1..=operations(role) {
+        let fault = format!("{role}:{number}:{fault}");
+        let fixture = three_steps();
+        let first = fixture
+            .command(&["run", "a.md"])
+            .env("RUNBOOK_FAULT", &fault)
+            .run();
+        survive(&fixture, &fault, first);
+    }
+}
+
+/// Resumes until the run passed, and holds what must hold after each session and at the end.
+fn survive(fixture: &Fixture, fault: &str, first: Outcome) {
+    let mut acknowledged = BTreeSet::new();
+    let mut log = format!("{fault}\nrun: {first}");
+    let mut last = first;
+    for round in 0.. {
+        assert!(round < 12, "it does not come to an end:\n{log}");
+        assert!(
+            [-9, 0, 1, 2, 3, 6, 7, 9, 4].contains(&last.code),
+            "no exit code of ours:\n{log}"
+        );
+        acknowledged.extend(ticked(&last.stdout));
+        hold(fixture, &acknowledged, &log);
+        let state = State::fold(&fixture.happened()).unwrap();
+        if state.closed().is_some() {
+            break;
+        }
+        let mut args = vec!["resume".to_owned(), "last".to_owned()];
+        if last.stderr.contains("goes on by itself") {
+            fixture.until_quiet();
+        } else if last.code == 1 {
+            args.push("--retry-failed".to_owned());
+        } else if last.code == 6
+            && let Some((planned, _)) = state
+                .steps()
+                .find(|(_, it)| matches!(it.phase, Phase::Unknown { .. }))
+        {
+            // Half of the time a person looked, and found that it had been done.
+            let ran = fixture
+                .ledger()
+                .iter()
+                .any(|it| it.0 == planned.id.as_str());
+            let what = if ran && planned.id.as_str() == "three" {
+                "done"
+            } else {
+                "rerun"
+            };
+            args.push(format!("--decide={}={what}", planned.id));
+        }
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        last = fixture.run(&args);
+        log.push_str(&format!("{args:?}: {last}"));
+        if last.code == 7 {
+            // It was killed before its opening was on the disk: then nothing of it ran.
+            assert!(last.stderr.contains("was never opened"), "{log}");
+            assert!(fixture.ledger().is_empty(), "{log}");
+            assert!(acknowledged.is_empty(), "{log}");
+            return;
+        }
+    }
+    let state = fixture.state();
+    for (planned, step) in state.steps() {
+        let is_done = matches!(
+            step.phase,
+            Phase::Finished(Verdict::Ok | Verdict::OperatorAsserted)
+        );
+        assert!(is_done, "{} is {:?}\n{log}", planned.id, step.phase);
+        assert!(
+            fixture.times(planned.id.as_str()) > 0,
+            "{} never ran\n{log}",
+            planned.id
+        );
+    }
+    let verified = fixture.run(&["verify", "last"]);
+    assert_eq!(verified.code, 0, "{verified}\n{log}");
+}
+
+/// Returns the steps that stdout says are done: `✓ 1/3 one  0.0s`.
+fn ticked(stdout: &str) -> BTreeSet<String> {
+    stdout
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.strip_prefix("✓ ")?.split_whitespace();
+            words
+                .next()?
+                .contains('/')
+                .then(|| words.next().unwrap().to_owned())
+        })
+        .collect()
+}
+
+/// Holds the invariants on what is on the disk now.
+fn hold(fixture: &Fixture, acknowledged: &BTreeSet<String>, log: &str) {
+    let events = fixture.happened();
+    let state = match State::fold(&events) {
+        Ok(state) => state,
+        Err((at, error)) => panic!("event {at} is illegal: {error}\n{log}"),
+    };
+    for step in acknowledged {
+        let id = StepId::new(step).unwrap();
+        let (_, found) = state.step(&id).unwrap();
+        assert_eq!(
+            found.phase,
+            Phase::Finished(Verdict::Ok),
+            "`{step}` was acknowledged, and that is lost\n{log}"
+        );
+    }
+    let mut attempts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut void: BTreeSet<&str> = BTreeSet::new();
+    let mut may_start: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut accepted: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut unknown: Option<&str> = None;
+    for event in &events {
+        match event {
+            EventKind::StepStarting(it) => {
+                let step = it.step.as_str();
+                assert!(
+                    may_start.insert(step, false).unwrap_or(true),
+                    "`{step}` starts again, and nobody decided that\n{log}"
+                );
+                assert!(
+                    unknown.is_none(),
+                    "`{step}` starts while `{unknown:?}` is unknown\n{log}"
+                );
+                attempts.entry(step).or_default().push(&it.nonce);
+                accepted.insert(step, false);
+            }
+            EventKind::AttemptVoid { step, nonce, .. } => {
+                may_start.insert(step.as_str(), true);
+                void.insert(nonce);
+            }
+            EventKind::AttemptUnknown { step, .. } => unknown = Some(step.as_str()),
+            EventKind::AttemptExited(it) => {
+                accepted.insert(it.step.as_str(), it.exit == Exit::Code(0));
+            }
+            EventKind::OperatorDecided {
+                step: Some(step),
+                decision,
+                ..
+            } => {
+                unknown = unknown.filter(|it| *it != step.as_str());
+                if *decision == Decision::Rerun {
+                    may_start.insert(step.as_str(), true);
+                }
+            }
+            EventKind::StepFinished {
+                step,
+                verdict: Verdict::Ok,
+                ..
+            } => assert!(
+                accepted.get(step.as_str()) == Some(&true),
+                "`{step}` is ok without an accepted exit\n{log}"
+            ),
+            _ => {}
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (step, nonce) in fixture.ledger() {
+        let is_known = attempts
+            .get(step.as_str())
+            .is_some_and(|it| it.contains(&&*nonce));
+        assert!(
+            is_known,
+            "`{step}` ran without a record of its start\n{log}"
+        );
+        assert!(
+            !void.contains(nonce.as_str()),
+            "a void attempt of `{step}` ran\n{log}"
+        );
+        assert!(
+            seen.insert(nonce),
+            "an attempt of `{step}` ran twice\n{log}"
+        );
+    }
+}
+
+#[test]
+fn a_kill_of_the_engine_at_every_operation_is_survived() {
+    at_every_operation("engine", "kill");
+}
+
+#[test]
+fn a_kill_of_the_engine_in_the_middle_of_every_line_is_survived() {
+    at_every_operation("engine", "torn");
+}
+
+#[test]
+fn a_kill_of_engine_and_keeper_at_every_operation_of_the_engine_is_survived() {
+    at_every_operation("engine", "both");
+}
+
+#[test]
+fn a_disk_that_fails_at_every_operation_of_the_engine_is_survived() {
+    at_every_operation("engine", "eio");
+}
+
+#[test]
+fn a_full_disk_at_every_operation_of_the_engine_is_survived() {
+    at_every_operation("engine", "enospc");
+}
+
+#[test]
+fn a_kill_of_the_keeper_at_every_operation_is_survived() {
+    at_every_operation("keeper", "kill");
+}
+
+#[test]
+fn a_kill_of_the_keeper_in_the_middle_of_every_line_is_survived() {
+    at_every_operation("keeper", "torn");
+}
+
+#[test]
+fn a_kill_of_engine_and_keeper_at_every_operation_of_the_keeper_is_survived() {
+    at_every_operation("keeper", "both");
+}
+
+#[test]
+fn a_disk_that_fails_at_every_operation_of_the_keeper_is_survived() {
+    at_every_operation("keeper", "eio");
+    at_every_operation("keeper", "enospc");
+}
+
+#[test]
+fn a_kill_of_the_resume_itself_is_survived() {
+    // Where the first session stops: unknown after a kill of both, and running after one of the engine.
+    for first in [
+        "engine:7:both",
+        "engine:7:kill",
+        "keeper:4:kill",
+        "engine:14:torn",
+    ] {
+        for second in 1..=14 {
+            let second = format!("engine:{second}:kill");
+            let fixture = three_steps();
+            let run = fixture
+                .command(&["run", "a.md"])
+                .env("RUNBOOK_FAULT", first)
+                .run();
+            let mut acknowledged = ticked(&run.stdout);
+            hold(&fixture, &acknowledged, first);
+            let resume = fixture
+                .command(&["resume", "last"])
+                .env("RUNBOOK_FAULT", &second)
+                .run();
+            acknowledged.extend(ticked(&resume.stdout));
+            let log = format!("{first}, then {second}: {run}{resume}");
+            hold(&fixture, &acknowledged, &log);
+            survive(&fixture, &log, resume);
+        }
+    }
+}
