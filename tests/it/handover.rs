@@ -112,8 +112,7 @@ impl Shift {
         let gate = desk.gate("gate");
         fs::set_permissions(desk.path(), fs::Permissions::from_mode(0o755)).unwrap();
         // The build folder may be closed to others.
-        let program = desk.path().join("runbook");
-        fs::copy(PROGRAM, &program).unwrap();
+        let program = desk.install(Path::new(PROGRAM), "runbook");
         fs::set_permissions(desk.path().join("gate"), fs::Permissions::from_mode(0o666)).unwrap();
         let ledger = desk.file("ledger", "");
         fs::set_permissions(ledger, fs::Permissions::from_mode(0o666)).unwrap();
