@@ -216,7 +216,12 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
         "yaml" | "yml" => {
             let values: BTreeMap<String, serde_json::Value> =
                 serde_saphyr::from_str(&text).map_err(|error| fault(error.to_string()))?;
-            scalars(values).map_err(fault)
+            scalars(values).map_err(&fault)?;
+            // As it is written: `1.10` is no 1.1, and `no` is no `false`.
+            let values: BTreeMap<String, Option<String>> =
+                serde_saphyr::from_str(&text).map_err(|error| fault(error.to_string()))?;
+            let given = |(name, value): (_, Option<String>)| (name, value.unwrap_or_default());
+            Ok(values.into_iter().map(given).collect())
         }
         _ if ending == "env" || name.starts_with(".env") => {
             dotenvy::from_read_iter(text.as_bytes())
