@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::event::{Closing, EventKind, Verdict};
+use crate::event::{Closing, EndedBy, EventKind, Verdict};
 use crate::host::clock::Clock;
 use crate::host::{machine, storage};
 use crate::keeper::link::Link;
@@ -200,7 +200,14 @@ fn closing(state: &State) -> Closing {
         )
     });
     let is_left = any(|it| matches!(it, Phase::Pending));
-    match (state.was_stopped(), is_bad, is_left) {
+    let was_ended = state.steps().any(|(_, step)| {
+        matches!(step.phase, Phase::Finished(Verdict::Failed))
+            && step
+                .exited
+                .as_ref()
+                .is_some_and(|it| it.ended_by == Some(EndedBy::Stop))
+    });
+    match (state.was_stopped() || was_ended, is_bad, is_left) {
         (true, true, _) => Closing::Stopped,
         (_, true, _) => Closing::Failed,
         (_, false, true) => Closing::Left,

@@ -10,7 +10,7 @@ use clap::Args;
 use crate::engine::decide::Session;
 use crate::engine::recover::{self, Evidence, Survivor};
 use crate::engine::{Engine, block_signals};
-use crate::event::{Decision, Event, EventKind, RunOpened, RunResumed, Verdict};
+use crate::event::{Closing, Decision, Event, EventKind, RunOpened, RunResumed, Verdict};
 use crate::host::clock::{self, Clock};
 use crate::host::process::{self, Process};
 use crate::host::{fault, machine, storage};
@@ -78,18 +78,24 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     if let Some(because) = &records.corrupt {
         return Err(corrupt(because));
     }
-    let past = read_journal(&folder)?.events;
-    let (journal, recovered) = Journal::reopen(
+    let reading = read_journal(&folder)?;
+    // Before anything is set aside: where the keeper knows more than the journal, what is torn was
+    // acknowledged.
+    if let Some(because) = recover::unheard_of(reading.events.iter().map(|it| &it.kind), &records) {
+        return Err(corrupt(&format!(
+            "{because}, and the journal does not know it"
+        )));
+    }
+    let past = reading.events;
+    let (mut journal, recovered) = Journal::reopen(
         &folder,
         storage::from_environment(),
         Clock::from_environment(),
     )?;
     let state = journal.state().clone();
     if let Some(closing) = state.closed() {
-        return Err(Failure::usage(
-            format!("run {} is closed: {closing:?}", folder.run()).to_lowercase(),
-        )
-        .hint(format!("`runbook show {}` tells how it went", folder.run())));
+        let _ = journal.commit(recovered.into_iter().collect())?;
+        return Err(closed(&folder, closing));
     }
     let Some(opened) = state.opened().cloned() else {
         return Err(Failure::new(
@@ -98,11 +104,7 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         )
         .hint("nothing of it ran; begin a new run"));
     };
-    if let Some(because) = recover::unheard_of(past.iter().map(|it| &it.kind), &records) {
-        return Err(corrupt(&format!(
-            "{because}, and the journal does not know it"
-        )));
-    }
+    are_there(&state, &decisions)?;
     let operator = machine::operator(terminal);
     let plan = plan(&folder, &opened)?;
     let search = std::env::var_os("PATH").unwrap_or_default();
@@ -171,6 +173,17 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     })
 }
 
+fn closed(folder: &RunFolder, closing: Closing) -> Failure {
+    let how = match closing {
+        Closing::Passed => "it passed",
+        Closing::Failed => "after a failure",
+        Closing::Left => "with steps left to run",
+        Closing::Stopped => "after it was stopped",
+    };
+    Failure::usage(format!("run {} is closed: {how}", folder.run()))
+        .hint(format!("`runbook show {}` tells how it went", folder.run()))
+}
+
 fn corrupt(because: &str) -> Failure {
     Failure::new(ExitCode::UNVERIFIED, format!("corrupt: {because}")).hint(
         "the record was changed after it was written: restore the folder from a backup, or begin a \
@@ -198,6 +211,7 @@ fn survived(state: &State, survivor: Option<&Survivor>, past: &[Event]) -> &'sta
     let same_boot = past.last().is_some_and(|it| it.boot_id == clock::boot_id());
     match (survivor, same_boot) {
         (Some(it), _) if is_running && !it.nonces.is_empty() => "the keeper and its step",
+        _ if !is_running => "nothing was running",
         (Some(_), _) => "the keeper",
         (None, true) => "the machine, not the keeper",
         (None, false) => "nothing: the machine was restarted",
@@ -375,13 +389,21 @@ fn decisions(args: &ResumeArgs) -> Result<Decisions, Failure> {
     Ok(decisions)
 }
 
+fn are_there(state: &State, decisions: &Decisions) -> Result<(), Failure> {
+    for name in decisions.keys() {
+        if StepId::new(name).is_none_or(|id| state.step(&id).is_none()) {
+            return Err(Failure::usage(format!("the run has no step `{name}`"))
+                .hint("`runbook show` lists its steps"));
+        }
+    }
+    Ok(())
+}
+
 fn decide(engine: &mut Engine<'_>, decisions: &Decisions) -> Result<(), Failure> {
     let by = machine::by(&machine::operator(false));
     for (name, decision) in decisions {
-        let found = StepId::new(name).filter(|id| engine.journal().state().step(id).is_some());
-        let Some(step) = found else {
-            return Err(Failure::usage(format!("the run has no step `{name}`"))
-                .hint("`runbook show` lists its steps"));
+        let Some(step) = StepId::new(name) else {
+            continue;
         };
         let question = match decision {
             Decision::Rerun => "run it again?",

@@ -333,7 +333,13 @@ impl Turn<'_> {
             self.commit(events);
             self.ask(Question::Failed(id));
         } else if !is_fresh && may_retry {
-            events.push(self.decided(&id, "retry the failed step", Decision::Rerun));
+            let mut retry = self.decided(&id, "retry the failed step?", Decision::Rerun);
+            if let (EventKind::OperatorDecided { by, .. }, false) =
+                (&mut retry, self.session.retry_failed)
+            {
+                *by = by_the_runbook(planned);
+            }
+            events.push(retry);
             self.prepare(id, events);
         } else {
             self.commit(events);
@@ -351,7 +357,7 @@ impl Turn<'_> {
                 step: Some(id.clone()),
                 question: format!("the outcome is unknown ({because}); run it again?"),
                 decision: Decision::Rerun,
-                by: "the runbook: the step is idempotent".to_owned(),
+                by: by_the_runbook(planned),
             });
             self.prepare(id, events);
         } else {
@@ -834,6 +840,16 @@ fn signal(name: &str, action: &str) -> EventKind {
         name: name.to_owned(),
         action: action.to_owned(),
     }
+}
+
+// A decision that the document took, not a person.
+fn by_the_runbook(planned: &PlannedStep) -> String {
+    let because = if planned.idempotent {
+        "idempotent"
+    } else {
+        "it only reads"
+    };
+    format!("the runbook ({because})")
 }
 
 fn about(question: &Question) -> Option<&StepId> {

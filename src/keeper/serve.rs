@@ -11,7 +11,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::event::{AttemptExited, EndedBy, Exit};
 use crate::host::clock::{self, Clock};
-use crate::host::{fault, process, storage};
+use crate::host::process::{self, Process};
+use crate::host::{fault, storage};
 use crate::store::StoreError;
 use crate::store::attempts::{AttemptLog, Outcome};
 use crate::store::folder::RunFolder;
@@ -98,6 +99,7 @@ struct Attempt {
     ended_by: Option<EndedBy>,
     hunting: Option<Hunt>,
     leader: Option<Leader>,
+    start_time: u64,
 }
 
 // All processes of an attempt are being ended.
@@ -463,6 +465,7 @@ impl Keeper {
             ended_by: None,
             hunting: None,
             leader: None,
+            start_time: identity.start_time,
         });
         (Say::Held { nonce, identity }, Some(gate))
     }
@@ -544,23 +547,28 @@ impl Keeper {
         let me = std::process::id() as i32;
         let mut members = Vec::new();
         for child in process::all() {
-            if child.parent != me || child.state == b'Z' || self.is_spare(child.pid) {
-                continue;
-            }
-            let others = || {
-                self.running
-                    .iter()
-                    .filter(|it| it.child.pid != attempt.child.pid)
-            };
-            let is_other = others().any(|it| {
-                it.child.pid == child.pid || process::carries(child.pid, &it.launch.nonce)
-            });
-            if !is_other {
+            if child.parent == me && child.state != b'Z' && self.is_of(&child, attempt) {
                 members.push(child.pid);
                 members.extend(process::descendants(child.pid).iter().map(|it| it.pid));
             }
         }
         members
+    }
+
+    // Whether a child of the keeper belongs to `attempt`: its leader, or an orphan of it. What an
+    // earlier step left running is not this one's; an orphan that hides where it comes from is, if
+    // it is not older.
+    fn is_of(&self, child: &Process, attempt: &Attempt) -> bool {
+        if child.pid == attempt.child.pid {
+            return true;
+        }
+        if self.is_spare(child.pid) || self.running.iter().any(|it| it.child.pid == child.pid) {
+            return false;
+        }
+        match process::attempt_of(child.pid) {
+            Some(nonce) => nonce == attempt.launch.nonce,
+            None => child.start_time >= attempt.start_time,
+        }
     }
 
     // Ends the attempts whose processes and pipes are done with.
@@ -631,17 +639,13 @@ impl Keeper {
             return Vec::new();
         }
         let me = std::process::id() as i32;
-        let is_other = |pid: i32| {
-            self.is_spare(pid)
-                || self
-                    .running
-                    .iter()
-                    .any(|it| it.child.pid == pid || process::carries(pid, &it.launch.nonce))
-        };
-        process::descendants(me)
-            .into_iter()
-            .filter(|it| !is_other(it.pid) && !is_other(it.parent))
-            .filter(|it| process::carries(it.pid, &attempt.launch.nonce) || it.parent == me)
+        let children = process::all().into_iter().filter(|it| it.parent == me);
+        let orphans = children.filter(|it| it.state != b'Z' && self.is_of(it, attempt));
+        orphans
+            .flat_map(|it| {
+                let below = process::descendants(it.pid);
+                std::iter::once(it).chain(below)
+            })
             .map(|it| format!("{} {}", it.pid, it.name))
             .collect()
     }

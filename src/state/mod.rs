@@ -200,6 +200,8 @@ impl State {
                     continue;
                 }
                 _ if !is_open => return refuse("the run is not open yet"),
+                // A torn end may come after the closing too.
+                EventKind::Recovered { .. } => continue,
                 _ if is_closed => return refuse("the run is closed"),
                 _ => {}
             }
