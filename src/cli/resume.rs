@@ -430,6 +430,19 @@ fn decide(engine: &mut Engine<'_>, decisions: &Decisions) -> Result<(), Failure>
                 because,
             });
         }
+        let phase = engine
+            .journal()
+            .state()
+            .step(&step)
+            .map(|(_, it)| &it.phase);
+        if *decision == Decision::Rerun
+            && !matches!(phase, Some(Phase::Finished(_) | Phase::Unknown { .. }))
+        {
+            return Err(
+                Failure::usage(format!("step `{step}` cannot run again: it has not run"))
+                    .hint("`runbook show` tells where it is"),
+            );
+        }
         if let Err(error) = engine.journal().state().check(&events) {
             return Err(
                 Failure::usage(format!("nothing can be decided about step `{step}` so"))
