@@ -28,6 +28,10 @@ pub enum Line {
 
 impl Lines {
     /// Returns what to poll.
+    #[expect(
+        clippy::unused_self,
+        reason = "whose lines these are is this type's to know"
+    )]
     pub fn fd(&self) -> BorrowedFd<'static> {
         rustix::stdio::stdin()
     }

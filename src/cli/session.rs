@@ -197,9 +197,12 @@ pub fn run(
     let outcome = begin(&mut engine).and_then(|()| engine.run().map_err(Failure::from));
     drop(engine);
     let transcript = write_transcript(&folder);
-    let told = transcript.as_ref().ok().map(|it| match watch.json {
-        true => it.display().to_string(),
-        false => from_home(it),
+    let told = transcript.as_ref().ok().map(|it| {
+        if watch.json {
+            it.display().to_string()
+        } else {
+            from_home(it)
+        }
     });
     publisher.finish(Ending { transcript: told });
     drop(stage.lock);

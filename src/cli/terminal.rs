@@ -109,8 +109,8 @@ impl Terminal {
                     ..
                 },
                 "",
-            ) => Answer::Run,
-            (
+            )
+            | (
                 Question::Run {
                     manner: Manner::Run { .. },
                     ..
@@ -242,16 +242,12 @@ impl Operator for Terminal {
             Stage::Reason => Some(Answer::Skip(line.trim().to_owned())),
             Stage::Note => Some(Answer::Note(line.trim().to_owned())),
         };
-        match answer {
-            Some(answer) => {
-                self.open = None;
-                Some(answer)
-            }
-            None => {
-                self.prompt();
-                None
-            }
+        if answer.is_some() {
+            self.open = None;
+        } else {
+            self.prompt();
         }
+        answer
     }
 }
 

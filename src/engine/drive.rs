@@ -25,7 +25,7 @@ use crate::target::{Start, Survey, launch, line_offset, named_line};
 use super::decide::{Action, Answer, Input, Leaving, Question, Session, decide};
 use super::operator::{Asking, Operator};
 use super::publish::{Publisher, StoredOutputs};
-use super::signals::{News, Signals};
+use super::signals::{News, Signals, suspend};
 
 /// Why a session ended without having been left.
 #[derive(Debug, thiserror::Error)]
@@ -479,7 +479,7 @@ impl<'a> Engine<'a> {
         if !self.asking {
             self.parts.publisher.suspend();
         }
-        self.parts.signals.suspend();
+        suspend();
         self.resized();
         if self.asking {
             self.parts.operator.repeat();

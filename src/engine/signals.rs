@@ -115,21 +115,16 @@ impl Signals {
             return Interruption::Ended;
         }
         if news.contains(&News::Suspend) {
-            self.suspend();
+            suspend();
             return Interruption::Suspended;
         }
         Interruption::None
-    }
-
-    /// Stops this process as Ctrl-Z does, until it is continued.
-    pub(super) fn suspend(&self) {
-        suspend();
     }
 }
 
 /// Stops this process as Ctrl-Z does, until it is continued. The kernel decides: where no shell is
 /// there that could continue it (`ssh -t host runbook …`), it does not stop.
-fn suspend() {
+pub(super) fn suspend() {
     stoppable(|| {
         // SAFETY: a plain system call.
         unsafe { libc::raise(libc::SIGTSTP) };

@@ -133,15 +133,14 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
             self.held.push_str(text);
             return Ok(());
         }
-        match &self.live {
-            Some(live) => live.above(text, &mut self.out)?,
-            None => {
-                if self.look.surface == Surface::Terminal && !text.is_empty() {
-                    // What the terminal echoed, `^C` say, is not to stand before our line.
-                    self.out.write_all(b"\r\x1b[2K")?;
-                }
-                self.out.write_all(text.as_bytes())?;
+        if let Some(live) = &self.live {
+            live.above(text, &mut self.out)?;
+        } else {
+            if self.look.surface == Surface::Terminal && !text.is_empty() {
+                // What the terminal echoed, `^C` say, is not to stand before our line.
+                self.out.write_all(b"\r\x1b[2K")?;
             }
+            self.out.write_all(text.as_bytes())?;
         }
         self.out.flush()
     }

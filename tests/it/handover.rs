@@ -1,4 +1,5 @@
 #![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 //! Shift handover: another user of the same machine goes on with a run. Needs root, to make two
 //! real users and a group; says so where it is not, and fails there under `RUNBOOK_TEST_REQUIRE=all`.
 
@@ -104,7 +105,10 @@ impl Shift {
         let Some(users) = Users::add() else {
             let required = std::env::var("RUNBOOK_TEST_REQUIRE").is_ok_and(|it| it == "all");
             assert!(!required, "a shift handover is tested as root only");
-            eprintln!("SKIPPED: a shift handover is tested as root, who can make users");
+            #[expect(clippy::print_stderr, reason = "what was not tested is said aloud")]
+            {
+                eprintln!("SKIPPED: a shift handover is tested as root, who can make users");
+            }
             return None;
         };
         let mut desk = Desk::new();

@@ -1,4 +1,5 @@
 #![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 //! The program on a real terminal: a pseudo-terminal of 80 columns and 24 rows, what is typed into
 //! it, and what a person sees on it. Waits for what appears, never for time to pass.
 
@@ -11,7 +12,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -270,7 +271,7 @@ struct State {
 /// All that was written, without its escape sequences.
 #[derive(Default)]
 struct Text {
-    text: String,
+    words: String,
     marks: usize,
     titles: Vec<String>,
 }
@@ -288,12 +289,12 @@ impl Default for State {
 
 impl vte::Perform for Text {
     fn print(&mut self, c: char) {
-        self.text.push(c);
+        self.words.push(c);
     }
 
     fn execute(&mut self, byte: u8) {
         if byte == b'\n' {
-            self.text.push('\n');
+            self.words.push('\n');
         }
     }
 
@@ -394,7 +395,7 @@ impl Pty {
     pub fn expect(&mut self, text: &str) -> &mut Self {
         let at = self.at;
         let end = self.wait_until(text, |state| {
-            let text_after = state.text.text.get(at..)?;
+            let text_after = state.text.words.get(at..)?;
             text_after.find(text).map(|found| at + found + text.len())
         });
         self.at = end;
@@ -534,15 +535,13 @@ impl Pty {
     #[track_caller]
     pub fn wait(&mut self) -> i32 {
         let pid = Pid::from_child(&self.child).as_raw_nonzero().get();
-        let status = match self.child.try_wait().unwrap() {
-            Some(status) => status,
-            None => {
-                if wait_for(pid, PATIENCE).is_err() {
-                    panic!("it does not end; the screen shows:\n{}", self.screen());
-                }
-                self.child.wait().unwrap()
-            }
-        };
+        let ended = wait_for(pid, PATIENCE).is_ok();
+        assert!(
+            ended,
+            "it does not end; the screen shows:\n{}",
+            self.screen()
+        );
+        let status = self.child.wait().unwrap();
         if self.master.is_some() {
             assert!(self.is_sane(), "the terminal was not restored");
         }

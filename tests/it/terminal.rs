@@ -1,4 +1,5 @@
 #![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 //! What an operator sees and does at a terminal, and what becomes of a step when the terminal, or
 //! the operator, goes away.
 
