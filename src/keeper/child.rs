@@ -132,8 +132,7 @@ impl Spare {
             cwd: CString::default(),
             argv: Vec::new(),
             envp: Vec::new(),
-            _args: Vec::new(),
-            _env: Vec::new(),
+            pointed_at: Vec::new(),
         });
         let stack = Stack::new()?;
         // SAFETY: recipe and stack outlive the process's use of them (see `Child`); `become_step`
@@ -202,8 +201,8 @@ impl Spare {
         recipe.cwd = c_string(&launch.cwd.to_bytes())?;
         recipe.argv = pointers(&args);
         recipe.envp = pointers(&env);
-        recipe._args = args;
-        recipe._env = env;
+        args.extend(env);
+        recipe.pointed_at = args;
         recipe.script_on_stdin = launch.script_on_stdin;
         Ok((self.child, self.identity, self.gate))
     }
@@ -224,8 +223,8 @@ struct Recipe {
     cwd: CString,
     argv: Vec<*const libc::c_char>,
     envp: Vec<*const libc::c_char>,
-    _args: Vec<CString>,
-    _env: Vec<CString>,
+    // What the pointers above point into.
+    pointed_at: Vec<CString>,
 }
 
 // The stack of a process until it becomes its interpreter, with a page below it that no one may

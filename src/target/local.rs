@@ -170,7 +170,7 @@ fn sh_prologue(pipefail: bool, strict: bool) -> String {
 }
 
 // In zsh the ZERR trap may take `errexit` away for good, because from then on it ends the step itself.
-const ZSH_ERR: &str = r#"__runbook_forgives() { (( $# > 1 && ${@[-1]} == 0 )) || return 1; local p; for p; do (( p == 0 || p == 141 )) || return 1; done; return 0; }; trap '__runbook_s=$? __runbook_p=($pipestatus); if __runbook_forgives $__runbook_p; then unsetopt errexit; __runbook_off=1; else __runbook_line=${(%):-%I}; if [[ -n ${__runbook_off-} ]]; then exit $__runbook_s; fi; fi' ZERR; "#;
+const ZSH_ERR: &str = r"__runbook_forgives() { (( $# > 1 && ${@[-1]} == 0 )) || return 1; local p; for p; do (( p == 0 || p == 141 )) || return 1; done; return 0; }; trap '__runbook_s=$? __runbook_p=($pipestatus); if __runbook_forgives $__runbook_p; then unsetopt errexit; __runbook_off=1; else __runbook_line=${(%):-%I}; if [[ -n ${__runbook_off-} ]]; then exit $__runbook_s; fi; fi' ZERR; ";
 const ZSH_LEAVE: &str = r#"trap '__runbook_s=$?; { printf "S\0%s\0\0%s\0" "${__runbook_line-}" "$PWD"; export -p; } >/dev/fd/DUMP_FD 2>/dev/null; if [[ $__runbook_s == 141 && -n ${__runbook_off-} ]]; then exit 0; fi' EXIT; "#;
 
 fn zsh_prologue(strict: bool) -> String {
