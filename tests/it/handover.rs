@@ -105,10 +105,9 @@ impl Shift {
         let Some(users) = Users::add() else {
             let required = std::env::var("RUNBOOK_TEST_REQUIRE").is_ok_and(|it| it == "all");
             assert!(!required, "a shift handover is tested as root only");
-            #[expect(clippy::print_stderr, reason = "what was not tested is said aloud")]
-            {
-                eprintln!("SKIPPED: a shift handover is tested as root, who can make users");
-            }
+            // Past the test runner, which keeps what a passing test prints to itself.
+            let told = b"SKIPPED: a shift handover is tested as root, who can make users\n";
+            let _ = rustix::io::write(rustix::stdio::stderr(), told);
             return None;
         };
         let mut desk = Desk::new();

@@ -151,7 +151,9 @@ impl Desk {
         let me = format!("{}@{}", operator.user, operator.host);
         let screen = screen.replace(&me, "ana@web1");
         let screen = same_processes(&screen);
-        let screen = screen.replace(&format!(" {} ", operator.user), " ana ");
+        // Only where a person stands: a user may be called `nobody`, as in "nobody said".
+        let screen = screen.replace(&format!("by {} ", operator.user), "by ana ");
+        let screen = screen.replace(&format!("    {} says", operator.user), "    ana says");
         same_ids(&screen)
     }
 
