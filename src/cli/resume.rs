@@ -119,11 +119,8 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     }
     let mut session = Session::new(machine::by(&operator), terminal, args.watch.on_term());
     session.retry_failed = args.retry_failed;
-    if past
-        .iter()
-        .any(|it| matches!(it.kind, EventKind::StepStarting(_)))
-    {
-        session.begun();
+    if let Some(decision) = answer_to_the_plan(&past, &session.by) {
+        session.answered(decision);
     }
     let resumed = EventKind::RunResumed(RunResumed {
         survived: survived(&state, survivor.as_ref(), &past).to_owned(),
@@ -202,6 +199,19 @@ fn survivor(folder: &RunFolder) -> Result<Option<Survivor>, Failure> {
             .cause(error)
             .hint("it may belong to another user: resume as that user")
         })
+}
+
+// What this operator, and no other, answered to the plan the last time.
+fn answer_to_the_plan<'a>(past: &'a [Event], me: &str) -> Option<&'a Decision> {
+    past.iter().rev().find_map(|event| match &event.kind {
+        EventKind::OperatorDecided {
+            step: None,
+            decision: decision @ (Decision::RunAll | Decision::StepByStep),
+            by,
+            ..
+        } => Some((by == me).then_some(decision)),
+        _ => None,
+    })?
 }
 
 fn survived(state: &State, survivor: Option<&Survivor>, past: &[Event]) -> &'static str {

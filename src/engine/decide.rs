@@ -83,9 +83,10 @@ impl Session {
         &self.pending
     }
 
-    /// Says that the plan was shown and agreed to before, so that it is not asked about again.
-    pub fn begun(&mut self) {
+    /// Says what this operator answered to the plan in an earlier session: it is not asked again.
+    pub fn answered(&mut self, decision: &Decision) {
         self.begun = true;
+        self.all = *decision == Decision::RunAll;
     }
 }
 

@@ -48,7 +48,12 @@ pub fn show(
     text.push('\n');
     steps(&mut text, look, &story);
     remarks(&mut text, look, events);
-    let commands = next(&story);
+    let mut commands = next(&story);
+    if is_abandoned(&story, around) {
+        let resume = format!("runbook resume {}", inline(story.run()));
+        let why = "finds out what became of the step".to_owned();
+        commands = vec![(resume, why)];
+    }
     if !commands.is_empty() {
         text.push('\n');
     }
@@ -60,14 +65,32 @@ pub fn show(
     out.flush()
 }
 
+// A step was begun, and neither an engine nor a keeper is there to say that it runs.
+fn is_abandoned(story: &Story, around: &Surroundings) -> bool {
+    story.closed.is_none() && story.tally().running > 0 && around.held_by.is_none()
+}
+
 fn facts(text: &mut String, look: &Look, story: &Story, around: &Surroundings) {
     let title = story.opened.as_ref().map_or("", |opened| &opened.title);
     let heading = format!("# {}", inline(title));
     let heading = super::clean::fit(&heading, look.width).into_owned();
     put(text, &paint(look, STRONG, &heading));
-    let (mark, style, word) = words::result(story);
+    let (mark, style, word) = if is_abandoned(story, around) {
+        (
+            "?",
+            DOUBT,
+            "open: a step was begun, and nobody holds the run",
+        )
+    } else {
+        words::result(story)
+    };
     put(text, &paint(look, style, &format!("{mark} {word}")));
-    fact(text, look, "steps", &story.tally().told("running"));
+    let begun = if is_abandoned(story, around) {
+        "begun"
+    } else {
+        "running"
+    };
+    fact(text, look, "steps", &story.tally().told(begun));
     fact_to_copy(text, look, "run", story.run());
     if let Some(opened) = &story.opened {
         let file = if opened.file == "-" {
