@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::event::{Closing, EventKind, Verdict};
+use crate::event::{Closing, EndedBy, EventKind, Verdict};
 use crate::host::clock::Clock;
 use crate::host::{machine, storage};
 use crate::keeper::link::Link;
@@ -97,9 +97,15 @@ pub fn stop(args: &StopArgs) -> Result<ExitCode, Failure> {
                 let pid = i32::try_from(holder.pid)
                     .ok()
                     .and_then(rustix::process::Pid::from_raw);
-                if let Some(pid) = pid {
-                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-                }
+                let told = pid.map_or(Ok(()), |pid| {
+                    rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+                });
+                told.map_err(|error| {
+                    let what = format!("cannot stop process {} of {}", holder.pid, holder.user);
+                    Failure::new(ExitCode::ENVIRONMENT, what)
+                        .cause(error)
+                        .hint("ask them, or stop it as that user")
+                })?;
                 session::note(&format!("run {run} stops"));
             }
             _ => {
@@ -194,7 +200,14 @@ fn closing(state: &State) -> Closing {
         )
     });
     let is_left = any(|it| matches!(it, Phase::Pending));
-    match (state.was_stopped(), is_bad, is_left) {
+    let was_ended = state.steps().any(|(_, step)| {
+        matches!(step.phase, Phase::Finished(Verdict::Failed))
+            && step
+                .exited
+                .as_ref()
+                .is_some_and(|it| it.ended_by == Some(EndedBy::Stop))
+    });
+    match (state.was_stopped() || was_ended, is_bad, is_left) {
         (true, true, _) => Closing::Stopped,
         (_, true, _) => Closing::Failed,
         (_, false, true) => Closing::Left,

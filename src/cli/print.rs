@@ -27,6 +27,15 @@ pub fn note(text: impl Display) {
     let _ = writeln!(stream, "{text}");
 }
 
+/// Writes `text` to standard error as it is, as well as may be: a question, its end left open.
+pub fn show(text: &str) {
+    let mut stream = anstream::stderr().lock();
+    // A terminal that is gone is noticed by its signal.
+    let _ = stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush());
+}
+
 /// Tells of `failure` and returns its exit code.
 pub fn fail(failure: &Failure) -> ExitCode {
     note(failure);

@@ -1,13 +1,14 @@
 //! Lines that a person types. The terminal stays in its usual mode, so that Ctrl-C, Ctrl-Z and a
 //! lost connection arrive as the signals they are, at a prompt as anywhere.
 
-use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{QueueSelector, tcflush};
 
-use crate::engine::Signals;
+use crate::engine::{Interruption, Signals};
+
+use super::print;
 
 /// Standard input, line by line.
 #[derive(Debug, Default)]
@@ -27,6 +28,10 @@ pub enum Line {
 
 impl Lines {
     /// Returns what to poll.
+    #[expect(
+        clippy::unused_self,
+        reason = "whose lines these are is this type's to know"
+    )]
     pub fn fd(&self) -> BorrowedFd<'static> {
         rustix::stdio::stdin()
     }
@@ -59,8 +64,8 @@ impl Lines {
 
 /// Asks for one line and waits for it; `None` where the operator interrupts or the input ends.
 pub fn ask(question: &str, lines: &mut Lines, signals: &Signals) -> Option<String> {
-    let mut stderr = io::stderr().lock();
-    let _ = write!(stderr, "{question}").and_then(|()| stderr.flush());
+    lines.forget();
+    print::show(question);
     loop {
         let mut fds = [
             PollFd::from_borrowed_fd(lines.fd(), PollFlags::IN),
@@ -68,15 +73,26 @@ pub fn ask(question: &str, lines: &mut Lines, signals: &Signals) -> Option<Strin
         ];
         let _ = poll(&mut fds, None);
         let (typed, signalled) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
-        if signalled && signals.was_interrupted() {
-            return None;
+        if signalled {
+            match signals.look() {
+                Interruption::None => {}
+                // The shell has written over it.
+                Interruption::Suspended => print::show(question),
+                Interruption::Ended => return end(),
+            }
         }
         if typed {
             match lines.read() {
                 Some(Line::Text(text)) => return Some(text),
-                Some(Line::End) => return None,
+                Some(Line::End) => return end(),
                 None => {}
             }
         }
     }
+}
+
+// What comes next begins on a line of its own.
+fn end() -> Option<String> {
+    print::show("\n");
+    None
 }

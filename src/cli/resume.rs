@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use crate::engine::decide::Session;
 use crate::engine::recover::{self, Evidence, Survivor};
 use crate::engine::{Engine, block_signals};
-use crate::event::{Decision, Event, EventKind, RunOpened, RunResumed, Verdict};
+use crate::event::{Closing, Decision, Event, EventKind, RunOpened, RunResumed, Verdict};
 use crate::host::clock::{self, Clock};
-use crate::host::process::Process;
+use crate::host::process::{self, Process};
 use crate::host::{fault, machine, storage};
 use crate::keeper::link::Link;
 use crate::markdown::decode;
@@ -77,18 +78,24 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     if let Some(because) = &records.corrupt {
         return Err(corrupt(because));
     }
-    let past = read_journal(&folder)?.events;
-    let (journal, recovered) = Journal::reopen(
+    let reading = read_journal(&folder)?;
+    // Before anything is set aside: where the keeper knows more than the journal, what is torn was
+    // acknowledged.
+    if let Some(because) = recover::unheard_of(reading.events.iter().map(|it| &it.kind), &records) {
+        return Err(corrupt(&format!(
+            "{because}, and the journal does not know it"
+        )));
+    }
+    let past = reading.events;
+    let (mut journal, recovered) = Journal::reopen(
         &folder,
         storage::from_environment(),
         Clock::from_environment(),
     )?;
     let state = journal.state().clone();
     if let Some(closing) = state.closed() {
-        return Err(Failure::usage(
-            format!("run {} is closed: {closing:?}", folder.run()).to_lowercase(),
-        )
-        .hint(format!("`runbook show {}` tells how it went", folder.run())));
+        let _ = journal.commit(recovered.into_iter().collect())?;
+        return Err(closed(&folder, closing));
     }
     let Some(opened) = state.opened().cloned() else {
         return Err(Failure::new(
@@ -97,11 +104,7 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         )
         .hint("nothing of it ran; begin a new run"));
     };
-    if let Some(because) = recover::unheard_of(past.iter().map(|it| &it.kind), &records) {
-        return Err(corrupt(&format!(
-            "{because}, and the journal does not know it"
-        )));
-    }
+    are_there(&state, &decisions)?;
     let operator = machine::operator(terminal);
     let plan = plan(&folder, &opened)?;
     let search = std::env::var_os("PATH").unwrap_or_default();
@@ -141,6 +144,13 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
             other => break other,
         }
     };
+    let starting = match &evidence {
+        Evidence::Running { nonce: wanted, .. } => past.iter().rev().find(
+            |it| matches!(&it.kind, EventKind::StepStarting(starting) if starting.nonce == *wanted),
+        ),
+        _ => None,
+    };
+    let starting = starting.cloned();
     let stage = Stage {
         folder,
         lock,
@@ -156,11 +166,22 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         engine.record(events)?;
         match evidence {
             Evidence::Nothing | Evidence::Orphaned { .. } => {}
-            Evidence::Running { step, nonce } => engine.attach(step, nonce),
+            Evidence::Running { step, nonce } => engine.attach(step, nonce, starting),
             Evidence::Tells(event) => engine.record(vec![event])?,
         }
         decide(engine, &decisions)
     })
+}
+
+fn closed(folder: &RunFolder, closing: Closing) -> Failure {
+    let how = match closing {
+        Closing::Passed => "it passed",
+        Closing::Failed => "after a failure",
+        Closing::Left => "with steps left to run",
+        Closing::Stopped => "after it was stopped",
+    };
+    Failure::usage(format!("run {} is closed: {how}", folder.run()))
+        .hint(format!("`runbook show {}` tells how it went", folder.run()))
 }
 
 fn corrupt(because: &str) -> Failure {
@@ -190,6 +211,7 @@ fn survived(state: &State, survivor: Option<&Survivor>, past: &[Event]) -> &'sta
     let same_boot = past.last().is_some_and(|it| it.boot_id == clock::boot_id());
     match (survivor, same_boot) {
         (Some(it), _) if is_running && !it.nonces.is_empty() => "the keeper and its step",
+        _ if !is_running => "nothing was running",
         (Some(_), _) => "the keeper",
         (None, true) => "the machine, not the keeper",
         (None, false) => "nothing: the machine was restarted",
@@ -367,13 +389,21 @@ fn decisions(args: &ResumeArgs) -> Result<Decisions, Failure> {
     Ok(decisions)
 }
 
+fn are_there(state: &State, decisions: &Decisions) -> Result<(), Failure> {
+    for name in decisions.keys() {
+        if StepId::new(name).is_none_or(|id| state.step(&id).is_none()) {
+            return Err(Failure::usage(format!("the run has no step `{name}`"))
+                .hint("`runbook show` lists its steps"));
+        }
+    }
+    Ok(())
+}
+
 fn decide(engine: &mut Engine<'_>, decisions: &Decisions) -> Result<(), Failure> {
     let by = machine::by(&machine::operator(false));
     for (name, decision) in decisions {
-        let found = StepId::new(name).filter(|id| engine.journal().state().step(id).is_some());
-        let Some(step) = found else {
-            return Err(Failure::usage(format!("the run has no step `{name}`"))
-                .hint("`runbook show` lists its steps"));
+        let Some(step) = StepId::new(name) else {
+            continue;
         };
         let question = match decision {
             Decision::Rerun => "run it again?",
@@ -399,6 +429,19 @@ fn decide(engine: &mut Engine<'_>, decisions: &Decisions) -> Result<(), Failure>
                 verdict,
                 because,
             });
+        }
+        let phase = engine
+            .journal()
+            .state()
+            .step(&step)
+            .map(|(_, it)| &it.phase);
+        if *decision == Decision::Rerun
+            && !matches!(phase, Some(Phase::Finished(_) | Phase::Unknown { .. }))
+        {
+            return Err(
+                Failure::usage(format!("step `{step}` cannot run again: it has not run"))
+                    .hint("`runbook show` tells where it is"),
+            );
         }
         if let Err(error) = engine.journal().state().check(&events) {
             return Err(
@@ -438,23 +481,46 @@ fn orphaned(
     session::note(&format!(
         "step `{step}` lost its keeper, and goes on by itself: {list}"
     ));
+    let left = || -> Vec<Process> {
+        let known = processes.iter().filter(|it| {
+            process::look(it.pid)
+                .is_some_and(|now| now.start_time == it.start_time && now.state != b'Z')
+        });
+        let mut left: Vec<Process> = known.cloned().collect();
+        for it in process::of_attempt(nonce) {
+            if !left.iter().any(|known| known.pid == it.pid) {
+                left.push(it);
+            }
+        }
+        left
+    };
     loop {
         match prompt::ask("[w]ait for them · [k]ill them · [q]uit > ", lines, signals).as_deref()
         {
             Some("w" | "wait") => {
                 session::note("waiting; Ctrl-C leaves them alone");
-                while !crate::host::process::of_attempt(nonce).is_empty() {
-                    if signals.wait(std::time::Duration::from_millis(200)) {
+                while !left().is_empty() {
+                    if signals.wait(Duration::from_millis(200)) {
                         return Err(left_alone(folder));
                     }
                 }
                 return Ok(());
             }
             Some("k" | "kill") => {
-                for it in crate::host::process::of_attempt(nonce) {
-                    crate::host::process::kill(it.pid);
+                for it in left() {
+                    if let Err(error) = process::kill(it.pid) {
+                        session::note(&format!("cannot kill {} {}: {error}", it.pid, it.name));
+                    }
                 }
-                return Ok(());
+                // They die at once, or never.
+                for _ in 0..50 {
+                    if left().is_empty() {
+                        return Ok(());
+                    }
+                    if signals.wait(Duration::from_millis(20)) {
+                        return Err(left_alone(folder));
+                    }
+                }
             }
             Some("q" | "quit") | None => return Err(left_alone(folder)),
             Some(_) => {}

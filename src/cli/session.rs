@@ -197,22 +197,41 @@ pub fn run(
     let outcome = begin(&mut engine).and_then(|()| engine.run().map_err(Failure::from));
     drop(engine);
     let transcript = write_transcript(&folder);
-    let told = transcript.as_ref().ok().map(|it| it.display().to_string());
+    let told = transcript.as_ref().ok().map(|it| {
+        if watch.json {
+            it.display().to_string()
+        } else {
+            from_home(it)
+        }
+    });
     publisher.finish(Ending { transcript: told });
     drop(stage.lock);
-    let code = ending(&folder, outcome?);
+    // On a terminal the console has just said so, and what to do next.
+    let is_told = !watch.json && look.surface == Surface::Terminal && terminal;
+    let code = ending(&folder, outcome?, is_told);
     if let Err(failure) = transcript {
         print::fail(&failure);
     }
     Ok(code)
 }
 
+// Short enough for one row of a terminal, and still fit to be copied into a shell.
+fn from_home(path: &Path) -> String {
+    let home = std::env::var_os("HOME").filter(|it| it.len() > 1);
+    home.and_then(|home| path.strip_prefix(home).ok())
+        .map_or_else(
+            || path.display().to_string(),
+            |it| format!("~/{}", it.display()),
+        )
+}
+
 // Says what a person must know who only sees the exit code; the console said the rest.
-fn ending(folder: &RunFolder, leaving: Leaving) -> ExitCode {
+fn ending(folder: &RunFolder, leaving: Leaving, is_told: bool) -> ExitCode {
     let run = folder.run();
     match leaving {
         Leaving::Passed => ExitCode::PASSED,
         Leaving::Failed(_) => ExitCode::FAILED,
+        Leaving::Stopped(_) | Leaving::Detached if is_told => ExitCode::STOPPED,
         Leaving::Stopped(because) => {
             note(&format!(
                 "stopped: {because}; `runbook resume {run}` goes on"

@@ -333,7 +333,13 @@ impl Turn<'_> {
             self.commit(events);
             self.ask(Question::Failed(id));
         } else if !is_fresh && may_retry {
-            events.push(self.decided(&id, "retry the failed step", Decision::Rerun));
+            let mut retry = self.decided(&id, "retry the failed step?", Decision::Rerun);
+            if let (EventKind::OperatorDecided { by, .. }, false) =
+                (&mut retry, self.session.retry_failed)
+            {
+                *by = by_the_runbook(planned);
+            }
+            events.push(retry);
             self.prepare(id, events);
         } else {
             self.commit(events);
@@ -351,7 +357,7 @@ impl Turn<'_> {
                 step: Some(id.clone()),
                 question: format!("the outcome is unknown ({because}); run it again?"),
                 decision: Decision::Rerun,
-                by: "the runbook: the step is idempotent".to_owned(),
+                by: by_the_runbook(planned),
             });
             self.prepare(id, events);
         } else {
@@ -505,6 +511,10 @@ impl Turn<'_> {
 
     fn withdraw(&mut self) {
         self.session.interrupts = 0;
+        self.take_back();
+    }
+
+    fn take_back(&mut self) {
         if self.session.question.take().is_some() {
             self.actions.push(Action::Withdraw);
         }
@@ -654,10 +664,25 @@ impl Turn<'_> {
                 because,
             },
             _ => Question::Run {
+                manner: self.manner_of_edited(step),
                 step: step.clone(),
-                manner: Manner::Run { enter: false },
             },
         });
+    }
+
+    // As for any step: an edit does not make a step that destroys, or asks, run unasked. Nobody has
+    // looked at what was written, so Enter alone never runs it.
+    fn manner_of_edited(&self, step: &StepId) -> Manner {
+        let asked = self.plan.step(step).map(|proposed| {
+            let mut edited = proposed.clone();
+            edited.doubts.clear();
+            let (kind, request) = (self.plan.runbook.kind, &self.plan.request);
+            consent(kind, &edited, request, true, false)
+        });
+        match asked {
+            Some(Consent::Ask(manner @ (Manner::Type | Manner::Confirm(_)))) => manner,
+            _ => Manner::Run { enter: false },
+        }
     }
 
     fn quit(&mut self, about: Option<(&StepId, &str)>) {
@@ -742,6 +767,7 @@ impl Turn<'_> {
             }
             Some((_, nonce)) => {
                 self.session.stop = true;
+                self.take_back();
                 self.commit(vec![self::signal(name, "terminate")]);
                 let (ending, by) = (Ending::Terminate, EndedBy::Stop);
                 self.actions.push(Action::End { nonce, ending, by });
@@ -771,6 +797,7 @@ impl Turn<'_> {
         match self.session.interrupts {
             1 => self.ask(Question::Interrupted(step)),
             2 => {
+                self.take_back();
                 self.commit(vec![signal("SIGINT", "interrupt")]);
                 self.actions.push(Action::End {
                     nonce,
@@ -779,6 +806,7 @@ impl Turn<'_> {
                 });
             }
             _ => {
+                self.take_back();
                 self.commit(vec![signal("SIGINT", "kill")]);
                 self.actions.push(Action::End {
                     nonce,
@@ -812,6 +840,16 @@ fn signal(name: &str, action: &str) -> EventKind {
         name: name.to_owned(),
         action: action.to_owned(),
     }
+}
+
+// A decision that the document took, not a person.
+fn by_the_runbook(planned: &PlannedStep) -> String {
+    let because = if planned.idempotent {
+        "idempotent"
+    } else {
+        "it only reads"
+    };
+    format!("the runbook ({because})")
 }
 
 fn about(question: &Question) -> Option<&StepId> {

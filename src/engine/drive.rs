@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::event::{AttemptExited, EventKind, Exit, Text};
+use crate::event::{AttemptExited, Event, EventKind, Exit, Text};
 use crate::host::{fault, machine};
 use crate::keeper::link::{Held, Link};
 use crate::keeper::protocol::{Ask, Launch, Say};
@@ -104,15 +104,12 @@ impl<'a> Engine<'a> {
         Ok(())
     }
 
-    /// Goes on with the attempt `nonce` of `step`: an earlier engine started it, and the keeper has
-    /// it still.
-    pub fn attach(&mut self, step: StepId, nonce: String) {
-        if let Some((_, it)) = self.parts.journal.state().step(&step)
-            && let Phase::Running(starting) = &it.phase
-        {
-            self.parts.publisher.attach(starting.clone());
-        }
+    /// Takes hold of an attempt that an earlier session began; `starting` is the event of it.
+    pub fn attach(&mut self, step: StepId, nonce: String, starting: Option<Event>) {
         self.parts.session.attached(step, nonce);
+        if let Some(starting) = starting {
+            self.parts.publisher.attach(starting);
+        }
     }
 
     /// Returns the journal.
@@ -192,11 +189,14 @@ impl<'a> Engine<'a> {
         };
         let body = step.map(|it| self.body(&it.id)).unwrap_or_default();
         let plan = &self.parts.plan;
+        let steps = self.parts.journal.state().steps();
+        let left = steps.filter(|(_, it)| it.phase == Phase::Pending).count();
         self.parts.operator.ask(Asking {
             question,
             plan,
             step,
             body: &body,
+            left,
         });
         if self.parts.operator.fd().is_none() {
             self.hear();
@@ -262,11 +262,11 @@ impl<'a> Engine<'a> {
         let Some(link) = &mut self.parts.link else {
             return Ok(());
         };
-        let Ok(gate) = link.prepare(launch) else {
+        if link.ask(&Ask::Prepare(Box::new(launch))).is_err() {
             self.inputs.push_back(Input::KeeperGone);
             self.parts.link = None;
             return Ok(());
-        };
+        }
         // What else the keeper says meanwhile waits its turn.
         loop {
             let Some(link) = &mut self.parts.link else {
@@ -274,6 +274,11 @@ impl<'a> Engine<'a> {
             };
             match link.wait(Duration::from_secs(30)) {
                 Ok(Some(Say::Held { nonce, identity })) if nonce == wanted => {
+                    let Some(gate) = link.take_gate() else {
+                        let because = "the gate did not come along".to_owned();
+                        self.inputs.push_front(Input::Refused(because));
+                        return Ok(());
+                    };
                     self.held = Some(Held::new(nonce.clone(), identity.clone(), gate));
                     self.inputs.push_front(Input::Held {
                         attempt,
@@ -457,16 +462,8 @@ impl<'a> Engine<'a> {
             for news in self.parts.signals.read() {
                 match news {
                     News::Signal(signal) => self.inputs.push_back(Input::Signal(signal)),
-                    News::Suspend => {
-                        self.parts.publisher.suspend();
-                        suspend();
-                        self.parts.publisher.resume();
-                    }
-                    News::Resized => {
-                        if let Some(width) = terminal_width() {
-                            self.parts.publisher.progress(Progress::Resized(width));
-                        }
-                    }
+                    News::Suspend => self.suspend(),
+                    News::Resized => self.resized(),
                 }
             }
         }
@@ -474,6 +471,27 @@ impl<'a> Engine<'a> {
             self.hear();
         }
         Ok(())
+    }
+
+    // Steps go on meanwhile: they are the keeper's. An open question is asked again, for the shell
+    // has written over it.
+    fn suspend(&mut self) {
+        if !self.asking {
+            self.parts.publisher.suspend();
+        }
+        suspend();
+        self.resized();
+        if self.asking {
+            self.parts.operator.repeat();
+        } else {
+            self.parts.publisher.resume();
+        }
+    }
+
+    fn resized(&self) {
+        if let Some(width) = terminal_width() {
+            self.parts.publisher.progress(Progress::Resized(width));
+        }
     }
 
     fn read_keeper(&mut self) -> Result<(), EngineError> {

@@ -13,4 +13,4 @@ mod signals;
 
 pub use drive::{Engine, EngineError, Parts, terminal_width};
 pub use publish::{Publisher, StoredOutputs};
-pub use signals::{Signals, block as block_signals};
+pub use signals::{Interruption, Signals, block as block_signals, stoppable};

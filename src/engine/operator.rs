@@ -18,12 +18,17 @@ pub struct Asking<'a> {
     pub step: Option<&'a Step>,
     /// That step's body as it would run, edits included.
     pub body: &'a str,
+    /// How many steps are still to run.
+    pub left: usize,
 }
 
 /// Someone who answers. Never blocks the run: a question is put, and the answer comes later.
 pub trait Operator {
     /// Puts a question; a question that was open is withdrawn.
     fn ask(&mut self, asking: Asking<'_>);
+
+    /// Shows the open question anew: the terminal was somebody else's for a while.
+    fn repeat(&mut self);
 
     /// Takes the open question back.
     fn withdraw(&mut self);
@@ -41,6 +46,8 @@ pub struct Nobody;
 
 impl Operator for Nobody {
     fn ask(&mut self, _asking: Asking<'_>) {}
+
+    fn repeat(&mut self) {}
 
     fn withdraw(&mut self) {}
 

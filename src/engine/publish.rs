@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::event::{Event, EventKind, Output, StepStarting};
+use crate::event::{Event, EventKind, Output};
 use crate::host::clock;
 use crate::model::StepId;
 use crate::report::{Ending, Outputs, Progress, Reporter};
@@ -22,7 +22,7 @@ const CHUNK: usize = 64 << 10;
 
 enum Item {
     Event(Box<Event>),
-    Attached(Box<StepStarting>),
+    Attach(Box<Event>),
     Progress(Progress, Option<Sender<()>>),
     Finish(Ending),
 }
@@ -58,9 +58,10 @@ impl Publisher {
         }
     }
 
-    /// Watches what a running attempt prints, which an earlier engine started.
-    pub fn attach(&self, starting: StepStarting) {
-        let _ = self.queue.send(Item::Attached(Box::new(starting)));
+    /// Shows the attempt that this event began, in an earlier session, as it goes on; what it
+    /// printed so far comes from its log.
+    pub fn attach(&self, starting: Event) {
+        let _ = self.queue.send(Item::Attach(Box::new(starting)));
     }
 
     /// Queues a remark or a change of the terminal.
@@ -133,7 +134,7 @@ impl Reader {
             };
             match item {
                 Item::Event(event) => self.event(&event),
-                Item::Attached(starting) => self.watch(&starting),
+                Item::Attach(event) => self.attach(&event),
                 Item::Progress(progress, done) => {
                     let _ = self.reporter.progress(&progress);
                     if let Some(done) = done {
@@ -148,8 +149,19 @@ impl Reader {
         }
     }
 
-    fn watch(&mut self, starting: &StepStarting) {
+    fn watch(&mut self, event: &Event) {
+        let EventKind::StepStarting(starting) = &event.kind else {
+            return;
+        };
         let now = clock::since_boot();
+        // An event that is not of this moment, or of this boot, is read from a journal.
+        let begun = Duration::from_nanos(event.mono);
+        let is_told_late = event.mono > 0 && begun + TICK < now;
+        let since = if is_told_late && event.boot_id == clock::boot_id() {
+            begun
+        } else {
+            now
+        };
         let log = format!("output/{}-{}.log", starting.step, starting.attempt);
         self.watched = Some(Watched {
             step: starting.step.clone(),
@@ -157,14 +169,22 @@ impl Reader {
             log: self.folder.join(log),
             file: None,
             offset: 0,
-            since: now,
-            last_output: now,
+            since,
+            last_output: since,
         });
+    }
+
+    fn attach(&mut self, event: &Event) {
+        self.watch(event);
+        if let Some(watched) = &self.watched {
+            let attached = Progress::Attached(watched.step.clone());
+            let _ = self.reporter.progress(&attached);
+        }
     }
 
     fn event(&mut self, event: &Event) {
         match &event.kind {
-            EventKind::StepStarting(starting) => self.watch(starting),
+            EventKind::StepStarting(_) => self.watch(event),
             EventKind::AttemptExited(exited) if self.watches(&exited.nonce) => {
                 self.read_log();
                 self.watched = None;
@@ -185,8 +205,8 @@ impl Reader {
             let now = clock::since_boot();
             let tick = Progress::Tick {
                 step: watched.step.clone(),
-                elapsed: now.saturating_sub(watched.since),
-                silent: now.saturating_sub(watched.last_output),
+                elapsed: now.saturating_sub(watched.since) + skipped(),
+                silent: now.saturating_sub(watched.last_output) + skipped(),
             };
             let _ = self.reporter.progress(&tick);
         }
@@ -223,6 +243,18 @@ impl Reader {
             });
         }
     }
+}
+
+// A test need not wait for a minute: `$RUNBOOK_TEST_SKIP_S` seconds have passed besides.
+fn skipped() -> Duration {
+    #[cfg(feature = "testing")]
+    if let Some(seconds) = std::env::var("RUNBOOK_TEST_SKIP_S")
+        .ok()
+        .and_then(|it| it.parse().ok())
+    {
+        return Duration::from_secs(seconds);
+    }
+    Duration::ZERO
 }
 
 /// The stored outputs of a run, for reporters.

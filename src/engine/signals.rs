@@ -18,6 +18,17 @@ pub(super) enum News {
     Resized,
 }
 
+/// What came before a session runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interruption {
+    /// Nothing that matters.
+    None,
+    /// The process was stopped, and goes on: what the terminal shows is not ours any more.
+    Suspended,
+    /// It is to end.
+    Ended,
+}
+
 /// Blocks the signals that the engine reads in its own time. Must run before any thread is made,
 /// so that all of them inherit the mask; programs that are started get an empty one.
 ///
@@ -92,14 +103,48 @@ impl Signals {
         self.was_interrupted()
     }
 
-    /// Returns whether an interruption is waiting; takes it.
+    /// Returns whether an interruption is waiting; takes it. Ctrl-Z is obeyed.
     pub fn was_interrupted(&self) -> bool {
-        self.read().iter().any(|it| matches!(it, News::Signal(_)))
+        self.look() == Interruption::Ended
+    }
+
+    /// Takes what is waiting; obeys Ctrl-Z.
+    pub fn look(&self) -> Interruption {
+        let news = self.read();
+        if news.iter().any(|it| matches!(it, News::Signal(_))) {
+            return Interruption::Ended;
+        }
+        if news.contains(&News::Suspend) {
+            suspend();
+            return Interruption::Suspended;
+        }
+        Interruption::None
     }
 }
 
-/// Stops this process as Ctrl-Z does, until it is continued.
+/// Stops this process as Ctrl-Z does, until it is continued. The kernel decides: where no shell is
+/// there that could continue it (`ssh -t host runbook …`), it does not stop.
 pub(super) fn suspend() {
-    let me = rustix::process::getpid();
-    let _ = rustix::process::kill_process(me, rustix::process::Signal::STOP);
+    stoppable(|| {
+        // SAFETY: a plain system call.
+        unsafe { libc::raise(libc::SIGTSTP) };
+    });
+}
+
+/// Lets Ctrl-Z stop this process as any other while `work` runs: another program has the terminal,
+/// and a job stops as a whole.
+pub fn stoppable<T>(work: impl FnOnce() -> T) -> T {
+    let mask = |how| {
+        // SAFETY: plain system calls on a set that lives long enough.
+        unsafe {
+            let mut set = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            libc::sigaddset(&raw mut set, libc::SIGTSTP);
+            libc::pthread_sigmask(how, &raw const set, std::ptr::null_mut());
+        }
+    };
+    mask(libc::SIG_UNBLOCK);
+    let done = work();
+    mask(libc::SIG_BLOCK);
+    done
 }

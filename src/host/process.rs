@@ -110,6 +110,16 @@ pub fn carries(pid: i32, nonce: &str) -> bool {
     })
 }
 
+/// Returns the attempt that the process was started in; `None` where its environment does not tell,
+/// or may not be read.
+pub fn attempt_of(pid: i32) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    environment.split(|byte| *byte == 0).find_map(|word| {
+        let nonce = word.strip_prefix(b"RUNBOOK_ATTEMPT=")?;
+        Some(String::from_utf8_lossy(nonce).into_owned())
+    })
+}
+
 /// Returns the living processes that carry the attempt `nonce`, and their descendants.
 pub fn of_attempt(nonce: &str) -> Vec<Process> {
     let mut found: Vec<Process> = Vec::new();
@@ -128,10 +138,17 @@ pub fn of_attempt(nonce: &str) -> Vec<Process> {
     found
 }
 
-/// Ends the process `pid` at once, where it is there and ours.
-pub fn kill(pid: i32) {
-    if let Some(pid) = rustix::process::Pid::from_raw(pid) {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+/// Ends the process `pid` at once. One that is gone already is no error.
+///
+/// # Errors
+/// Where it is not ours to end.
+pub fn kill(pid: i32) -> std::io::Result<()> {
+    let Some(pid) = rustix::process::Pid::from_raw(pid) else {
+        return Ok(());
+    };
+    match rustix::process::kill_process(pid, rustix::process::Signal::KILL) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

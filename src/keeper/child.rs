@@ -9,14 +9,18 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileExt;
 use std::ptr;
 use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
 use syscalls::{Errno, Sysno, syscall};
+
+use crate::event::Identity;
+use crate::host::process;
 
 use super::protocol::Launch;
 use super::{DUMP_FD, SCRIPT_FD};
@@ -58,99 +62,169 @@ pub(super) struct Child {
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
     pub(super) status: OwnedFd,
-    pub(super) dump: Option<OwnedFd>,
-    // What the process reads and runs on until it becomes the interpreter: kept until it is reaped.
-    _recipe: Box<Recipe>,
-    _stack: Stack,
+    pub(super) dump: OwnedFd,
+    shared: Shared,
 }
 
-/// Makes the process. It waits until a byte comes through `gate`; its end means that it never runs.
-pub(super) fn hold(launch: &Launch, gate: OwnedFd) -> io::Result<Child> {
-    let program = c_string(launch.program.as_bytes())?;
-    let mut args = vec![program.clone()];
-    for arg in &launch.args {
-        args.push(c_string(arg.as_bytes())?);
+// What the process reads and runs on in our memory until it becomes the interpreter.
+struct Shared {
+    pid: i32,
+    recipe: Box<Recipe>,
+    _stack: Stack,
+    is_reaped: bool,
+}
+
+impl Drop for Shared {
+    // Memory that a process may still run on is not given back.
+    fn drop(&mut self) {
+        if !self.is_reaped {
+            // SAFETY: plain system calls on a child of this process that nobody has waited for.
+            unsafe {
+                libc::kill(self.pid, libc::SIGKILL);
+                libc::waitpid(self.pid, ptr::null_mut(), 0);
+            }
+        }
     }
-    let mut env = Vec::with_capacity(launch.env.len());
-    for (name, value) in &launch.env {
-        let mut entry = name.clone().into_bytes();
-        entry.push(b'=');
-        entry.extend_from_slice(&value.to_bytes());
-        env.push(c_string(&entry)?);
+}
+
+impl Child {
+    /// Says that the process was waited for.
+    pub(super) fn reaped(&mut self) {
+        self.shared.is_reaped = true;
     }
-    let script = memory_file("runbook-step", launch.script.as_bytes())?;
-    let dump = launch
-        .dumps
-        .then(|| memory_file("runbook-environment", b""))
-        .transpose()?;
-    let (stdout, stdout_child) = pipe_with(PipeFlags::CLOEXEC)?;
-    let (stderr, stderr_child) = pipe_with(PipeFlags::CLOEXEC)?;
-    let (status, status_child) = pipe_with(PipeFlags::CLOEXEC)?;
-    for pipe in [&stdout, &stderr, &status] {
-        rustix::io::ioctl_fionbio(pipe, true)?;
+}
+
+/// A process that waits at its gate and does not know yet what it will be. Made while the step
+/// before runs, so that the next one need not wait for it.
+pub(super) struct Spare {
+    identity: Identity,
+    child: Child,
+    script: OwnedFd,
+    gate: OwnedFd,
+}
+
+impl Spare {
+    /// Makes the process.
+    pub(super) fn new() -> io::Result<Self> {
+        let script = memory_file("runbook-step")?;
+        let dump = memory_file("runbook-environment")?;
+        let (stdout, stdout_child) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (stderr, stderr_child) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (status, status_child) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (gate_child, gate) = pipe_with(PipeFlags::CLOEXEC)?;
+        for pipe in [&stdout, &stderr, &status] {
+            rustix::io::ioctl_fionbio(pipe, true)?;
+        }
+        // A larger pipe saves wake-ups; where the user's allowance is used up the usual one will do.
+        let _ = rustix::pipe::fcntl_setpipe_size(&stdout, 1 << 20);
+        let nothing = File::open("/dev/null")?;
+        let mut recipe = Box::new(Recipe {
+            nothing: nothing.as_raw_fd(),
+            stdout: stdout_child.as_raw_fd(),
+            stderr: stderr_child.as_raw_fd(),
+            script: script.as_raw_fd(),
+            dump: dump.as_raw_fd(),
+            gate: gate_child.as_raw_fd(),
+            other_end: gate.as_raw_fd(),
+            status: status_child.as_raw_fd(),
+            script_on_stdin: false,
+            program: CString::default(),
+            cwd: CString::default(),
+            argv: Vec::new(),
+            envp: Vec::new(),
+            pointed_at: Vec::new(),
+        });
+        let stack = Stack::new()?;
+        // SAFETY: recipe and stack outlive the process's use of them (see `Child`); `become_step`
+        // keeps the promises above. The descriptors are copied by the clone, so ours may be closed
+        // after it.
+        let pid = unsafe {
+            let flags = libc::CLONE_VM | libc::SIGCHLD;
+            libc::clone(become_step, stack.top(), flags, (&raw mut *recipe).cast())
+        };
+        if pid < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let shared = Shared {
+            pid,
+            recipe,
+            _stack: stack,
+            is_reaped: false,
+        };
+        let child = Child {
+            pid,
+            stdout,
+            stderr,
+            status,
+            dump,
+            shared,
+        };
+        let identity =
+            process::identity(pid).ok_or_else(|| io::Error::other("its process is gone"))?;
+        Ok(Self {
+            identity,
+            child,
+            script,
+            gate,
+        })
     }
-    // A larger pipe saves wake-ups; where the user's allowance is used up the usual one will do.
-    let _ = rustix::pipe::fcntl_setpipe_size(&stdout, 1 << 20);
-    let stdin: OwnedFd = if launch.script_on_stdin {
-        script.try_clone()?
-    } else {
-        File::open("/dev/null")?.into()
-    };
-    let mut recipe = Box::new(Recipe {
-        stdin: stdin.as_raw_fd(),
-        stdout: stdout_child.as_raw_fd(),
-        stderr: stderr_child.as_raw_fd(),
-        script: script.as_raw_fd(),
-        dump: dump.as_ref().map_or(-1, AsRawFd::as_raw_fd),
-        gate: gate.as_raw_fd(),
-        status: status_child.as_raw_fd(),
-        cwd: c_string(&launch.cwd.to_bytes())?,
-        argv: pointers(&args),
-        envp: pointers(&env),
-        program,
-        _args: args,
-        _env: env,
-    });
-    let stack = Stack::new()?;
-    // SAFETY: recipe and stack outlive the process's use of them (see `Child`); `become_step` keeps
-    // the promises above. The descriptors are copied by the clone, so ours may be closed after it.
-    let pid = unsafe {
-        libc::clone(
-            become_step,
-            stack.top(),
-            libc::CLONE_VM | libc::SIGCHLD,
-            (&raw mut *recipe).cast(),
-        )
-    };
-    if pid < 0 {
-        return Err(io::Error::last_os_error());
+
+    /// Says that the process was waited for.
+    pub(super) fn reaped(&mut self) {
+        self.child.reaped();
     }
-    Ok(Child {
-        pid,
-        stdout,
-        stderr,
-        status,
-        dump,
-        _recipe: recipe,
-        _stack: stack,
-    })
+
+    /// Returns its number.
+    pub(super) fn pid(&self) -> i32 {
+        self.child.pid
+    }
+
+    /// Tells it what it will be. Returns it with its identity and the only write end of its gate:
+    /// a byte lets it run, the end of the pipe ends it.
+    pub(super) fn hold(mut self, launch: &Launch) -> io::Result<(Child, Identity, OwnedFd)> {
+        let mut args = vec![c_string(launch.program.as_bytes())?];
+        for arg in &launch.args {
+            args.push(c_string(arg.as_bytes())?);
+        }
+        let mut env = Vec::with_capacity(launch.env.len());
+        for (name, value) in &launch.env {
+            let mut entry = name.clone().into_bytes();
+            entry.push(b'=');
+            entry.extend_from_slice(&value.to_bytes());
+            env.push(c_string(&entry)?);
+        }
+        // At an offset, so that the process, which shares the position, reads from the beginning.
+        File::from(self.script).write_all_at(launch.script.as_bytes(), 0)?;
+        // It waits, and reads nothing of this before the gate opens.
+        let recipe = &mut self.child.shared.recipe;
+        recipe.program = c_string(launch.program.as_bytes())?;
+        recipe.cwd = c_string(&launch.cwd.to_bytes())?;
+        recipe.argv = pointers(&args);
+        recipe.envp = pointers(&env);
+        args.extend(env);
+        recipe.pointed_at = args;
+        recipe.script_on_stdin = launch.script_on_stdin;
+        Ok((self.child, self.identity, self.gate))
+    }
 }
 
 struct Recipe {
-    stdin: RawFd,
+    nothing: RawFd,
     stdout: RawFd,
     stderr: RawFd,
     script: RawFd,
-    // -1 for none.
     dump: RawFd,
     gate: RawFd,
+    // The write end of the gate, which the clone copied too.
+    other_end: RawFd,
     status: RawFd,
+    script_on_stdin: bool,
+    program: CString,
     cwd: CString,
     argv: Vec<*const libc::c_char>,
     envp: Vec<*const libc::c_char>,
-    program: CString,
-    _args: Vec<CString>,
-    _env: Vec<CString>,
+    // What the pointers above point into.
+    pointed_at: Vec<CString>,
 }
 
 // The stack of a process until it becomes its interpreter, with a page below it that no one may
@@ -188,17 +262,22 @@ impl Drop for Stack {
 }
 
 extern "C" fn become_step(recipe: *mut libc::c_void) -> libc::c_int {
-    // SAFETY: `hold` gave us a recipe that outlives this use of it.
-    unsafe { run_recipe(&*recipe.cast::<Recipe>()) }
+    // SAFETY: `Spare::new` gave us a recipe that outlives this use of it.
+    unsafe { run_recipe(recipe.cast::<Recipe>()) }
 }
 
 // Beside the keeper, in its memory: no allocation, no panic, no libc that sets `errno`.
-unsafe fn run_recipe(it: &Recipe) -> libc::c_int {
+unsafe fn run_recipe(recipe: *const Recipe) -> libc::c_int {
     // SAFETY: plain system calls on descriptors of this process and on memory of the recipe.
     unsafe {
-        let gate = above(it.gate);
-        let status = above(it.status);
+        // With its own copy of the other end it would never see the gate close.
+        let _ = syscall!(Sysno::close, (*recipe).other_end);
+        let gate = above((*recipe).gate);
+        let status = above((*recipe).status);
         let _ = syscall!(Sysno::setsid);
+        // Its command line is the keeper's until then: by this name a person tells them apart.
+        let name = c"runbook-next".as_ptr();
+        let _ = syscall!(Sysno::prctl, libc::PR_SET_NAME, name, 0, 0, 0);
         let mut byte = 0_u8;
         let passed = loop {
             match syscall!(Sysno::read, gate, &raw mut byte, 1) {
@@ -212,6 +291,13 @@ unsafe fn run_recipe(it: &Recipe) -> libc::c_int {
             let _ = syscall!(Sysno::write, status, word.as_ptr(), 1);
             return 0;
         }
+        // Only now: before, the keeper may have written to it.
+        let it = &*recipe;
+        let stdin = if it.script_on_stdin {
+            it.script
+        } else {
+            it.nothing
+        };
         let mut now = [0_i64; 2];
         let _ = syscall!(Sysno::clock_gettime, libc::CLOCK_BOOTTIME, now.as_mut_ptr());
         let mut word = [[GONE; 8]; 3];
@@ -219,13 +305,11 @@ unsafe fn run_recipe(it: &Recipe) -> libc::c_int {
         word[2] = now[1].to_ne_bytes();
         let start = word.as_ptr().cast::<u8>().add(7);
         let _ = syscall!(Sysno::write, status, start, GONE_LENGTH);
-        let mut result = place(it.stdin, 0)
+        let result = place(stdin, 0)
             .and_then(|()| place(it.stdout, 1))
             .and_then(|()| place(it.stderr, 2))
-            .and_then(|()| place(it.script, SCRIPT_FD));
-        if it.dump >= 0 {
-            result = result.and_then(|()| place(it.dump, DUMP_FD));
-        }
+            .and_then(|()| place(it.script, SCRIPT_FD))
+            .and_then(|()| place(it.dump, DUMP_FD));
         // What the keeper ignores or blocks the step must not. A `struct sigaction` of zeros is the
         // default, for x86_64 and aarch64 alike.
         let default = [0_u64; 4];
@@ -286,12 +370,8 @@ fn c_string(bytes: &[u8]) -> io::Result<CString> {
     CString::new(bytes).map_err(|_| io::Error::other("a NUL byte in a command or its environment"))
 }
 
-fn memory_file(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
-    let fd = memfd_create(name, MemfdFlags::CLOEXEC)?;
-    let mut file = File::from(fd);
-    file.write_all(bytes)?;
-    rustix::fs::seek(&file, rustix::fs::SeekFrom::Start(0))?;
-    Ok(file.into())
+fn memory_file(name: &str) -> io::Result<OwnedFd> {
+    Ok(memfd_create(name, MemfdFlags::CLOEXEC)?)
 }
 
 /// Takes a descriptor that this process was started with.

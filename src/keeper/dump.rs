@@ -30,18 +30,31 @@ pub(super) fn read(bytes: &[u8], launch: &Launch) -> Option<Dump> {
         b"0" => entries(rest),
         _ => return None,
     };
-    let failed_at = std::str::from_utf8(line)
+    let number = std::str::from_utf8(line)
         .ok()
-        .and_then(|it| it.parse::<u32>().ok())
-        .map(|it| FailedAt {
-            line: it.saturating_add(launch.line_offset),
-            command: String::from_utf8_lossy(command).into_owned(),
-        });
+        .and_then(|it| it.parse::<u32>().ok());
+    let failed_at = number.map(|number| FailedAt {
+        line: number.saturating_add(launch.line_offset),
+        command: named(command, number, &launch.script),
+    });
     let mut delta = changes(&launch.env, variables);
     if cwd != launch.cwd.to_bytes() && !cwd.is_empty() {
         delta.cwd = Some(Text::of_bytes(cwd));
     }
     Some(Dump { failed_at, delta })
+}
+
+// A shell names the last command of a pipeline, whichever failed; `| ` says that it was one. Then
+// the line of the script tells more.
+fn named(command: &[u8], line: u32, script: &str) -> String {
+    if let Some(last) = command.strip_prefix(b"| ") {
+        let whole = script.lines().nth(line.saturating_sub(1) as usize);
+        return match whole.map(str::trim) {
+            Some(whole) if whole.contains('|') => whole.to_owned(),
+            _ => String::from_utf8_lossy(last).into_owned(),
+        };
+    }
+    String::from_utf8_lossy(command).into_owned()
 }
 
 // What a shell sets for itself, and what the engine sets for each step.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -10,14 +10,13 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::event::Identity;
 use crate::host::fault;
 use crate::store::folder::RunFolder;
 use crate::store::journal::Recorded;
 
-use super::protocol::{Ask, Frames, Launch, Say};
+use super::protocol::{Ask, Frames, Say};
 use super::serve::ENGINE_FD;
 
 // A keeper that does not answer for this long is taken for gone.
@@ -146,16 +145,9 @@ impl Link {
         self.frames.flush_all()
     }
 
-    /// Asks to hold an attempt; the gate is ours from now on.
-    ///
-    /// # Errors
-    /// Where the keeper is gone.
-    pub fn prepare(&mut self, launch: Launch) -> io::Result<Gate> {
-        let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
-        self.frames
-            .send(&Ask::Prepare(Box::new(launch)), Some(read.as_fd()))?;
-        self.frames.flush_all()?;
-        Ok(Gate(write))
+    /// Returns the gate of the attempt that the keeper has just said to hold.
+    pub fn take_gate(&mut self) -> Option<Gate> {
+        self.frames.take_fd().map(Gate)
     }
 
     /// Returns what the keeper has said and nobody has read yet, without waiting; the flag is

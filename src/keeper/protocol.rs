@@ -1,4 +1,4 @@
-//! What engine and keeper say to each other: a length (u32, little-endian), then JSON; the read end
+//! What engine and keeper say to each other: a length (u32, little-endian), then JSON; the write end
 //! of a gate travels beside its frame.
 
 use std::io;
@@ -68,7 +68,7 @@ pub enum Ending {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "ask")]
 pub enum Ask {
-    /// Hold this attempt at the gate whose read end comes along.
+    /// Hold this attempt at a gate.
     Prepare(Box<Launch>),
     /// End an attempt.
     End {
@@ -114,7 +114,7 @@ pub enum Say {
         /// Its process number.
         pid: u32,
     },
-    /// The attempt waits at its gate.
+    /// The attempt waits at its gate, whose only write end comes along.
     Held {
         /// Which.
         nonce: String,

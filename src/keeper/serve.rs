@@ -11,13 +11,14 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use crate::event::{AttemptExited, EndedBy, Exit};
 use crate::host::clock::{self, Clock};
-use crate::host::{fault, process, storage};
+use crate::host::process::{self, Process};
+use crate::host::{fault, storage};
 use crate::store::StoreError;
 use crate::store::attempts::{AttemptLog, Outcome};
 use crate::store::folder::RunFolder;
 
 use super::GRACE;
-use super::child::{self, Child};
+use super::child::{self, Child, Spare};
 use super::dump;
 use super::output::{OutputLog, Stream};
 use super::protocol::{Ask, Ending, Frames, Launch, Say};
@@ -98,6 +99,7 @@ struct Attempt {
     ended_by: Option<EndedBy>,
     hunting: Option<Hunt>,
     leader: Option<Leader>,
+    start_time: u64,
 }
 
 // All processes of an attempt are being ended.
@@ -120,6 +122,7 @@ struct Keeper {
     signals: OwnedFd,
     clients: Vec<Client>,
     running: Vec<Attempt>,
+    spare: Option<Spare>,
     // Pipes of steps that are over, held open by what they left behind: read, so that it never
     // gets SIGPIPE, and thrown away.
     leftovers: Vec<OwnedFd>,
@@ -149,6 +152,7 @@ impl Keeper {
             signals,
             clients: Vec::new(),
             running: Vec::new(),
+            spare: None,
             leftovers: Vec::new(),
             retiring: false,
             broken: None,
@@ -181,6 +185,7 @@ impl Keeper {
     }
 
     fn wait(&mut self) -> io::Result<()> {
+        self.make_spare();
         let timeout = self
             .next_deadline()
             .map(|at| at.saturating_sub(clock::since_boot()));
@@ -322,7 +327,12 @@ impl Keeper {
             } else {
                 Exit::Code(libc::WEXITSTATUS(status))
             };
+            if let Some(spare) = self.spare.as_mut().filter(|it| it.pid() == pid) {
+                spare.reaped();
+                self.spare = None;
+            }
             if let Some(attempt) = self.running.iter_mut().find(|it| it.child.pid == pid) {
+                attempt.child.reaped();
                 let now = clock::since_boot();
                 attempt.leader = Some(Leader {
                     exit,
@@ -373,18 +383,19 @@ impl Keeper {
     fn answer(&mut self, index: usize, ask: Ask) {
         match ask {
             Ask::Prepare(launch) => {
-                let say = match self.clients[index].frames.take_fd() {
-                    Some(gate) if self.broken.is_none() => self.prepare(*launch, gate),
-                    Some(_) => Say::Refused {
-                        nonce: launch.nonce,
-                        because: self.broken.clone().unwrap_or_default(),
-                    },
-                    None => Say::Refused {
-                        nonce: launch.nonce,
-                        because: "no gate came along".into(),
-                    },
+                let (say, gate) = match self.broken.clone() {
+                    None => self.prepare(*launch),
+                    Some(because) => (
+                        Say::Refused {
+                            nonce: launch.nonce,
+                            because,
+                        },
+                        None,
+                    ),
                 };
-                self.say(index, &say);
+                let gate = gate.as_ref().map(AsFd::as_fd);
+                // A client that is gone is noticed when it is read; its gate closes with ours.
+                let _ = self.clients[index].frames.send(&say, gate);
             }
             Ask::End { nonce, ending, by } => {
                 if let Some(at) = self.running.iter().position(|it| it.launch.nonce == nonce) {
@@ -429,22 +440,15 @@ impl Keeper {
         heard
     }
 
-    fn prepare(&mut self, launch: Launch, gate: OwnedFd) -> Say {
+    fn prepare(&mut self, launch: Launch) -> (Say, Option<OwnedFd>) {
         let nonce = launch.nonce.clone();
-        let child = match child::hold(&launch, gate) {
-            Ok(child) => child,
+        let spare = self.spare.take().map_or_else(Spare::new, Ok);
+        let (child, identity, gate) = match spare.and_then(|it| it.hold(&launch)) {
+            Ok(held) => held,
             Err(error) => {
-                return Say::Refused {
-                    nonce,
-                    because: error.to_string(),
-                };
+                let because = error.to_string();
+                return (Say::Refused { nonce, because }, None);
             }
-        };
-        let Some(identity) = process::identity(child.pid) else {
-            return Say::Refused {
-                nonce,
-                because: "its process is gone".to_owned(),
-            };
         };
         let now = clock::since_boot();
         self.running.push(Attempt {
@@ -461,8 +465,18 @@ impl Keeper {
             ended_by: None,
             hunting: None,
             leader: None,
+            start_time: identity.start_time,
         });
-        Say::Held { nonce, identity }
+        (Say::Held { nonce, identity }, Some(gate))
+    }
+
+    // The next step's process, while this one runs.
+    fn make_spare(&mut self) {
+        let is_wanted = !self.running.is_empty() && !self.retiring && self.broken.is_none();
+        if is_wanted && self.spare.is_none() && self.clients.iter().any(|it| it.is_engine) {
+            // Where none can be made now, the next `prepare` says why.
+            self.spare = Spare::new().ok();
+        }
     }
 
     fn end(&mut self, index: usize, ending: Ending, by: EndedBy) {
@@ -533,23 +547,28 @@ impl Keeper {
         let me = std::process::id() as i32;
         let mut members = Vec::new();
         for child in process::all() {
-            if child.parent != me || child.state == b'Z' {
-                continue;
-            }
-            let others = || {
-                self.running
-                    .iter()
-                    .filter(|it| it.child.pid != attempt.child.pid)
-            };
-            let is_other = others().any(|it| {
-                it.child.pid == child.pid || process::carries(child.pid, &it.launch.nonce)
-            });
-            if !is_other {
+            if child.parent == me && child.state != b'Z' && self.is_of(&child, attempt) {
                 members.push(child.pid);
                 members.extend(process::descendants(child.pid).iter().map(|it| it.pid));
             }
         }
         members
+    }
+
+    // Whether a child of the keeper belongs to `attempt`: its leader, or an orphan of it. What an
+    // earlier step left running is not this one's; an orphan that hides where it comes from is, if
+    // it is not older.
+    fn is_of(&self, child: &Process, attempt: &Attempt) -> bool {
+        if child.pid == attempt.child.pid {
+            return true;
+        }
+        if self.is_spare(child.pid) || self.running.iter().any(|it| it.child.pid == child.pid) {
+            return false;
+        }
+        match process::attempt_of(child.pid) {
+            Some(nonce) => nonce == attempt.launch.nonce,
+            None => child.start_time >= attempt.start_time,
+        }
     }
 
     // Ends the attempts whose processes and pipes are done with.
@@ -602,27 +621,31 @@ impl Keeper {
         self.broken = Some(because);
     }
 
-    fn left_running(&self, attempt: &Attempt) -> Vec<String> {
-        // Where the keeper has no child at all, nothing is left, and `/proc` need not be read.
-        // SAFETY: `info` is only written; nothing is reaped (WNOWAIT).
-        let is_childless = unsafe {
-            let mut info = std::mem::zeroed();
-            let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-            libc::waitid(libc::P_ALL, 0, &raw mut info, flags) == -1
+    // Whether `/proc` need not be read whole to know that a step left nothing behind.
+    fn has_only_the_spare(&self) -> bool {
+        let Ok(children) = std::fs::read_to_string("/proc/thread-self/children") else {
+            return false;
         };
-        if is_childless || attempt.released.is_none() {
+        let mut children = children.split_whitespace().map(str::parse);
+        children.all(|pid| pid.is_ok_and(|pid| self.is_spare(pid)))
+    }
+
+    fn is_spare(&self, pid: i32) -> bool {
+        self.spare.as_ref().is_some_and(|it| it.pid() == pid)
+    }
+
+    fn left_running(&self, attempt: &Attempt) -> Vec<String> {
+        if attempt.released.is_none() || self.has_only_the_spare() {
             return Vec::new();
         }
         let me = std::process::id() as i32;
-        let is_other = |pid: i32| {
-            self.running
-                .iter()
-                .any(|it| it.child.pid == pid || process::carries(pid, &it.launch.nonce))
-        };
-        process::descendants(me)
-            .into_iter()
-            .filter(|it| !is_other(it.pid) && !is_other(it.parent))
-            .filter(|it| process::carries(it.pid, &attempt.launch.nonce) || it.parent == me)
+        let children = process::all().into_iter().filter(|it| it.parent == me);
+        let orphans = children.filter(|it| it.state != b'Z' && self.is_of(it, attempt));
+        orphans
+            .flat_map(|it| {
+                let below = process::descendants(it.pid);
+                std::iter::once(it).chain(below)
+            })
             .map(|it| format!("{} {}", it.pid, it.name))
             .collect()
     }
@@ -704,7 +727,7 @@ impl Attempt {
     }
 
     fn outcome(
-        mut self,
+        self,
         clock: Clock,
         left_running: Vec<String>,
         leftovers: &mut Vec<OwnedFd>,
@@ -742,11 +765,7 @@ impl Attempt {
         // An interrupt that the step took in its stride did not end it.
         let is_fine = exit == Exit::Code(0) && self.ended_by == Some(EndedBy::Operator);
         let ended_by = self.ended_by.filter(|_| !is_fine);
-        let dump = self
-            .child
-            .dump
-            .take()
-            .and_then(|fd| read_dump(fd, &self.launch));
+        let dump = read_dump(self.child.dump, &self.launch);
         let has_dump = dump.is_some();
         let (environment, failed_at) =
             dump.map_or((None, None), |it| (Some(it.delta), it.failed_at));

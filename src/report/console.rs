@@ -133,9 +133,14 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
             self.held.push_str(text);
             return Ok(());
         }
-        match &self.live {
-            Some(live) => live.above(text, &mut self.out)?,
-            None => self.out.write_all(text.as_bytes())?,
+        if let Some(live) = &self.live {
+            live.above(text, &mut self.out)?;
+        } else {
+            if self.look.surface == Surface::Terminal && !text.is_empty() {
+                // What the terminal echoed, `^C` say, is not to stand before our line.
+                self.out.write_all(b"\r\x1b[2K")?;
+            }
+            self.out.write_all(text.as_bytes())?;
         }
         self.out.flush()
     }
@@ -430,6 +435,7 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
         match &event.kind {
             EventKind::RunOpened(opened) => {
                 let line = format!("run {}", inline(&opened.run));
+                text.push('\n');
                 put(&mut text, &paint(&look, FAINT, &line));
             }
             EventKind::RunResumed(_) => return self.resumed(),
@@ -469,7 +475,13 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
             } => {
                 let routine = matches!(
                     decision,
-                    Decision::Run | Decision::RunAll | Decision::StepByStep
+                    Decision::Run
+                        | Decision::RunAll
+                        | Decision::StepByStep
+                        // What follows tells these.
+                        | Decision::Done
+                        | Decision::Skip
+                        | Decision::Stop
                 );
                 if routine && look.detail == Detail::Brief {
                     return Ok(());
@@ -547,6 +559,7 @@ impl<W: Write + Send, O: Outputs + Send> Reporter for Console<W, O> {
                 }
                 self.draw(step, *elapsed, *silent)
             }
+            Progress::Attached(step) => self.started(step),
             Progress::Suspend => {
                 self.clear_live()?;
                 self.suspended = true;

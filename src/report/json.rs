@@ -125,7 +125,9 @@ impl<W: Write + Send> Reporter for Json<W> {
                 silent_ms: silent.as_millis(),
             }),
             Progress::Message(text) => self.line(&Live::Message { text }),
-            Progress::Suspend | Progress::Resume | Progress::Resized(_) => Ok(()),
+            Progress::Attached(_) | Progress::Suspend | Progress::Resume | Progress::Resized(_) => {
+                Ok(())
+            }
         }
     }
 

@@ -72,6 +72,8 @@ pub enum Progress {
         /// Since it last printed anything, or since it was released.
         silent: Duration,
     },
+    /// A step goes on that an earlier session began; what it printed so far comes first.
+    Attached(StepId),
     /// Someone else is about to use the terminal: when this call returns, the live line is gone and
     /// nothing is written until `Resume`.
     Suspend,

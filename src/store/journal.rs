@@ -474,3 +474,169 @@ fn set_aside(
         tail: name,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::{Closing, Operator, Request, RunOpened};
+    use crate::host::storage::Disk;
+
+    fn opened() -> EventKind {
+        EventKind::RunOpened(Box::new(RunOpened {
+            run: "RUN".to_owned(),
+            title: "Título".to_owned(),
+            file: "/a.md".to_owned(),
+            snapshot: String::new(),
+            declared: true,
+            versions: Vec::new(),
+            operator: Operator {
+                user: "ana".to_owned(),
+                uid: 1,
+                sudo_user: None,
+                host: "here".to_owned(),
+                terminal: false,
+            },
+            reason: None,
+            cwd: "/".to_owned(),
+            called_from: "/".to_owned(),
+            request: Request::default(),
+            inputs: Vec::new(),
+            steps: Vec::new(),
+            left_out: Vec::new(),
+            environment: Vec::new(),
+            before: None,
+        }))
+    }
+
+    fn note(text: &str) -> EventKind {
+        EventKind::Note {
+            step: None,
+            text: text.to_owned(),
+            by: "ana".to_owned(),
+        }
+    }
+
+    // A journal of an opening and batches of notes, and where each batch ends.
+    fn written(batches: &[Vec<String>]) -> (tempfile::TempDir, RunFolder, Vec<u8>, Vec<usize>) {
+        let place = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(place.path(), "RUN", false, b"").unwrap();
+        let mut journal = Journal::create(&folder, &Disk, Clock::default()).unwrap();
+        let mut ends = Vec::new();
+        let _ = journal.commit(vec![opened()]).unwrap();
+        ends.push(journal.length as usize);
+        for batch in batches {
+            let _ = journal
+                .commit(batch.iter().map(|it| note(it)).collect())
+                .unwrap();
+            ends.push(journal.length as usize);
+        }
+        let bytes = std::fs::read(folder.journal()).unwrap();
+        (place, folder, bytes, ends)
+    }
+
+    fn batches() -> impl Strategy<Value = Vec<Vec<String>>> {
+        prop::collection::vec(prop::collection::vec("[^\\x00]{0,12}", 1..4), 1..5)
+    }
+
+    #[test]
+    fn a_failed_write_is_final() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(place.path(), "RUN", false, b"").unwrap();
+        let mut journal = Journal::create(&folder, &Full, Clock::default()).unwrap();
+        let error = journal.commit(vec![opened()]).unwrap_err();
+        assert!(error.is_full(), "{error}");
+        let error = journal.commit(vec![opened()]).unwrap_err();
+        assert!(matches!(error, JournalError::Failed { .. }), "{error}");
+        assert!(journal.state().opened().is_none());
+    }
+
+    struct Full;
+
+    impl Storage for Full {
+        fn append(&self, _file: &File, _bytes: &[u8]) -> io::Result<()> {
+            Err(io::Error::from_raw_os_error(libc::ENOSPC))
+        }
+
+        fn sync(&self, _file: &File) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nothing_comes_after_the_closing() {
+        let (_place, folder, _, _) = written(&[]);
+        let (mut journal, _) = Journal::reopen(&folder, &Disk, Clock::default()).unwrap();
+        let closing = EventKind::RunClosed {
+            result: Closing::Passed,
+            reason: None,
+            by: None,
+        };
+        let _ = journal.commit(vec![closing]).unwrap();
+        let error = journal.commit(vec![note("late")]).unwrap_err();
+        assert!(matches!(error, JournalError::Illegal(_)), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_anywhere_loses_only_what_was_never_acknowledged(
+            batches in batches(),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let (_place, folder, bytes, ends) = written(&batches);
+            let cut = cut.index(bytes.len() + 1);
+            let whole = Reading::of(&bytes);
+            prop_assert!(whole.fault.is_none());
+            std::fs::write(folder.journal(), &bytes[..cut]).unwrap();
+            let reading = Reading::of(&bytes[..cut]);
+            // A batch was acknowledged once the next one begins.
+            let acknowledged = ends.iter().filter(|end| **end <= cut).max().copied();
+            prop_assert!(reading.length >= acknowledged.unwrap_or(0) || cut < bytes.len());
+            prop_assert_eq!(&reading.events[..], &whole.events[..reading.events.len()]);
+            let is_torn = matches!(reading.fault, None | Some(Fault::Torn { .. }));
+            prop_assert!(is_torn, "{:?}", reading.fault);
+            if ends[0] > cut {
+                return Ok(());
+            }
+            let (mut journal, recovered) =
+                Journal::reopen(&folder, &Disk, Clock::default()).unwrap();
+            prop_assert_eq!(recovered.is_some(), reading.length < cut);
+            let _ = journal.commit(vec![note("goes on")]).unwrap();
+            drop(journal);
+            let again = read_journal(&folder).unwrap();
+            prop_assert!(again.fault.is_none());
+            let kept = reading.events.len();
+            prop_assert_eq!(&again.events[..kept], &whole.events[..kept]);
+            prop_assert_eq!(again.events.len(), kept + 1);
+        }
+
+        #[test]
+        fn a_flipped_bit_is_never_believed(
+            batches in batches(),
+            at in any::<prop::sample::Index>(),
+            bit in 0..8_u32,
+        ) {
+            let (_place, folder, mut bytes, ends) = written(&batches);
+            let whole = Reading::of(&bytes);
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            std::fs::write(folder.journal(), &bytes).unwrap();
+            let reading = Reading::of(&bytes);
+            let last = ends[ends.len() - 2];
+            let is_in_last_batch = at >= last;
+            if is_in_last_batch {
+                // Nothing after it tells that it was acknowledged; what is believed is at most one
+                // record that was changed, and never one before it.
+                let kept = reading.events.len().min(whole.events.len() - batches.last().unwrap().len());
+                prop_assert_eq!(&reading.events[..kept], &whole.events[..kept]);
+            } else {
+                let is_corrupt = matches!(reading.fault, Some(Fault::Corrupt { .. }));
+                prop_assert!(is_corrupt, "{:?}", reading.fault);
+                prop_assert_eq!(&reading.events[..], &whole.events[..reading.events.len()]);
+                prop_assert!(Journal::reopen(&folder, &Disk, Clock::default()).is_err());
+                prop_assert_eq!(std::fs::read(folder.journal()).unwrap(), bytes);
+            }
+        }
+    }
+}

@@ -93,6 +93,17 @@ impl StateDir {
                 "`chmod o-w` it, or give another place with --state-dir",
             );
         }
+        if let Err(error) = fs::read_dir(path) {
+            let mut error = StoreError::new("look into", path, error);
+            if error.source.kind() == std::io::ErrorKind::PermissionDenied {
+                let owner = crate::host::machine::user_name(metadata.uid());
+                error.hint = Some(format!(
+                    "it belongs to {owner} and its group: act as one of them, or give another \
+                     place with --state-dir"
+                ));
+            }
+            return Err(error);
+        }
         Ok(Self {
             path: path.to_owned(),
             shared: metadata.mode() & 0o020 != 0,

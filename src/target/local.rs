@@ -99,7 +99,7 @@ pub fn launch(start: Start<'_>, interpreter: &Interpreter) -> Launch {
         ),
         (Starter::Zsh, false) => (
             vec!["-f".to_owned(), script_path],
-            sh_prologue(true, strict),
+            zsh_prologue(strict),
             true,
         ),
         (Starter::Python, false) => {
@@ -149,7 +149,7 @@ pub fn launch(start: Start<'_>, interpreter: &Interpreter) -> Launch {
 // function, which is told by the DEBUG trap having fired since for nothing but this trap's own first
 // two commands. The first command that fails in earnest is remembered with its line, for the EXIT
 // trap to leave behind.
-const BASH_ERR: &str = r#"__runbook_err(){ case "$-${__runbook_off-}" in *e*|*X*);; *) return 0;; esac; local s=$1 l=$2 c=$3 p w=; shift 3; if [ $# -gt 1 ]; then if [ "${!#}" = 0 ]; then w=1; for p; do case $p in 0|141);; *) w=;; esac; done; fi; elif [ "$s" = 141 ]; then case "${__runbook_since-}:$c" in 2:*|*:\(*|*:*=*\$\(*|*:*=*\`*) w=1;; esac; fi; if [ -n "$w" ]; then __runbook_off=X __runbook_since=0; set +e; return 1; fi; __runbook_line=$l __runbook_command=$c; case ${__runbook_off-} in X) exit "$s";; esac; return 0; }; "#;
+const BASH_ERR: &str = r#"__runbook_err(){ case "$-${__runbook_off-}" in *e*|*X*);; *) return 0;; esac; local s=$1 l=$2 c=$3 p w=; shift 3; if [ $# -gt 1 ]; then if [ "${!#}" = 0 ]; then w=1; for p; do case $p in 0|141);; *) w=;; esac; done; fi; elif [ "$s" = 141 ]; then case "${__runbook_since-}:$c" in 2:*|*:\(*|*:*=*\$\(*|*:*=*\`*) w=1;; esac; fi; if [ -n "$w" ]; then __runbook_off=X __runbook_since=0; set +e; return 1; fi; if [ $# -gt 1 ]; then c="| $c"; fi; __runbook_line=$l __runbook_command=$c; case ${__runbook_off-} in X) exit "$s";; esac; return 0; }; "#;
 const BASH_TRAPS: &str = r#"trap '__runbook_now=("$?" "$LINENO" "$BASH_COMMAND" "${PIPESTATUS[@]}"); trap - DEBUG; __runbook_err "${__runbook_now[@]}" || trap "set -e; __runbook_off=; case \$((++__runbook_since)) in 3) trap - DEBUG;; esac" DEBUG' ERR; trap __runbook_leave EXIT; "#;
 // Only builtins: nothing is started at the end of a step. A pipeline that was forgiven and came last
 // is what the step ends with: then it ends well. That it came last is told by the DEBUG trap, which
@@ -167,6 +167,16 @@ fn sh_prologue(pipefail: bool, strict: bool) -> String {
     let unset = if strict { "u" } else { "" };
     let pipefail = if pipefail { "; set -o pipefail" } else { "" };
     format!("{exit}set -e{unset}{pipefail}")
+}
+
+// In zsh the ZERR trap may take `errexit` away for good, because from then on it ends the step itself.
+const ZSH_ERR: &str = r"__runbook_forgives() { (( $# > 1 && ${@[-1]} == 0 )) || return 1; local p; for p; do (( p == 0 || p == 141 )) || return 1; done; return 0; }; trap '__runbook_s=$? __runbook_p=($pipestatus); if __runbook_forgives $__runbook_p; then unsetopt errexit; __runbook_off=1; else __runbook_line=${(%):-%I}; if [[ -n ${__runbook_off-} ]]; then exit $__runbook_s; fi; fi' ZERR; ";
+const ZSH_LEAVE: &str = r#"trap '__runbook_s=$?; { printf "S\0%s\0\0%s\0" "${__runbook_line-}" "$PWD"; export -p; } >/dev/fd/DUMP_FD 2>/dev/null; if [[ $__runbook_s == 141 && -n ${__runbook_off-} ]]; then exit 0; fi' EXIT; "#;
+
+fn zsh_prologue(strict: bool) -> String {
+    let leave = ZSH_LEAVE.replace("DUMP_FD", &DUMP_FD.to_string());
+    let unset = if strict { " nounset" } else { "" };
+    format!("{ZSH_ERR}{leave}setopt errexit pipefail{unset}")
 }
 
 fn exit_trap() -> String {

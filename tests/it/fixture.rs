@@ -293,6 +293,8 @@ impl Fixture {
 
     /// Returns the living keepers of this test.
     pub fn keepers(&self) -> Vec<i32> {
+        // The next step's process shares the keeper's command line until it becomes its interpreter.
+        let is_spare = |pid: &i32| process::look(*pid).is_some_and(|it| it.name == "runbook-next");
         let is_keeper = |pid: &i32| {
             fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|it| {
                 it.split(|byte| *byte == 0)
@@ -301,7 +303,7 @@ impl Fixture {
             })
         };
         let pids = self.processes().into_iter().map(|it| it.pid);
-        pids.filter(is_keeper).collect()
+        pids.filter(|it| is_keeper(it) && !is_spare(it)).collect()
     }
 
     /// Waits until no process of this test lives but those that were expected to.
@@ -354,7 +356,9 @@ impl Drop for Fixture {
             if left.is_empty() {
                 break;
             }
-            left.iter().for_each(|it| process::kill(it.pid));
+            for it in &left {
+                let _ = process::kill(it.pid);
+            }
         }
         reap_orphans();
         if std::thread::panicking() {

@@ -1,9 +1,36 @@
 //! The program from outside: one binary, so that it links once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_push_string,
+    missing_docs,
+    reason = "a test that meets what it did not expect ends there"
+)]
 
+#[cfg(feature = "testing")]
 mod bad_input;
+#[cfg(feature = "testing")]
+mod docs;
+#[cfg(feature = "testing")]
 mod fixture;
+#[cfg(feature = "testing")]
 mod floors;
+#[cfg(feature = "testing")]
+mod handover;
+#[cfg(feature = "testing")]
 mod kills;
+#[cfg(feature = "testing")]
 mod model;
+#[cfg(feature = "testing")]
+mod pty;
+#[cfg(feature = "testing")]
 mod recovery;
+#[cfg(feature = "testing")]
 mod running;
+#[cfg(feature = "testing")]
+mod terminal;
+
+#[cfg(not(feature = "testing"))]
+#[test]
+fn these_tests_need_the_feature_testing() {
+    panic!("faults, barriers and the clock are handed in: `cargo test --features testing`");
+}
