@@ -164,23 +164,31 @@ fn hold(fixture: &Fixture, acknowledged: &BTreeSet<String>, log: &str) {
             "`{step}` was acknowledged, and that is lost\n{log}"
         );
     }
+    if let Err(broken) = promises(&events, &fixture.ledger()) {
+        panic!("{broken}\n{log}");
+    }
+}
+
+/// Says which promise the events of a run, and the ledger of what really ran, break.
+pub fn promises(events: &[EventKind], ledger: &[(String, String)]) -> Result<(), String> {
     let mut attempts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut void: BTreeSet<&str> = BTreeSet::new();
     let mut may_start: BTreeMap<&str, bool> = BTreeMap::new();
     let mut accepted: BTreeMap<&str, bool> = BTreeMap::new();
     let mut unknown: Option<&str> = None;
-    for event in &events {
+    let hold = |holds: bool, otherwise: String| holds.then_some(()).ok_or(otherwise);
+    for event in events {
         match event {
             EventKind::StepStarting(it) => {
                 let step = it.step.as_str();
-                assert!(
+                hold(
                     may_start.insert(step, false).unwrap_or(true),
-                    "`{step}` starts again, and nobody decided that\n{log}"
-                );
-                assert!(
+                    format!("`{step}` starts again, and nobody decided that"),
+                )?;
+                hold(
                     unknown.is_none(),
-                    "`{step}` starts while `{unknown:?}` is unknown\n{log}"
-                );
+                    format!("`{step}` starts while {unknown:?} is unknown"),
+                )?;
                 attempts.entry(step).or_default().push(&it.nonce);
                 accepted.insert(step, false);
             }
@@ -206,31 +214,30 @@ fn hold(fixture: &Fixture, acknowledged: &BTreeSet<String>, log: &str) {
                 step,
                 verdict: Verdict::Ok,
                 ..
-            } => assert!(
+            } => hold(
                 accepted.get(step.as_str()) == Some(&true),
-                "`{step}` is ok without an accepted exit\n{log}"
-            ),
+                format!("`{step}` is ok without an accepted exit"),
+            )?,
             _ => {}
         }
     }
     let mut seen = BTreeSet::new();
-    for (step, nonce) in fixture.ledger() {
-        let is_known = attempts
-            .get(step.as_str())
-            .is_some_and(|it| it.contains(&&*nonce));
-        assert!(
-            is_known,
-            "`{step}` ran without a record of its start\n{log}"
-        );
-        assert!(
+    for (step, nonce) in ledger {
+        let known = attempts.get(step.as_str());
+        hold(
+            known.is_some_and(|it| it.contains(&nonce.as_str())),
+            format!("`{step}` ran without a record of its start"),
+        )?;
+        hold(
             !void.contains(nonce.as_str()),
-            "a void attempt of `{step}` ran\n{log}"
-        );
-        assert!(
+            format!("a void attempt of `{step}` ran"),
+        )?;
+        hold(
             seen.insert(nonce),
-            "an attempt of `{step}` ran twice\n{log}"
-        );
+            format!("an attempt of `{step}` ran twice"),
+        )?;
     }
+    Ok(())
 }
 
 #[test]

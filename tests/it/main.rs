@@ -7,6 +7,8 @@
 )]
 
 #[cfg(feature = "testing")]
+mod bad_input;
+#[cfg(feature = "testing")]
 mod docs;
 #[cfg(feature = "testing")]
 mod fixture;
@@ -16,6 +18,8 @@ mod floors;
 mod handover;
 #[cfg(feature = "testing")]
 mod kills;
+#[cfg(feature = "testing")]
+mod model;
 #[cfg(feature = "testing")]
 mod pty;
 #[cfg(feature = "testing")]

@@ -252,7 +252,7 @@ fn an_unknown_step_that_is_idempotent_runs_again_and_the_journal_says_who_decide
         EventKind::OperatorDecided { by, .. } => Some(by),
         _ => None,
     });
-    assert_eq!(by.as_deref(), Some("the runbook: the step is idempotent"));
+    assert_eq!(by.as_deref(), Some("the runbook (idempotent)"));
 }
 
 #[test]

@@ -1,0 +1,653 @@
+#![cfg(feature = "testing")]
+//! The model check: the real `decide` and the real transition table, on a disk, a keeper and an
+//! operator that are simulated. After every action the engine, the keeper or both may die; then a
+//! new engine finds out what is left, as the manual's table says, and goes on. Small plans are
+//! searched exhaustively, larger ones by random walks.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+
+use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert, prop_oneof, proptest};
+
+use runbook::engine::decide::{
+    Action, Answer, Input, Leaving, OnTerm, Question, Session, Signal, decide,
+};
+use runbook::event::{
+    AttemptExited, Closing, Decision, EndedBy, EventKind, Exit, Identity, Operator, RunOpened,
+    RunResumed, StepStarting, Verdict,
+};
+use runbook::keeper::protocol::Message;
+use runbook::model::StepId;
+use runbook::plan::Plan;
+use runbook::state::{Phase, State};
+use runbook::store::attempts::{AttemptRecord, Outcome};
+
+use crate::kills::promises;
+
+/// More sessions than any history of so few crashes needs.
+const SESSIONS: usize = 40;
+
+fn plan(steps: &[&str]) -> Plan {
+    let mut text = "---\nrunbook: 1\n---\n# A\n".to_owned();
+    for (at, info) in steps.iter().enumerate() {
+        let id = ["a", "b", "c"][at];
+        if *info == "manual" {
+            text.push_str(&format!("\n## {id}\n\n- [ ] look\n"));
+        } else {
+            text.push_str(&format!(
+                "\n## {id}\n\n```bash {{#{id} {info}}}\ntrue\n```\n"
+            ));
+        }
+    }
+    let (runbook, faults) = runbook::resolve::resolve(&runbook::markdown::outline(&text), "a.md");
+    assert!(faults.is_empty(), "{faults:?}");
+    Plan {
+        selected: (0..runbook.steps.len()).collect(),
+        runbook,
+        left_out: Vec::new(),
+        inputs: Vec::new(),
+        request: runbook::event::Request::default(),
+        document: "a.md".to_owned(),
+        cwd: PathBuf::from("/"),
+    }
+}
+
+/// Where a history takes its turns from; past its end nothing special happens.
+struct Choices {
+    taken: Vec<usize>,
+    options: Vec<usize>,
+    at: usize,
+}
+
+impl Choices {
+    fn new(taken: Vec<usize>) -> Self {
+        Self {
+            taken,
+            options: Vec::new(),
+            at: 0,
+        }
+    }
+
+    /// Chooses one of `count` turns; 0 is the usual one.
+    fn choose(&mut self, count: usize) -> usize {
+        let taken = self.taken.get(self.at).copied().unwrap_or(0) % count;
+        self.options.push(count);
+        self.at += 1;
+        taken
+    }
+
+    /// Returns the choices of the next history, in depth first order; `None` after the last.
+    fn next(mut self) -> Option<Vec<usize>> {
+        self.taken.resize(self.options.len(), 0);
+        while let (Some(taken), Some(count)) = (self.taken.pop(), self.options.pop()) {
+            if taken + 1 < count {
+                self.taken.push(taken + 1);
+                return Some(self.taken);
+            }
+        }
+        None
+    }
+}
+
+/// The engine died: what it knew is lost.
+struct Died;
+
+struct World<'a> {
+    plan: &'a Plan,
+    choices: Choices,
+    crashes: usize,
+    signals: usize,
+    failures: usize,
+    terminal: bool,
+    disk: Vec<EventKind>,
+    state: State,
+    has_keeper: bool,
+    /// Waits at its gate.
+    held: Option<(StepId, String)>,
+    /// Was released, and lives; with or without a keeper.
+    running: Option<(StepId, String)>,
+    ended_by: Option<EndedBy>,
+    records: BTreeMap<String, Outcome>,
+    ledger: Vec<(String, String)>,
+    nonces: usize,
+    story: Vec<String>,
+}
+
+impl<'a> World<'a> {
+    fn new(
+        plan: &'a Plan,
+        choices: Choices,
+        crashes: usize,
+        signals: usize,
+        terminal: bool,
+    ) -> Self {
+        Self {
+            plan,
+            choices,
+            crashes,
+            signals,
+            failures: signals + 1,
+            terminal,
+            disk: Vec::new(),
+            state: State::default(),
+            has_keeper: false,
+            held: None,
+            running: None,
+            ended_by: None,
+            records: BTreeMap::new(),
+            ledger: Vec::new(),
+            nonces: 0,
+            story: Vec::new(),
+        }
+    }
+
+    /// Lets something die here, or not.
+    fn point(&mut self, name: &str) -> Result<(), Died> {
+        if self.crashes == 0 {
+            return Ok(());
+        }
+        let turn = self.choices.choose(4);
+        if turn == 0 {
+            return Ok(());
+        }
+        self.crashes -= 1;
+        let who = ["", "the engine", "the keeper", "both"][turn];
+        self.story.push(format!("{who} died {name}"));
+        if turn >= 2 {
+            self.keeper_dies();
+        }
+        if turn == 2 {
+            return Ok(());
+        }
+        // Its end of the gate closes: what waits there never runs, and a keeper writes that down.
+        self.close_gate();
+        Err(Died)
+    }
+
+    fn keeper_dies(&mut self) {
+        self.has_keeper = false;
+    }
+
+    fn close_gate(&mut self) {
+        if let Some((_, nonce)) = self.held.take()
+            && self.has_keeper
+        {
+            let because = "its gate was closed".to_owned();
+            self.records.insert(nonce, Outcome::Void { because });
+        }
+    }
+
+    fn commit(&mut self, events: Vec<EventKind>) -> Result<(), Died> {
+        self.point("before a commit")?;
+        match self.state.check(&events) {
+            Ok(accepted) => self.state.accept(accepted),
+            Err(error) => panic!("{error}\n{}", self.tell()),
+        }
+        for event in &events {
+            self.story
+                .push(format!("  {}", runbook::state::name(event)));
+        }
+        self.disk.extend(events);
+        assert_eq!(
+            State::fold(&self.disk).ok().as_ref(),
+            Some(&self.state),
+            "{}",
+            self.tell()
+        );
+        if let Err(broken) = promises(&self.disk, &self.ledger) {
+            panic!("{broken}\n{}", self.tell());
+        }
+        self.point("after a commit")
+    }
+
+    fn tell(&self) -> String {
+        format!(
+            "{}\nledger {:?}\n{:#?}",
+            self.story.join("\n"),
+            self.ledger,
+            self.disk
+        )
+    }
+
+    /// Runs sessions until the run is closed.
+    fn live(&mut self) {
+        for _ in 0..SESSIONS {
+            let left = self.session();
+            self.close_gate();
+            self.held = None;
+            self.story.push(match &left {
+                Ok(leaving) => format!("left: {leaving:?}"),
+                Err(Died) => "the engine is gone".to_owned(),
+            });
+            if self.state.closed().is_some() {
+                self.judge();
+                return;
+            }
+        }
+        panic!("it never ends\n{}", self.tell());
+    }
+
+    fn judge(&self) {
+        assert_eq!(
+            self.state.closed(),
+            Some(Closing::Passed),
+            "{}",
+            self.tell()
+        );
+        for (planned, step) in self.state.steps() {
+            let ran = self
+                .ledger
+                .iter()
+                .filter(|it| it.0 == planned.id.as_str())
+                .count();
+            let is_ok = step.phase == Phase::Finished(Verdict::Ok);
+            assert!(
+                !is_ok || ran > 0,
+                "`{}` is ok and never ran\n{}",
+                planned.id,
+                self.tell()
+            );
+        }
+        if let Err(broken) = promises(&self.disk, &self.ledger) {
+            panic!("{broken}\n{}", self.tell());
+        }
+    }
+
+    /// What `run` and `resume` do: find out, record, decide what the operator said, go on.
+    fn session(&mut self) -> Result<Leaving, Died> {
+        let mut session = Session::new("me".to_owned(), self.terminal, OnTerm::ByTerminal);
+        if self.state.opened().is_none() {
+            self.commit(vec![opened(self.plan)])?;
+        } else {
+            let running = self.state.steps().find_map(|(_, it)| match &it.phase {
+                Phase::Running(starting) => Some(starting.clone()),
+                _ => None,
+            });
+            let evidence = running.map(|starting| (self.evidence(&starting), starting));
+            if let Some((Evidence::Orphaned, _)) = &evidence {
+                // Nothing starts, nothing is recorded; some time later it ends by itself.
+                self.story.push("orphaned".to_owned());
+                self.running = None;
+                return Ok(Leaving::KeeperLost);
+            }
+            if self
+                .disk
+                .iter()
+                .any(|it| matches!(it, EventKind::StepStarting(_)))
+            {
+                session.begun();
+            }
+            self.commit(vec![resumed()])?;
+            match evidence {
+                Some((Evidence::Running, it)) if self.has_keeper => {
+                    session.attached(it.step, it.nonce)
+                }
+                // The keeper died since it was asked.
+                Some((Evidence::Running, _)) => return Err(Died),
+                Some((Evidence::Tells(event), _)) => self.commit(vec![event])?,
+                Some((Evidence::Orphaned, _)) | None => {}
+            }
+            self.decide_by_flag()?;
+            session.retry_failed = true;
+        }
+        self.drive(&mut session)
+    }
+
+    fn evidence(&self, starting: &StepStarting) -> Evidence {
+        let (step, nonce) = (starting.step.clone(), starting.nonce.clone());
+        match self.records.get(&nonce) {
+            Some(Outcome::Void { because }) => {
+                let because = because.clone();
+                return Evidence::Tells(EventKind::AttemptVoid {
+                    step,
+                    nonce,
+                    because,
+                });
+            }
+            Some(Outcome::Exited(exited)) => {
+                return Evidence::Tells(EventKind::AttemptExited(exited.clone()));
+            }
+            None => {}
+        }
+        match (&self.running, self.has_keeper) {
+            (Some(it), true) if it.1 == nonce => Evidence::Running,
+            (Some(it), false) if it.1 == nonce => Evidence::Orphaned,
+            _ => {
+                let because = "nobody knows".to_owned();
+                Evidence::Tells(EventKind::AttemptUnknown {
+                    step,
+                    nonce,
+                    because,
+                })
+            }
+        }
+    }
+
+    /// `--decide`, where nobody can be asked.
+    fn decide_by_flag(&mut self) -> Result<(), Died> {
+        if self.terminal {
+            return Ok(());
+        }
+        let Some((planned, step)) = self.state.open_steps().next() else {
+            return Ok(());
+        };
+        let id = planned.id.clone();
+        let decision = match (&step.phase, planned.language.is_none()) {
+            (Phase::Unknown { .. }, _) => {
+                [Decision::Rerun, Decision::Done, Decision::Skip][self.choices.choose(3)].clone()
+            }
+            (Phase::Pending, true) => {
+                [Decision::Done, Decision::Skip][self.choices.choose(2)].clone()
+            }
+            _ => return Ok(()),
+        };
+        let verdict = match decision {
+            Decision::Done => Some(Verdict::OperatorAsserted),
+            Decision::Skip => Some(Verdict::Skipped),
+            _ => None,
+        };
+        let mut events = vec![EventKind::OperatorDecided {
+            step: Some(id.clone()),
+            question: "what became of it?".to_owned(),
+            decision,
+            by: "me".to_owned(),
+        }];
+        events.extend(verdict.map(|verdict| EventKind::StepFinished {
+            step: id,
+            verdict,
+            because: None,
+        }));
+        self.commit(events)
+    }
+
+    fn drive(&mut self, session: &mut Session) -> Result<Leaving, Died> {
+        let mut inputs = VecDeque::from([Input::Go]);
+        // Nobody goes on for ever: a loop that does not is a fault of the table.
+        for _ in 0..400 {
+            let Some(input) = inputs.pop_front() else {
+                let input = self.wait(session)?;
+                inputs.push_back(input);
+                continue;
+            };
+            for action in decide(&self.state, self.plan, session, input) {
+                self.point("before an action")?;
+                if let Some(leaving) = self.act(action, &mut inputs)? {
+                    return Ok(leaving);
+                }
+            }
+        }
+        panic!("the session never ends\n{}", self.tell());
+    }
+
+    fn act(
+        &mut self,
+        action: Action,
+        inputs: &mut VecDeque<Input>,
+    ) -> Result<Option<Leaving>, Died> {
+        match action {
+            Action::Commit(events) => self.commit(events)?,
+            Action::Prepare(step) => {
+                assert!(self.running.is_none(), "two at once\n{}", self.tell());
+                // A keeper that is gone is noticed when it is asked; without one, one is started.
+                self.has_keeper = true;
+                self.nonces += 1;
+                let nonce = format!("n{}", self.nonces);
+                let attempt = self.state.step(&step).unwrap().1.attempts + 1;
+                self.held = Some((step, nonce.clone()));
+                self.point("with a step at its gate")?;
+                inputs.push_front(if self.has_keeper {
+                    Input::Held {
+                        attempt,
+                        nonce,
+                        identity: identity(),
+                        command: "c".to_owned(),
+                    }
+                } else {
+                    self.held = None;
+                    Input::KeeperGone
+                });
+            }
+            Action::Release(events) => {
+                self.commit(events)?;
+                self.point("before a release")?;
+                // The process at the gate needs no keeper to pass it.
+                if let Some((step, nonce)) = self.held.take() {
+                    self.ledger.push((step.to_string(), nonce.clone()));
+                    self.running = Some((step, nonce));
+                    self.ended_by = None;
+                }
+                self.point("after a release")?;
+            }
+            Action::Ask(question) => inputs.push_back(Input::Answer(self.answer(&question))),
+            Action::Withdraw => {}
+            Action::End { by, .. } => self.ended_by = Some(by),
+            Action::Leave(leaving) => return Ok(Some(leaving)),
+        }
+        Ok(None)
+    }
+
+    fn answer(&mut self, question: &Question) -> Answer {
+        let answers: &[Answer] = match question {
+            Question::Begin => &[Answer::RunAll, Answer::StepByStep, Answer::Quit],
+            Question::Run { .. } if self.asks_by_hand(question) => &[Answer::Done, Answer::Quit],
+            Question::Run { .. } => &[Answer::Run, Answer::Quit],
+            Question::Failed(_) | Question::Unknown { .. } => {
+                &[Answer::Run, Answer::Done, Answer::Quit]
+            }
+            Question::Interrupted(_) => &[
+                Answer::Wait,
+                Answer::Kill,
+                Answer::StopAfter,
+                Answer::Detach,
+            ],
+        };
+        // Who always quits never gets anywhere: only so often.
+        let count = if self.signals == 0 {
+            answers.len().min(1)
+        } else {
+            answers.len()
+        };
+        let turn = if count > 1 {
+            self.choices.choose(count)
+        } else {
+            0
+        };
+        if turn > 0 {
+            self.signals -= 1;
+        }
+        answers[turn].clone()
+    }
+
+    fn asks_by_hand(&self, question: &Question) -> bool {
+        let Question::Run { step, .. } = question else {
+            return false;
+        };
+        self.state
+            .step(step)
+            .is_some_and(|(planned, _)| planned.language.is_none())
+    }
+
+    /// The engine waits: a step ends, the keeper is found dead, a signal comes.
+    fn wait(&mut self, session: &Session) -> Result<Input, Died> {
+        if !self.has_keeper {
+            return Ok(Input::KeeperGone);
+        }
+        let Some((step, nonce)) = self.running.clone() else {
+            panic!("it waits for nothing: {session:?}\n{}", self.tell());
+        };
+        if self.signals > 0 && self.ended_by.is_none() {
+            let turn = self.choices.choose(5);
+            if turn > 0 {
+                self.signals -= 1;
+                return Ok(match turn {
+                    1 => Input::Signal(Signal::Terminate),
+                    2 => Input::Signal(Signal::Interrupt),
+                    3 => Input::Signal(Signal::HangUp),
+                    _ => {
+                        self.ended_by = Some(EndedBy::Stop);
+                        Input::Told(Message::Stop {
+                            by: "me".to_owned(),
+                        })
+                    }
+                });
+            }
+        }
+        let fails = self.failures > 0 && self.choices.choose(2) == 1;
+        self.failures -= usize::from(fails);
+        self.running = None;
+        self.point("between the end of a step and its record")?;
+        if !self.has_keeper {
+            return Ok(Input::KeeperGone);
+        }
+        let exited = exited(step, &nonce, fails, self.ended_by.take());
+        let outcome = Outcome::Exited(Box::new(exited));
+        self.records.insert(nonce.clone(), outcome.clone());
+        self.point("between a record and the news of it")?;
+        if !self.has_keeper {
+            return Ok(Input::KeeperGone);
+        }
+        Ok(Input::Ended(Box::new(AttemptRecord {
+            v: 1,
+            seq: 0,
+            prev: String::new(),
+            wall: String::new(),
+            nonce,
+            outcome,
+        })))
+    }
+}
+
+enum Evidence {
+    Running,
+    Orphaned,
+    Tells(EventKind),
+}
+
+fn identity() -> Identity {
+    Identity {
+        pid: 1,
+        start_time: 1,
+        boot_id: "b".to_owned(),
+    }
+}
+
+fn exited(step: StepId, nonce: &str, fails: bool, ended_by: Option<EndedBy>) -> AttemptExited {
+    AttemptExited {
+        step,
+        nonce: nonce.to_owned(),
+        exit: Exit::Code(i32::from(fails)),
+        ended_by,
+        ms: 1,
+        output: None,
+        environment: None,
+        failed_at: None,
+        left_running: Vec::new(),
+        remarks: Vec::new(),
+    }
+}
+
+fn operator() -> Operator {
+    Operator {
+        user: "me".to_owned(),
+        uid: 1,
+        sudo_user: None,
+        host: "h".to_owned(),
+        terminal: false,
+    }
+}
+
+fn resumed() -> EventKind {
+    EventKind::RunResumed(RunResumed {
+        operator: operator(),
+        survived: String::new(),
+        file_changed: false,
+    })
+}
+
+fn opened(plan: &Plan) -> EventKind {
+    EventKind::RunOpened(Box::new(RunOpened {
+        run: "r".to_owned(),
+        title: "A".to_owned(),
+        file: "a.md".to_owned(),
+        snapshot: String::new(),
+        declared: true,
+        versions: Vec::new(),
+        operator: operator(),
+        reason: None,
+        cwd: "/".to_owned(),
+        called_from: "/".to_owned(),
+        request: plan.request.clone(),
+        inputs: Vec::new(),
+        steps: plan.planned(),
+        left_out: Vec::new(),
+        environment: Vec::new(),
+        before: None,
+    }))
+}
+
+/// Searches all histories of a plan with so many crashes and signals; returns how many there were.
+fn search(steps: &[&str], crashes: usize, signals: usize, terminal: bool) -> u64 {
+    let plan = plan(steps);
+    let mut next = Some(Vec::new());
+    let mut count = 0;
+    while let Some(taken) = next {
+        let mut world = World::new(&plan, Choices::new(taken), crashes, signals, terminal);
+        world.live();
+        next = world.choices.next();
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn every_history_of_one_step_with_two_crashes_keeps_the_promises() {
+    for step in ["", "idempotent", "effect=reads", "manual"] {
+        let count = search(&[step], 2, 0, false);
+        assert!(count > 20, "`{step}`: only {count} histories");
+    }
+}
+
+#[test]
+fn every_history_of_two_and_three_steps_with_one_crash_keeps_the_promises() {
+    for steps in [
+        &["", "idempotent"][..],
+        &["idempotent", "manual"],
+        &["", "", ""],
+        &["", "manual", "effect=reads"],
+    ] {
+        let count = search(steps, 1, 0, false);
+        assert!(count > 100, "{steps:?}: only {count} histories");
+    }
+}
+
+#[test]
+fn every_history_with_a_crash_and_a_signal_keeps_the_promises() {
+    for steps in [&[""][..], &["", "idempotent"]] {
+        let count = search(steps, 1, 1, false);
+        assert!(count > 100, "{steps:?}: only {count} histories");
+    }
+}
+
+#[test]
+fn every_history_with_a_person_and_a_crash_keeps_the_promises() {
+    for steps in [&[""][..], &["", "manual"]] {
+        let count = search(steps, 1, 1, true);
+        assert!(count > 100, "{steps:?}: only {count} histories");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn random_histories_with_many_crashes_keep_the_promises(
+        steps in proptest::collection::vec(prop_oneof![Just(""), Just("idempotent"), Just("effect=reads"), Just("manual")], 1..=3),
+        // Most of the time nothing special happens.
+        taken in proptest::collection::vec(prop_oneof![3 => Just(0_usize), 1 => 0_usize..12].boxed(), 0..120),
+        terminal in proptest::bool::ANY,
+    ) {
+        let plan = plan(&steps);
+        let mut world = World::new(&plan, Choices::new(taken), 8, 4, terminal);
+        world.live();
+        prop_assert!(world.state.closed().is_some());
+    }
+}
