@@ -119,8 +119,8 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     }
     let mut session = Session::new(machine::by(&operator), terminal, args.watch.on_term());
     session.retry_failed = args.retry_failed;
-    if let Some(decision) = answer_to_the_plan(&past, &session.by) {
-        session.answered(decision);
+    if has_agreed_to_all(&past, &session.by) {
+        session.agreed_to_all();
     }
     let resumed = EventKind::RunResumed(RunResumed {
         survived: survived(&state, survivor.as_ref(), &past).to_owned(),
@@ -201,17 +201,18 @@ fn survivor(folder: &RunFolder) -> Result<Option<Survivor>, Failure> {
         })
 }
 
-// What this operator, and no other, answered to the plan the last time.
-fn answer_to_the_plan<'a>(past: &'a [Event], me: &str) -> Option<&'a Decision> {
-    past.iter().rev().find_map(|event| match &event.kind {
+// Whether this operator, and no other, answered "all" to the plan the last time it was asked.
+fn has_agreed_to_all(past: &[Event], me: &str) -> bool {
+    let answer = past.iter().rev().find_map(|event| match &event.kind {
         EventKind::OperatorDecided {
             step: None,
-            decision: decision @ (Decision::RunAll | Decision::StepByStep),
+            decision,
             by,
             ..
-        } => Some((by == me).then_some(decision)),
+        } => Some((decision, by)),
         _ => None,
-    })?
+    });
+    answer.is_some_and(|(decision, by)| *decision == Decision::RunAll && by == me)
 }
 
 fn survived(state: &State, survivor: Option<&Survivor>, past: &[Event]) -> &'static str {

@@ -83,10 +83,10 @@ impl Session {
         &self.pending
     }
 
-    /// Says what this operator answered to the plan in an earlier session: it is not asked again.
-    pub fn answered(&mut self, decision: &Decision) {
+    /// Says that this operator agreed to all steps in an earlier session: it is not asked again.
+    pub fn agreed_to_all(&mut self) {
         self.begun = true;
-        self.all = *decision == Decision::RunAll;
+        self.all = true;
     }
 }
 
