@@ -275,7 +275,7 @@ impl<'a> World<'a> {
                 .iter()
                 .any(|it| matches!(it, EventKind::StepStarting(_)))
             {
-                session.begun();
+                session.agreed_to_all();
             }
             self.commit(vec![resumed()])?;
             match evidence {
