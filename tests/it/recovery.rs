@@ -28,7 +28,7 @@ fn waiting(info: &str) -> (Fixture, Fifo) {
 }
 
 /// Starts the run and waits until its first step does.
-fn started<'a>(fixture: &'a Fixture) -> Running<'a> {
+fn started(fixture: &Fixture) -> Running<'_> {
     let engine = fixture.spawn(&["run", "a.md"]);
     fixture.until_ledger(1);
     engine
@@ -37,7 +37,7 @@ fn started<'a>(fixture: &'a Fixture) -> Running<'a> {
 fn kill_keeper(fixture: &Fixture) {
     let keepers = fixture.keepers();
     assert_eq!(keepers.len(), 1, "{keepers:?}");
-    process::kill(keepers[0]);
+    process::kill(keepers[0]).unwrap();
     fixture.until("the keeper is gone", || fixture.keepers().is_empty());
 }
 
