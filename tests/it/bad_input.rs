@@ -200,24 +200,14 @@ fn front_matter_that_does_not_parse() {
 
 #[test]
 fn front_matter_that_never_ends_or_explodes() {
+    let nested = |level: usize| {
+        let below = vec![format!("*a{}", level - 1); 9].join(",");
+        format!("a{level}: &a{level} [{below}]")
+    };
+    let levels: Vec<String> = (1..9).map(nested).collect();
     let bomb = format!(
-        "---\nrunbook: 1\na: &a [x,x,x,x,x,x,x,x,x]\n{}---\n# A\n\n```bash {{#s}}\ntrue\n```\n",
-        (0..8)
-            .map(|n| format!(
-                "a{}: &a{} [{}]\n",
-                n + 1,
-                n + 1,
-                vec![
-                    if n == 0 {
-                        "*a".to_owned()
-                    } else {
-                        format!("*a{n}")
-                    };
-                    9
-                ]
-                .join(",")
-            ))
-            .collect::<String>()
+        "---\nrunbook: 1\na0: &a0 [x,x,x,x,x,x,x,x,x]\n{}\n---\n# A\n\n```bash {{#s}}\ntrue\n```\n",
+        levels.join("\n")
     );
     for text in [
         "---\nrunbook: 1\n# A\n\n```bash {#s}\ntrue\n```\n".to_owned(),

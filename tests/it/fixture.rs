@@ -62,14 +62,6 @@ impl Outcome {
         assert!(is_said, "does not say `{text}`:\n{self}");
         self
     }
-
-    /// Returns this outcome after checking that it does not say `text` on either stream.
-    #[track_caller]
-    pub fn does_not_say(self, text: &str) -> Self {
-        let is_said = self.stdout.contains(text) || self.stderr.contains(text);
-        assert!(!is_said, "says `{text}`:\n{self}");
-        self
-    }
 }
 
 impl std::fmt::Display for Outcome {
@@ -270,6 +262,10 @@ impl Fixture {
 
     /// Waits until `condition` holds.
     #[track_caller]
+    #[expect(
+        clippy::unused_self,
+        reason = "reads as what it is: the test waits for its fixture"
+    )]
     pub fn until(&self, what: &str, condition: impl FnMut() -> bool) {
         assert!(holds(PATIENCE, condition), "never happened: {what}");
     }
@@ -362,7 +358,11 @@ impl Drop for Fixture {
         }
         reap_orphans();
         if std::thread::panicking() {
-            eprintln!("ledger:\n{}", self.read("ledger"));
+            let text = format!("ledger:\n{}", self.read("ledger"));
+            #[expect(clippy::print_stdout, reason = "the harness shows it with what failed")]
+            {
+                println!("{text}");
+            }
         } else {
             assert!(is_quiet, "the test left processes behind: {strays:?}");
         }
@@ -385,12 +385,6 @@ impl<'a> Invocation<'a> {
         self
     }
 
-    /// Removes a variable.
-    pub fn without(mut self, name: &str) -> Self {
-        self.env.remove(OsStr::new(name));
-        self
-    }
-
     /// Starts it in this folder of the test.
     pub fn within(mut self, folder: &str) -> Self {
         self.cwd = self.fixture.path(folder);
@@ -399,7 +393,7 @@ impl<'a> Invocation<'a> {
 
     /// Gives it this on standard input.
     pub fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
-        self.stdin = bytes.as_ref().to_owned();
+        self.stdin = bytes.as_ref().to_vec();
         self
     }
 
@@ -516,12 +510,9 @@ impl Drop for Running<'_> {
             let _ = child.kill();
             let _ = child.wait();
             registry().remove(&(child.id() as i32));
-            if !std::thread::panicking() {
-                panic!(
-                    "a command of {} was never waited for",
-                    self.fixture.dir.path().display()
-                );
-            }
+            let what = self.fixture.dir.path().display();
+            let is_forgotten = !std::thread::panicking();
+            assert!(!is_forgotten, "a command of {what} was never waited for");
         }
     }
 }
@@ -532,11 +523,6 @@ pub struct Fifo {
 }
 
 impl Fifo {
-    /// Returns where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Returns what to set `RUNBOOK_PAUSE` to, to wait here at `point`.
     pub fn pause(&self, point: &str) -> String {
         format!("{point}:{}", self.path.display())

@@ -280,7 +280,7 @@ impl<'a> World<'a> {
             self.commit(vec![resumed()])?;
             match evidence {
                 Some((Evidence::Running, it)) if self.has_keeper => {
-                    session.attached(it.step, it.nonce)
+                    session.attached(it.step, it.nonce);
                 }
                 // The keeper died since it was asked.
                 Some((Evidence::Running, _)) => return Err(Died),

@@ -28,16 +28,21 @@ fn waiting(info: &str) -> (Fixture, Fifo) {
 }
 
 /// Starts the run and waits until its first step does.
-fn started<'a>(fixture: &'a Fixture) -> Running<'a> {
+fn started(fixture: &Fixture) -> Running<'_> {
     let engine = fixture.spawn(&["run", "a.md"]);
     fixture.until_ledger(1);
     engine
 }
 
+fn log(fixture: &Fixture, attempt: &str) -> String {
+    let path = fixture.folder().join(format!("output/{attempt}.log"));
+    fs::read_to_string(path).unwrap_or_default()
+}
+
 fn kill_keeper(fixture: &Fixture) {
     let keepers = fixture.keepers();
     assert_eq!(keepers.len(), 1, "{keepers:?}");
-    process::kill(keepers[0]);
+    process::kill(keepers[0]).unwrap();
     fixture.until("the keeper is gone", || fixture.keepers().is_empty());
 }
 
@@ -178,6 +183,8 @@ fn a_step_that_lost_its_keeper_is_orphaned_and_nothing_starts_until_it_ended() {
         panic!("{step:?}")
     };
     let pid = starting.identity.pid;
+    // What it prints after its keeper is gone would end it.
+    fixture.until("it has printed", || log(&fixture, "s-1") == "before\n");
     kill_keeper(&fixture);
     engine.wait().code(6).says("is gone");
     for _ in 0..2 {

@@ -352,7 +352,8 @@ const INPUTS: &str = "---\nrunbook: 1\ninputs:\n  a: { description: \"the first\
 
 #[test]
 fn inputs_come_from_everywhere_in_their_order() {
-    let cases: [(&[&str], &[(&str, &str)], &str); 6] = [
+    type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+    let cases: [Case<'_>; 6] = [
         (&["--set", "a=1", "--set", "c=x"], &[], "1|dflt|x\n"),
         (&["--inputs", "i.yaml"], &[], "no|1.10|y\n"),
         (
@@ -720,7 +721,7 @@ fn a_daemon_that_holds_the_pipes_neither_hangs_the_run_nor_dies_of_it() {
     let before = child();
     fixture.until("it goes on", || child() != before);
     assert!(!fixture.path("died").exists());
-    process::kill(pid);
+    process::kill(pid).unwrap();
     fixture.until_quiet();
 }
 
