@@ -678,12 +678,11 @@ mod tests {
             let mut legal = Vec::new();
             for event in events {
                 let before = state.clone();
-                match state.check(std::slice::from_ref(&event)) {
-                    Ok(accepted) => {
-                        state.accept(accepted);
-                        legal.push(event);
-                    }
-                    Err(_) => prop_assert_eq!(&state, &before),
+                if let Ok(accepted) = state.check(std::slice::from_ref(&event)) {
+                    state.accept(accepted);
+                    legal.push(event);
+                } else {
+                    prop_assert_eq!(&state, &before);
                 }
                 for (planned, step) in state.steps() {
                     let is_ok = step.phase == Phase::Finished(Verdict::Ok);

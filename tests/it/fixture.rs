@@ -289,17 +289,18 @@ impl Fixture {
 
     /// Returns the living keepers of this test.
     pub fn keepers(&self) -> Vec<i32> {
-        // The next step's process shares the keeper's command line until it becomes its interpreter.
-        let is_spare = |pid: &i32| process::look(*pid).is_some_and(|it| it.name == "runbook-next");
-        let is_keeper = |pid: &i32| {
+        let is_keeper = |pid: i32| {
             fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|it| {
                 it.split(|byte| *byte == 0)
                     .nth(1)
                     .is_some_and(|arg| arg == b"__keeper")
             })
         };
-        let pids = self.processes().into_iter().map(|it| it.pid);
-        pids.filter(|it| is_keeper(it) && !is_spare(it)).collect()
+        // The next step's process, a child of the keeper, shares its command line until it becomes
+        // its interpreter.
+        let named = self.processes().into_iter().filter(|it| is_keeper(it.pid));
+        let keepers = named.filter(|it| !is_keeper(it.parent));
+        keepers.map(|it| it.pid).collect()
     }
 
     /// Waits until no process of this test lives but those that were expected to.
