@@ -130,6 +130,13 @@ fn not_yet(command: &str, way_out: &str) -> Failure {
     Failure::usage(format!("`runbook {command}` is not in this version")).hint(way_out)
 }
 
+/// Tells that the program itself is at fault; returns the exit code.
+pub fn own_fault() -> ExitCode {
+    let failure = Failure::new(ExitCode::BUG, "this is a fault of runbook itself")
+        .hint("nothing that was acknowledged is lost: `runbook resume` goes on");
+    print::fail(&failure)
+}
+
 /// Runs the keeper of the run in `folder`; returns its exit code. Not for people.
 pub fn keep(folder: &Path) -> ExitCode {
     ExitCode(crate::keeper::main(folder))

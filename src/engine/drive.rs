@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
@@ -325,9 +326,9 @@ impl<'a> Engine<'a> {
             .ok_or_else(|| format!("nothing here runs {}", language.0))?;
         let state = self.parts.journal.state();
         let carried = state.carried(id, self.parts.session.pending());
-        let start = Text::Plain(plan.cwd.to_string_lossy().into_owned());
+        let start = path_text(&plan.cwd);
         let cwd = match &step.settings.cwd {
-            Some(cwd) => Text::Plain(plan.cwd.join(cwd).to_string_lossy().into_owned()),
+            Some(cwd) => path_text(&plan.cwd.join(cwd)),
             None => carried.cwd.clone().unwrap_or(start),
         };
         let nonce = machine::nonce();
@@ -508,6 +509,10 @@ impl<'a> Engine<'a> {
         }
         Ok(())
     }
+}
+
+fn path_text(path: &Path) -> Text {
+    Text::of_bytes(path.as_os_str().as_bytes())
 }
 
 /// Returns the width of the terminal that this process writes to.
