@@ -470,15 +470,18 @@ impl Turn<'_> {
         };
         match record.outcome {
             Outcome::Void { because } => {
-                let nonce = record.nonce;
+                // It was released, and yet never ran: to try at once again could go on for ever.
                 let void = EventKind::AttemptVoid {
-                    step: flight.step.clone(),
-                    nonce,
-                    because,
+                    step: flight.step,
+                    nonce: record.nonce,
+                    because: because.clone(),
                 };
-                self.session.agreed.insert(flight.step.clone());
-                let pending = Phase::Pending;
-                self.after(&flight.step, pending, None, vec![void]);
+                self.commit(vec![void]);
+                self.leave(if self.session.stop {
+                    Leaving::Stopped("before the step ran".to_owned())
+                } else {
+                    Leaving::CannotStart(because)
+                });
             }
             Outcome::Exited(exited) => {
                 let (verdict, finish) = judged(planned, &exited);
