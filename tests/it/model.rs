@@ -98,6 +98,7 @@ struct World<'a> {
     crashes: usize,
     signals: usize,
     failures: usize,
+    forgets: usize,
     terminal: bool,
     disk: Vec<EventKind>,
     state: State,
@@ -127,6 +128,7 @@ impl<'a> World<'a> {
             crashes,
             signals,
             failures: signals + 1,
+            forgets: 1,
             terminal,
             disk: Vec::new(),
             state: State::default(),
@@ -288,7 +290,7 @@ impl<'a> World<'a> {
                 Some((Evidence::Orphaned, _)) | None => {}
             }
             self.decide_by_flag()?;
-            session.retry_failed = true;
+            session.retry_failed = self.retries();
         }
         self.drive(&mut session)
     }
@@ -321,6 +323,15 @@ impl<'a> World<'a> {
                 })
             }
         }
+    }
+
+    /// `--retry-failed`, which a person forgets once.
+    fn retries(&mut self) -> bool {
+        let open = self.state.open_steps().next();
+        let is_failed = open.is_some_and(|(_, it)| it.phase == Phase::Finished(Verdict::Failed));
+        let forgets = is_failed && self.forgets > 0 && self.choices.choose(2) == 1;
+        self.forgets -= usize::from(forgets);
+        !forgets
     }
 
     /// `--decide`, where nobody can be asked.
