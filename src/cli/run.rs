@@ -191,6 +191,7 @@ fn open(
     }
     let folder = RunFolder::create(&state.runs(), &run, state.is_shared(), bytes)?;
     let lock = Lock::take(&folder, &session::holder())?;
+    let path = folder.path().to_owned();
     let journal = session::new_journal(&folder)?;
     let operator = machine::operator(terminal);
     let environment = session::environment();
@@ -227,7 +228,13 @@ fn open(
     }
     let opened = EventKind::RunOpened(opened);
     session::run(stage, plan, session, &args.watch, |engine| {
-        Ok(engine.record(vec![opened])?)
+        engine.record(vec![opened]).map_err(|error| {
+            // Nothing half-written stays: the run was never opened.
+            let _ = std::fs::remove_dir_all(&path);
+            let mut failure = Failure::from(error);
+            failure.hint = Some("no run was opened; free some space, or see --state-dir".into());
+            failure
+        })
     })
 }
 

@@ -194,7 +194,12 @@ pub fn run(
         operator,
         signals: &stage.signals,
     });
-    let outcome = begin(&mut engine).and_then(|()| engine.run().map_err(Failure::from));
+    if let Err(failure) = begin(&mut engine) {
+        drop(engine);
+        publisher.finish(Ending::default());
+        return Err(failure);
+    }
+    let outcome = engine.run().map_err(Failure::from);
     drop(engine);
     let transcript = write_transcript(&folder);
     let told = transcript.as_ref().ok().map(|it| {
@@ -210,7 +215,10 @@ pub fn run(
     let is_told = !watch.json && look.surface == Surface::Terminal && terminal;
     let code = ending(&folder, outcome?, is_told);
     if let Err(failure) = transcript {
-        print::fail(&failure);
+        let failed = print::fail(&failure);
+        if code == ExitCode::PASSED {
+            return Ok(failed);
+        }
     }
     Ok(code)
 }
@@ -357,7 +365,10 @@ pub fn find_run(store: &StoreArgs, name: &str) -> Result<RunFolder, Failure> {
 
 /// Returns a hint that runs may live under another user, where such a state directory is there.
 pub fn elsewhere(ours: &Path) -> Option<String> {
-    let mut places = vec![PathBuf::from("/root/.local/state/runbook")];
+    let mut places = Vec::new();
+    if !rustix::process::getuid().is_root() {
+        places.push(PathBuf::from("/root/.local/state/runbook"));
+    }
     if let Ok(user) = std::env::var("SUDO_USER") {
         places.push(PathBuf::from(format!("/home/{user}/.local/state/runbook")));
     }

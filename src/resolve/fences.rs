@@ -320,7 +320,12 @@ impl<'a> Resolver<'_, 'a> {
             let diagnostic = if let Some(meant) = nearest(word, tags.copied()) {
                 let message = format!("unknown language `{word}`: the fence is not a step");
                 let way_out = format!("did you mean `{meant}`?");
-                Diagnostic::warning("unknown-language", span, message).way_out(way_out)
+                // A step that was meant to run must not be left out in silence.
+                let of = match self.kind {
+                    Kind::Declared => Diagnostic::error,
+                    Kind::Plain => Diagnostic::warning,
+                };
+                of("unknown-language", span, message).way_out(way_out)
             } else {
                 let message = format!("language `{word}` is not known: the fence is a listing");
                 Diagnostic::hint("unknown-language", span, message)
@@ -776,7 +781,7 @@ mod tests {
         ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `timeout`, `cwd`, `env`, `effect`, `confirm`, `idempotent`, `exit`
         - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
         ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
-        ? 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?
+        ! 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?
         - 16: unknown-language: language `klingon` is not known: the fence is a listing @ "klingon" → -
         ! 19: attribute-value: `timeout` wants a duration with its unit, not `30` @ "timeout=30" → write `timeout=5m`
         ! 19: attribute-value: `maybe` is none of never, manual, auto @ "run=maybe" → write `run=never`

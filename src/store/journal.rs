@@ -430,9 +430,14 @@ fn valid(line: &[u8]) -> Result<Event, String> {
 }
 
 fn judge(bytes: &[u8], at: usize, seq: u64, because: &str) -> Fault {
-    let acknowledged = bytes[at..]
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| valid(line).ok())
+    // A record is looked for wherever one may begin, for the line feed before it may be what is bad.
+    // Inside a string its quotes would be escaped.
+    let rest = &bytes[at..];
+    let acknowledged = memchr::memmem::find_iter(rest, b"{\"v\":")
+        .filter_map(|start| {
+            let values = serde_json::Deserializer::from_slice(&rest[start..]);
+            values.into_iter::<Event>().next()?.ok()
+        })
         .any(|event| event.seq > seq && event.durable >= seq as i64);
     if acknowledged {
         Fault::Corrupt {

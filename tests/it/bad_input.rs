@@ -288,7 +288,7 @@ fn an_unknown_attribute_or_language() {
     "#);
     insta::assert_snapshot!(refused("a.md", format!("{HEAD}```bsh {{#s}}\ntrue\n```\n")), @r#"
     exit 2
-    warning[unknown-language]: unknown language `bsh`: the fence is not a step
+    error[unknown-language]: unknown language `bsh`: the fence is not a step
      --> a.md:6:4
       |
     6 | ```bsh {#s}
@@ -302,8 +302,7 @@ fn an_unknown_attribute_or_language() {
       |         ^^
       |
       = help: give the fence a language that is run, `bash` say, or take it out
-    error: nothing would run in `a.md`
-      hint: `runbook list` shows what the document holds
+    error: `a.md` has an error; nothing was run
     "#);
     insta::assert_snapshot!(refused("a.md", format!("{HEAD}```bash {{#s\ntrue\n```\n")), @r#"
     exit 2

@@ -79,6 +79,14 @@ fn survive(fixture: &Fixture, fault: &str, first: Outcome) {
             "no exit code of ours:\n{log}"
         );
         acknowledged.extend(ticked(&last.stdout));
+        if fixture.runs().is_empty() {
+            // Its opening did not reach the disk: nothing half-written stays, and nothing ran.
+            assert_eq!(last.code, 9, "{log}");
+            assert!(last.stderr.contains("no run was opened"), "{log}");
+            assert!(fixture.ledger().is_empty(), "{log}");
+            assert!(acknowledged.is_empty(), "{log}");
+            return;
+        }
         hold(fixture, &acknowledged, &log);
         let state = State::fold(&fixture.happened()).unwrap();
         if state.closed().is_some() {
