@@ -402,6 +402,9 @@ pub struct Output {
     /// Where in the log the head ends and the tail begins, when bytes between them were dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap_at: Option<u64>,
+    /// Why the log holds less than it was meant to: the disk did not take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
 }
 
 /// What a step changed of its environment.

@@ -35,7 +35,15 @@ impl Given {
                 return Err(Failure::usage(format!("`--set {text}` names no value"))
                     .hint(format!("write --set {text}=VALUE")));
             };
-            given.set.insert(name.to_owned(), value.to_owned());
+            if given
+                .set
+                .insert(name.to_owned(), value.to_owned())
+                .is_some()
+            {
+                return Err(
+                    Failure::usage(format!("`--set {name}=…` is given twice")).hint("give it once")
+                );
+            }
         }
         for path in files {
             for (name, value) in read(path)? {

@@ -197,7 +197,7 @@ fn survivor(folder: &RunFolder) -> Result<Option<Survivor>, Failure> {
                 format!("cannot speak to the keeper of run {}", folder.run()),
             )
             .cause(error)
-            .hint("it may belong to another user: resume as that user")
+            .hint("it may be stopped (`kill -CONT` goes on), or belong to another user")
         })
 }
 

@@ -120,14 +120,15 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     if let Some(option) = args.later.first() {
         return Err(Failure::usage(format!("`{option}` is not in this version")));
     }
-    let signals = block_signals()
-        .map_err(|error| Failure::new(ExitCode::ENVIRONMENT, "cannot read signals").cause(error))?;
     let here = std::env::current_dir().map_err(|error| {
         Failure::new(ExitCode::ENVIRONMENT, "the current folder is gone").cause(error)
     })?;
     let is_stdin = args.file.as_os_str() == "-";
     let terminal = session::is_terminal() && !is_stdin && !args.watch.json;
+    // Before signals wait their turn: a document that never ends must not hold anybody.
     let bytes = read_document(&args.file)?;
+    let signals = block_signals()
+        .map_err(|error| Failure::new(ExitCode::ENVIRONMENT, "cannot read signals").cause(error))?;
     let document = shown(&args.file);
     let text = text_of(&args.file, &bytes)?;
     let mut request = request(&args);

@@ -273,6 +273,12 @@ fn ending(folder: &RunFolder, leaving: Leaving, is_told: bool) -> ExitCode {
             ));
             ExitCode::UNKNOWN
         }
+        Leaving::OutputLost(because) => {
+            let failure = Failure::new(ExitCode::JOURNAL, "cannot keep what the step printed")
+                .cause(because)
+                .hint(format!("free some space, then `runbook resume {run}`"));
+            print::fail(&failure)
+        }
         Leaving::CannotStart(because) => {
             let failure = Failure::environment("cannot start the step").cause(because);
             print::fail(&failure)

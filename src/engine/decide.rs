@@ -176,6 +176,8 @@ pub enum Leaving {
     KeeperLost,
     /// A step could not be held.
     CannotStart(String),
+    /// The disk did not take what a step printed.
+    OutputLost(String),
 }
 
 /// What the operator is asked.
@@ -486,9 +488,15 @@ impl Turn<'_> {
             Outcome::Exited(exited) => {
                 let (verdict, finish) = judged(planned, &exited);
                 let ended_by = exited.ended_by;
+                let lost = exited.output.as_ref().and_then(|it| it.lost.clone());
                 let events = vec![EventKind::AttemptExited(exited), finish];
                 if verdict == Verdict::Failed {
                     self.session.failed_here.insert(flight.step.clone());
+                }
+                if let Some(lost) = lost {
+                    // What it printed was to be kept, and is not: nothing goes on as if it were.
+                    self.commit(events);
+                    return self.leave(Leaving::OutputLost(lost));
                 }
                 self.after(&flight.step, Phase::Finished(verdict), ended_by, events);
             }

@@ -48,6 +48,8 @@ pub fn block() -> io::Result<Signals> {
         ] {
             libc::sigaddset(&raw mut set, signal);
         }
+        // A file that may not grow is an error like a full disk.
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
         libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
     };

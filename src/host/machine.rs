@@ -1,6 +1,7 @@
 //! Who and where: the login, the host, random names.
 
 use std::ffi::CStr;
+use std::path::PathBuf;
 
 use crate::event::Operator;
 
@@ -37,6 +38,17 @@ pub fn host_name() -> String {
 
 /// Returns the login name of `uid`, else its number.
 pub fn user_name(uid: u32) -> String {
+    account(uid).map_or_else(|| uid.to_string(), |it| it.0)
+}
+
+/// Returns the home folder that the system knows for `uid`.
+pub fn home(uid: u32) -> Option<PathBuf> {
+    account(uid)
+        .map(|it| PathBuf::from(it.1))
+        .filter(|it| it.is_dir())
+}
+
+fn account(uid: u32) -> Option<(String, String)> {
     let mut entry = std::mem::MaybeUninit::<libc::passwd>::uninit();
     let mut found = std::ptr::null_mut();
     let mut buffer = vec![0_u8; 16 * 1024];
@@ -50,11 +62,10 @@ pub fn user_name(uid: u32) -> String {
             &raw mut found,
         );
         if found.is_null() {
-            return uid.to_string();
+            return None;
         }
-        CStr::from_ptr((*found).pw_name)
-            .to_string_lossy()
-            .into_owned()
+        let text = |it| CStr::from_ptr(it).to_string_lossy().into_owned();
+        Some((text((*found).pw_name), text((*found).pw_dir)))
     }
 }
 

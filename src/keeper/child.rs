@@ -26,7 +26,7 @@ use super::protocol::Launch;
 use super::{DUMP_FD, SCRIPT_FD};
 
 // A number that no interpreter and no script of ours uses.
-const ABOVE: RawFd = 64;
+const ABOVE: RawFd = 20;
 
 // What the child tells on its status pipe: `V` when its gate was closed; else `G` and the time since
 // boot (seconds and nanoseconds, two i64, native order) as it passes, and, where it cannot become the
@@ -313,7 +313,7 @@ unsafe fn run_recipe(recipe: *const Recipe) -> libc::c_int {
         // What the keeper ignores or blocks the step must not. A `struct sigaction` of zeros is the
         // default, for x86_64 and aarch64 alike.
         let default = [0_u64; 4];
-        for signal in [libc::SIGPIPE, libc::SIGHUP, libc::SIGINT] {
+        for signal in [libc::SIGPIPE, libc::SIGHUP, libc::SIGINT, libc::SIGXFSZ] {
             let nothing = ptr::null_mut::<u64>();
             let _ = syscall!(Sysno::rt_sigaction, signal, default.as_ptr(), nothing, 8);
         }

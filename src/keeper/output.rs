@@ -136,11 +136,10 @@ impl OutputLog {
         })
     }
 
-    /// Seals the log: appends the tail, closes the digest. `None` where nothing was printed; the
-    /// second part says what was lost.
-    pub(super) fn seal(mut self) -> (Option<Output>, Option<String>) {
+    /// Seals the log: appends the tail, closes the digest. `None` where nothing was printed.
+    pub(super) fn seal(mut self) -> Option<Output> {
         if self.bytes == 0 {
-            return (None, None);
+            return None;
         }
         let mut stored = self.stored_head();
         let mut gap_at = None;
@@ -188,8 +187,9 @@ impl OutputLog {
                 digest: hex(self.hasher),
                 stored_digest: Some(hex(hasher)),
                 gap_at: None,
+                lost: Some(lost.clone()),
             };
-            return (Some(output), Some(lost.clone()));
+            return Some(output);
         }
         if stored < self.bytes {
             stored_digest = self.stored_hasher.map(hex);
@@ -201,8 +201,9 @@ impl OutputLog {
             digest: hex(self.hasher),
             stored_digest,
             gap_at,
+            lost: None,
         };
-        (Some(output), None)
+        Some(output)
     }
 }
 
@@ -314,9 +315,8 @@ mod tests {
         for chunk in chunks {
             log.add(Duration::ZERO, Stream::Out, chunk);
         }
-        let (output, lost) = log.seal();
-        assert_eq!(lost, None);
-        let output = output.unwrap();
+        let output = log.seal().unwrap();
+        assert_eq!(output.lost, None);
         let bytes = std::fs::read(folder.path().join(&output.log)).unwrap();
         assert_eq!(bytes.len() as u64, output.stored);
         let digest = output.stored_digest.as_ref().unwrap_or(&output.digest);
@@ -328,8 +328,8 @@ mod tests {
     fn nothing_printed_makes_no_file() {
         let place = tempfile::tempdir().unwrap();
         let folder = RunFolder::create(place.path(), "RUN", false, b"").unwrap();
-        let (output, lost) = OutputLog::new(&folder, "output/s-1").seal();
-        assert_eq!((output, lost), (None, None));
+        let output = OutputLog::new(&folder, "output/s-1").seal();
+        assert_eq!(output, None);
         assert_eq!(std::fs::read_dir(folder.outputs()).unwrap().count(), 0);
     }
 

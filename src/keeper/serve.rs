@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use crate::event::{AttemptExited, EndedBy, Exit};
+use crate::event::{AttemptExited, EndedBy, Exit, Text};
 use crate::host::clock::{self, Clock};
 use crate::host::process::{self, Process};
 use crate::host::{fault, storage};
@@ -754,6 +754,9 @@ impl Attempt {
                 let cwd = String::from_utf8_lossy(&self.launch.cwd.to_bytes()).into_owned();
                 let program = &self.launch.program;
                 remarks.push(format!("cannot start `{program}` in `{cwd}`: {error}"));
+                if number == libc::E2BIG {
+                    remarks.extend(largest(&self.launch.env));
+                }
                 Exit::NotStarted(number)
             }
             None => leader.exit,
@@ -783,8 +786,8 @@ impl Attempt {
         if self.err_open {
             leftovers.push(self.child.stderr);
         }
-        let (output, lost) = self.log.seal();
-        remarks.extend(lost);
+        let output = self.log.seal();
+        remarks.extend(output.as_ref().and_then(|it| it.lost.clone()));
         Outcome::Exited(Box::new(AttemptExited {
             step: self.launch.step,
             nonce: self.launch.nonce,
@@ -798,6 +801,17 @@ impl Attempt {
             remarks,
         }))
     }
+}
+
+fn largest(env: &[(String, Text)]) -> Option<String> {
+    let sizes = env
+        .iter()
+        .map(|(name, value)| (value.to_bytes().len(), name));
+    let (size, name) = sizes.max()?;
+    Some(format!(
+        "its environment is too large: `{name}` alone is {size} bytes, and Linux takes 128 KiB for one \
+         variable"
+    ))
 }
 
 fn read_dump(fd: OwnedFd, launch: &Launch) -> Option<dump::Dump> {
@@ -860,6 +874,8 @@ fn block_signals() -> io::Result<OwnedFd> {
         libc::signal(libc::SIGHUP, libc::SIG_IGN);
         libc::signal(libc::SIGINT, libc::SIG_IGN);
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        // A file that may not grow is an error like a full disk, not the end of the keeper.
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         let fd = libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
         if fd < 0 {
             return Err(io::Error::last_os_error());

@@ -208,6 +208,7 @@ mod tests {
         let record = crate::event::Output {
             bytes: 5000,
             gap_at: Some(8),
+            lost: None,
             ..output("a.log", 13)
         };
         let taken = excerpt(

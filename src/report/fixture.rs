@@ -36,6 +36,7 @@ pub(super) fn output(log: &str, bytes: usize) -> Output {
         digest: "d1".repeat(32),
         stored_digest: None,
         gap_at: None,
+        lost: None,
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::host::machine;
+
 use super::StoreError;
 use super::folder::RunFolder;
 
@@ -30,7 +32,12 @@ impl StateDir {
             .or_else(|| of("RUNBOOK_STATE"))
             .or_else(|| of("XDG_STATE_HOME").map(|it| it.join("runbook")))
             .or_else(|| of("HOME").map(|it| it.join(".local/state/runbook")))
-            .unwrap_or_else(|| PathBuf::from(".runbook"))
+            .or_else(|| {
+                let home = machine::home(rustix::process::getuid().as_raw())?;
+                Some(home.join(".local/state/runbook"))
+            })
+            // Nowhere: then the way out is named where it cannot be made.
+            .unwrap_or_else(|| PathBuf::from("/nonexistent/runbook"))
     }
 
     /// Opens the state directory for writing: makes it where it is missing (0700), and tries that
@@ -96,7 +103,7 @@ impl StateDir {
         if let Err(error) = fs::read_dir(path) {
             let mut error = StoreError::new("look into", path, error);
             if error.source.kind() == std::io::ErrorKind::PermissionDenied {
-                let owner = crate::host::machine::user_name(metadata.uid());
+                let owner = machine::user_name(metadata.uid());
                 error.hint = Some(format!(
                     "it belongs to {owner} and its group: act as one of them, or give another \
                      place with --state-dir"

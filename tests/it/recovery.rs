@@ -872,14 +872,17 @@ fn a_full_disk_ends_the_run_with_9_and_leaves_it_resumable() {
     }
 }
 
+/// A file system that goes with the test.
+struct Mounted<'a>(&'a str);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        assert!(helper("umount", &["-l", self.0]) || std::thread::panicking());
+    }
+}
+
 #[test]
 fn a_disk_that_is_really_full_loses_nothing_that_was_acknowledged() {
-    struct Mounted<'a>(&'a str);
-    impl Drop for Mounted<'_> {
-        fn drop(&mut self) {
-            assert!(helper("umount", &["-l", self.0]) || std::thread::panicking());
-        }
-    }
     let fill = "head -c 4000000 /dev/zero 2>/dev/null >> \"$RUNBOOK_STATE/fill\" || true";
     let fixture = Fixture::new().steps(&[
         ("bash {#s}", "echo small"),
@@ -931,6 +934,36 @@ fn a_disk_that_is_really_full_loses_nothing_that_was_acknowledged() {
     for step in ["s", "t", "u", "v"] {
         assert_eq!(fixture.times(step), 1, "{step}");
     }
+    fixture.until_quiet();
+    fixture.run(&["verify", "last"]).code(0);
+}
+
+#[test]
+fn output_that_the_disk_does_not_take_stops_the_run_before_the_next_step() {
+    let fixture = Fixture::new().steps(&[
+        ("bash {#s}", "head -c 2000000 /dev/zero | tr '\\0' x"),
+        ("bash {#t}", "echo t"),
+    ]);
+    let state = fixture.path("state");
+    fs::create_dir(&state).unwrap();
+    let place = state.to_str().unwrap();
+    let options = ["-t", "tmpfs", "-o", "size=600k,mode=700", "tmpfs", place];
+    if !helper("mount", &options) {
+        return skip("a tmpfs cannot be mounted");
+    }
+    let _mounted = Mounted(place);
+    let outcome = fixture.run(&["run", "a.md"]).code(9);
+    assert!(
+        outcome.stderr.contains("cannot keep what the step printed"),
+        "{outcome}"
+    );
+    fixture.until_quiet();
+    assert_eq!((fixture.times("s"), fixture.times("t")), (1, 0));
+    fixture.run(&["verify", "last"]).code(0);
+    let larger = ["-o", "remount,size=8m", place];
+    assert!(helper("mount", &larger));
+    fixture.run(&["resume"]).code(0);
+    assert_eq!((fixture.times("s"), fixture.times("t")), (1, 1));
     fixture.until_quiet();
     fixture.run(&["verify", "last"]).code(0);
 }
