@@ -18,7 +18,7 @@ use crate::model::{StepId, Task};
 use crate::plan::Plan;
 use crate::report::{Outputs, Progress};
 use crate::state::Phase;
-use crate::store::attempts::Outcome;
+use crate::store::attempts::{Outcome, read_attempts};
 use crate::store::folder::RunFolder;
 use crate::store::journal::{Journal, JournalError};
 use crate::target::{Start, Survey, launch, line_offset, named_line};
@@ -26,6 +26,7 @@ use crate::target::{Start, Survey, launch, line_offset, named_line};
 use super::decide::{Action, Answer, Input, Leaving, Question, Session, decide};
 use super::operator::{Asking, Operator};
 use super::publish::{Publisher, StoredOutputs};
+use super::recover::{Evidence, evidence};
 use super::signals::{News, Signals, suspend};
 
 /// Why a session ended without having been left.
@@ -170,10 +171,31 @@ impl<'a> Engine<'a> {
             Action::Leave(leaving) => {
                 // A step at its gate is not released any more: its gate closes with this.
                 self.held = None;
+                if leaving == Leaving::KeeperLost {
+                    return self.without_keeper().map(Some);
+                }
                 return Ok(Some(leaving));
             }
         }
         Ok(None)
+    }
+
+    // What became of the step can be known now as well as by the next resume: unless it lives on.
+    fn without_keeper(&mut self) -> Result<Leaving, EngineError> {
+        let Ok(records) = read_attempts(&self.parts.folder) else {
+            return Ok(Leaving::KeeperLost);
+        };
+        match evidence(self.parts.journal.state(), None, &records) {
+            Evidence::Tells(event) => {
+                let leaving = match &event {
+                    EventKind::AttemptUnknown { step, .. } => Leaving::Unknown(step.clone()),
+                    _ => Leaving::KeeperLost,
+                };
+                self.record(vec![event])?;
+                Ok(leaving)
+            }
+            _ => Ok(Leaving::KeeperLost),
+        }
     }
 
     fn ask(&mut self, question: &Question) {
