@@ -53,6 +53,9 @@ pub enum EventKind {
         /// The file in the run's folder that holds them now.
         tail: String,
     },
+    /// The run goes on with another version of the document.
+    #[serde(rename = "runbook.adopted")]
+    RunbookAdopted(Box<RunbookAdopted>),
     /// A held attempt is about to be released.
     #[serde(rename = "step.starting")]
     StepStarting(StepStarting),
@@ -189,6 +192,23 @@ pub struct RunOpened {
     pub before: Option<Before>,
 }
 
+/// The run goes on with another version of the document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunbookAdopted {
+    /// The file in the run's folder that holds the document from now on: `runbook.2.md`.
+    pub file: String,
+    /// SHA-256 of it, hexadecimal.
+    pub snapshot: String,
+    /// The runbook's title now.
+    pub title: String,
+    /// The steps, in order.
+    pub steps: Vec<PlannedStep>,
+    /// What of the document is not part of this run.
+    pub left_out: Vec<LeftOut>,
+    /// Who adopted it.
+    pub by: String,
+}
+
 /// The run before, of the same document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
@@ -251,6 +271,13 @@ pub struct PlannedStep {
     /// Exit codes that count as ok; 0 alone, when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exit: Vec<i32>,
+}
+
+impl PlannedStep {
+    /// Returns whether the other step does the same: its place in the document aside.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.language == other.language && self.body == other.body
+    }
 }
 
 /// Something of the document that this run does not do.

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::engine::decide::Session;
 use crate::engine::recover::{self, Evidence, Survivor};
-use crate::engine::{Engine, block_signals};
-use crate::event::{Closing, Decision, Event, EventKind, RunOpened, RunResumed, Verdict};
+use crate::engine::{Engine, Signals, block_signals};
+use crate::event::{
+    Closing, Decision, Event, EventKind, RunOpened, RunResumed, RunbookAdopted, Verdict,
+};
 use crate::host::clock::{self, Clock};
 use crate::host::process::{self, Process};
 use crate::host::{fault, machine, storage};
@@ -26,6 +28,7 @@ use crate::store::journal::{Journal, read_journal};
 use crate::store::lock::Lock;
 use crate::store::state_dir::StateDir;
 
+use super::document::{read_document, text_of};
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::prepare::{self, admit};
@@ -46,7 +49,8 @@ pub struct ResumeArgs {
     /// Decide about a step: `done`, `rerun` or `skip`
     #[arg(long, value_name = "STEP=WHAT", value_delimiter = ',')]
     decide: Vec<String>,
-    #[arg(long, hide = true)]
+    /// Go on with the document as it is now, instead of the snapshot
+    #[arg(long)]
     adopt: bool,
     #[command(flatten)]
     watch: WatchArgs,
@@ -60,11 +64,7 @@ pub struct ResumeArgs {
 /// Whatever keeps the run from going on.
 pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     fault::role("engine");
-    if args.adopt {
-        return Err(Failure::usage("`--adopt` is not in this version")
-            .hint("resume goes on with the snapshot; begin a new run for the new document"));
-    }
-    let decisions = decisions(args)?;
+    let mut decisions = decisions(args)?;
     let signals = block_signals()
         .map_err(|error| Failure::new(ExitCode::ENVIRONMENT, "cannot read signals").cause(error))?;
     let terminal = session::is_terminal() && !args.watch.json;
@@ -92,12 +92,12 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         storage::from_environment(),
         Clock::from_environment(),
     )?;
-    let state = journal.state().clone();
+    let mut state = journal.state().clone();
     if let Some(closing) = state.closed() {
         let _ = journal.commit(recovered.into_iter().collect())?;
         return Err(closed(&folder, closing));
     }
-    let Some(opened) = state.opened().cloned() else {
+    let Some(mut opened) = state.opened().cloned() else {
         return Err(Failure::new(
             ExitCode::UNVERIFIED,
             format!("missing: run {} was never opened", folder.run()),
@@ -106,7 +106,23 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     };
     are_there(&state, &decisions)?;
     let operator = machine::operator(terminal);
-    let plan = plan(&folder, &opened)?;
+    let mut lines = Lines::default();
+    let mut adopted = None;
+    if args.adopt {
+        let asking = terminal.then_some((&mut lines, &signals));
+        let by = machine::by(&operator);
+        adopted = adopt(&folder, &state, &opened, by, &mut decisions, asking)?;
+    }
+    if let Some(event) = &adopted {
+        let accepted = state.check(std::slice::from_ref(event)).map_err(|error| {
+            Failure::usage(format!("`{}` cannot be adopted", opened.file))
+                .cause(error.because)
+                .hint("resume without --adopt goes on with the snapshot; or begin a new run")
+        })?;
+        state.accept(accepted);
+        opened = state.opened().cloned().unwrap_or(opened);
+    }
+    let plan = plan(&folder.path().join(state.snapshot()), &opened)?;
     let search = std::env::var_os("PATH").unwrap_or_default();
     let survey = prepare::survey(&plan.runbook, &to_do(&plan, &state), &search);
     admit_rest(&plan, &state, &survey, terminal, &search)?;
@@ -127,7 +143,6 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         operator,
         file_changed: changed,
     });
-    let mut lines = Lines::default();
     let evidence = loop {
         match recover::evidence(&state, survivor.as_ref(), &records) {
             Evidence::Orphaned {
@@ -160,6 +175,7 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     session::run(stage, plan, session, &args.watch, |engine| {
         let mut events: Vec<EventKind> = recovered.into_iter().collect();
         events.push(resumed);
+        events.extend(adopted);
         engine.record(events)?;
         match evidence {
             Evidence::Nothing | Evidence::Orphaned { .. } => {}
@@ -272,11 +288,100 @@ fn only_open(store: &StoreArgs) -> Result<RunFolder, Failure> {
     })
 }
 
+// Reads the document anew, keeps it in the run's folder, and asks about each step that has run and is
+// another now. `None` where the document is the snapshot.
+fn adopt(
+    folder: &RunFolder,
+    state: &State,
+    opened: &RunOpened,
+    by: String,
+    decisions: &mut Decisions,
+    mut asking: Option<(&mut Lines, &Signals)>,
+) -> Result<Option<EventKind>, Failure> {
+    if opened.file == "-" {
+        return Err(Failure::usage(
+            "this run was read from standard input: nothing can be adopted",
+        ));
+    }
+    let path = Path::new(&opened.file);
+    let bytes = read_document(path)?;
+    let snapshot = Hash::of(&bytes).hex();
+    if snapshot == opened.snapshot {
+        session::note("the document has not changed; there is nothing to adopt");
+        return Ok(None);
+    }
+    let prepared = prepare::prepare(path, text_of(path, &bytes)?, &opened.request)?;
+    let is_given = |name: &str| opened.inputs.iter().any(|it| it.name == name);
+    let mut inputs = prepared.runbook.inputs.iter();
+    if let Some(input) = inputs.find(|it| it.required && !is_given(&it.name)) {
+        let message = format!("the document now needs an input `{}`", input.name);
+        return Err(Failure::usage(message).hint("begin a new run, where it can be given"));
+    }
+    let title = prepared.runbook.title.clone();
+    let cwd = PathBuf::from(&opened.cwd);
+    let request = opened.request.clone();
+    let plan = prepare::plan(prepared, request, Vec::new(), opened.file.clone(), cwd);
+    let steps = plan.planned();
+    let mut undecided = Vec::new();
+    for planned in &steps {
+        let Some((before, step)) = state.step(&planned.id) else {
+            continue;
+        };
+        if before.is_like(planned) || !step.is_over() {
+            continue;
+        }
+        let name = planned.id.to_string();
+        match (decisions.get(&name), &mut asking) {
+            (Some(Decision::Done), _) => drop(decisions.remove(&name)),
+            (Some(_), _) => {}
+            (None, Some((lines, signals))) => {
+                let question = format!(
+                    "Step `{name}` has run, and is another now. [k]eep · [r]un again · [q]uit > "
+                );
+                match prompt::ask(&question, lines, signals).as_deref() {
+                    Some("k" | "keep") => {}
+                    Some("r" | "run") => drop(decisions.insert(name, Decision::Rerun)),
+                    _ => return Err(Failure::new(ExitCode::STOPPED, "nothing was adopted")),
+                }
+            }
+            (None, None) => undecided.push(name),
+        }
+    }
+    if let Some(first) = undecided.first() {
+        let message = format!(
+            "steps that have run are others now: {}; nothing was adopted",
+            undecided.join(", ")
+        );
+        return Err(Failure::usage(message).hint(format!(
+            "decide about each: --decide {first}=done keeps it, --rerun {first} runs it again"
+        )));
+    }
+    let adopted = |file: String| {
+        EventKind::RunbookAdopted(Box::new(RunbookAdopted {
+            file,
+            snapshot,
+            title,
+            steps,
+            left_out: plan.left_out,
+            by,
+        }))
+    };
+    let mut number = 2;
+    while folder.path().join(format!("runbook.{number}.md")).exists() {
+        number += 1;
+    }
+    let file = format!("runbook.{number}.md");
+    let event = adopted(file.clone());
+    if state.check(std::slice::from_ref(&event)).is_ok() {
+        folder.keep(&folder.path().join(&file), &bytes)?;
+    }
+    Ok(Some(event))
+}
+
 // Resume runs the snapshot. Where this program reads it otherwise than the one that opened the run,
 // it must not go on as if nothing were.
-fn plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan, Failure> {
-    let path = folder.snapshot();
-    let bytes = std::fs::read(&path).map_err(|error| {
+fn plan(path: &Path, opened: &RunOpened) -> Result<Plan, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| {
         Failure::new(
             ExitCode::ENVIRONMENT,
             format!("cannot read `{}`", path.display()),
@@ -316,12 +421,12 @@ fn plan(folder: &RunFolder, opened: &RunOpened) -> Result<Plan, Failure> {
 }
 
 fn document_name(file: &str) -> String {
-    super::document::name_of(std::path::Path::new(file))
+    super::document::name_of(Path::new(file))
 }
 
 fn name_of(file: &str) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    std::path::Path::new(file)
+    Path::new(file)
         .strip_prefix(&here)
         .map_or_else(|_| file.to_owned(), |it| it.display().to_string())
 }
@@ -471,7 +576,7 @@ fn orphaned(
     step: &StepId,
     nonce: &str,
     processes: &[Process],
-    asking: Option<(&mut Lines, &crate::engine::Signals)>,
+    asking: Option<(&mut Lines, &Signals)>,
 ) -> Result<(), Failure> {
     let list: Vec<String> = processes
         .iter()

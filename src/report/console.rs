@@ -439,6 +439,14 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
                 put(&mut text, &paint(&look, FAINT, &line));
             }
             EventKind::RunResumed(_) => return self.resumed(),
+            EventKind::RunbookAdopted(adopted) => {
+                let what = format!(
+                    "{} adopted the document as it is now ({})",
+                    inline(&adopted.by),
+                    adopted.file
+                );
+                remark(&mut text, &look, STRONG, &what);
+            }
             EventKind::Recovered { bytes, tail } => {
                 let what = format!(
                     "the journal had a torn end: {} set aside in {tail}",

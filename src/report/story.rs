@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::event::{
-    AttemptExited, Closing, Event, EventKind, Operator, PlannedStep, RunOpened, Verdict,
+    AttemptExited, Closing, Event, EventKind, Operator, PlannedStep, RunOpened, RunbookAdopted,
+    Verdict,
 };
 use crate::model::StepId;
 
@@ -122,6 +123,7 @@ impl Story {
         let wall = || event.wall.clone();
         match &event.kind {
             EventKind::RunOpened(opened) => self.open(opened, wall()),
+            EventKind::RunbookAdopted(adopted) => self.adopt(adopted),
             EventKind::RunResumed(resumed) => self.sessions.push(Session {
                 operator: resumed.operator.clone(),
                 wall: wall(),
@@ -256,17 +258,40 @@ impl Story {
             survived: None,
             file_changed: false,
         });
-        let ids = opened.steps.iter().enumerate();
-        self.places = ids.map(|(place, step)| (step.id.clone(), place)).collect();
-        let chapter = |planned: &PlannedStep| Chapter {
-            planned: planned.clone(),
-            standing: Standing::Pending,
-            because: None,
-            attempts: Vec::new(),
-            edits: Vec::new(),
-        };
-        self.steps = opened.steps.iter().map(chapter).collect();
+        self.steps = opened.steps.iter().map(Chapter::new).collect();
         self.opened = Some(Box::new(opened.clone()));
+        self.number();
+    }
+
+    fn adopt(&mut self, adopted: &RunbookAdopted) {
+        if let Some(opened) = &mut self.opened {
+            opened.snapshot.clone_from(&adopted.snapshot);
+            opened.title.clone_from(&adopted.title);
+            opened.steps.clone_from(&adopted.steps);
+            opened.left_out.clone_from(&adopted.left_out);
+        }
+        let before = std::mem::take(&mut self.steps).into_iter();
+        let mut before: BTreeMap<StepId, Chapter> =
+            before.map(|it| (it.planned.id.clone(), it)).collect();
+        let chapters = adopted.steps.iter().map(|planned| {
+            let Some(mut chapter) = before.remove(&planned.id) else {
+                return Chapter::new(planned);
+            };
+            let is_same = chapter.planned.is_like(planned);
+            if !is_same && chapter.standing == Standing::Finished(Verdict::Failed) {
+                chapter.standing = Standing::Pending;
+            }
+            chapter.planned = planned.clone();
+            chapter
+        });
+        self.steps = chapters.collect();
+        self.number();
+    }
+
+    fn number(&mut self) {
+        let ids = self.steps.iter().enumerate();
+        let places = ids.map(|(place, step)| (step.planned.id.clone(), place));
+        self.places = places.collect();
     }
 
     fn chapter_mut(&mut self, step: &StepId) -> Option<&mut Chapter> {
@@ -288,6 +313,16 @@ impl Story {
 }
 
 impl Chapter {
+    fn new(planned: &PlannedStep) -> Self {
+        Self {
+            planned: planned.clone(),
+            standing: Standing::Pending,
+            because: None,
+            attempts: Vec::new(),
+            edits: Vec::new(),
+        }
+    }
+
     /// Returns how the last try that ran ended.
     pub(super) fn exited(&self) -> Option<&AttemptExited> {
         match &self.attempts.last()?.end {

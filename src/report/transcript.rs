@@ -390,6 +390,12 @@ impl Page {
                         escape(&words::action(action))
                     )
                 }
+                EventKind::RunbookAdopted(adopted) => format!(
+                    "{} adopted the document as it was then: {}, SHA-256 {}",
+                    escape(&adopted.by),
+                    code(&adopted.file),
+                    code(&adopted.snapshot)
+                ),
                 EventKind::Recovered { bytes, tail } => {
                     let size = words::size(*bytes);
                     format!(

@@ -2,12 +2,12 @@
 //! [`State::check`] says whether events may happen, the journal makes them durable, and only then
 //! [`State::accept`] lets memory follow. Memory is never ahead of the disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::event::{
-    AttemptExited, Closing, Decision, EventKind, Exit, PlannedStep, RunOpened, StepStarting, Text,
-    Verdict,
+    AttemptExited, Closing, Decision, EventKind, Exit, PlannedStep, RunOpened, RunbookAdopted,
+    StepStarting, Text, Verdict,
 };
 use crate::model::StepId;
 
@@ -45,6 +45,15 @@ pub struct StepState {
 }
 
 impl StepState {
+    fn fresh() -> Self {
+        Self {
+            phase: Phase::Pending,
+            attempts: 0,
+            edited: None,
+            exited: None,
+        }
+    }
+
     /// Returns whether it is ok, skipped or asserted: nothing of it is still to do.
     pub fn is_over(&self) -> bool {
         matches!(
@@ -65,6 +74,8 @@ pub struct State {
     over: usize,
     closed: Option<Closing>,
     stopped: bool,
+    // The snapshot that was adopted last, where one was.
+    adopted: Option<String>,
 }
 
 /// An event that the table does not allow here: our bug, or a journal that was tampered with.
@@ -95,6 +106,7 @@ enum Change {
     Step(usize, Box<StepState>),
     Stopped(bool),
     Close(Closing),
+    Adopt(Box<RunbookAdopted>, Vec<StepState>),
 }
 
 impl State {
@@ -124,6 +136,62 @@ impl State {
     /// Returns the steps from the first one on that is not over for good.
     pub fn open_steps(&self) -> impl Iterator<Item = (&PlannedStep, &StepState)> {
         self.steps().skip(self.over)
+    }
+
+    /// Returns the file in the run's folder that holds the document as it is run now.
+    pub fn snapshot(&self) -> &str {
+        self.adopted.as_deref().unwrap_or("runbook.md")
+    }
+
+    // What the steps of another version of the document are in this run: same id and same content
+    // carry over; what is over stays over, also where its text changed, unless it is run again by a
+    // decision; the rest begins anew.
+    fn adopting(&self, steps: &[PlannedStep]) -> Result<Vec<StepState>, String> {
+        let mut last = None;
+        let mut carried = Vec::with_capacity(steps.len());
+        let mut kept = BTreeSet::new();
+        for planned in steps {
+            let Some(at) = self.index.get(&planned.id).copied() else {
+                carried.push(StepState::fresh());
+                continue;
+            };
+            if last.is_some_and(|before| at < before) {
+                return Err(format!(
+                    "step `{}` stands in another order there",
+                    planned.id
+                ));
+            }
+            (last, _) = (Some(at), kept.insert(at));
+            let before = self.opened.as_deref().and_then(|it| it.steps.get(at));
+            let is_same = before.is_some_and(|it| it.is_like(planned));
+            let step = self.steps[at].clone();
+            carried.push(if is_same || step.is_over() {
+                step
+            } else {
+                StepState {
+                    attempts: step.attempts,
+                    ..StepState::fresh()
+                }
+            });
+        }
+        for (at, (planned, step)) in self.steps().enumerate() {
+            match step.phase {
+                Phase::Running(_) | Phase::Exited(_) | Phase::Unknown { .. } => {
+                    return Err(format!(
+                        "what became of step `{}` is not known yet",
+                        planned.id
+                    ));
+                }
+                Phase::Finished(_) if !kept.contains(&at) => {
+                    return Err(format!(
+                        "step `{}`, which has run, is not in it",
+                        planned.id
+                    ));
+                }
+                Phase::Pending | Phase::Finished(_) => {}
+            }
+        }
+        Ok(carried)
     }
 
     /// Returns how the run was closed; `None` while it is open.
@@ -219,6 +287,10 @@ impl State {
                         .push(Change::Stopped(action != "wait" && action != "detach"));
                 }
                 EventKind::RunResumed(_) => ahead.changes.push(Change::Stopped(false)),
+                EventKind::RunbookAdopted(adopted) => match self.adopting(&adopted.steps) {
+                    Ok(steps) => ahead.changes.push(Change::Adopt(adopted.clone(), steps)),
+                    Err(because) => return refuse(&because),
+                },
                 _ => {
                     if let Some(step) = step_of(event) {
                         ahead.step(step, event).map_err(|because| IllegalEvent {
@@ -237,31 +309,43 @@ impl State {
         for change in accepted.0 {
             match change {
                 Change::Open(opened) => {
-                    let fresh = StepState {
-                        phase: Phase::Pending,
-                        attempts: 0,
-                        edited: None,
-                        exited: None,
-                    };
-                    self.steps = vec![fresh; opened.steps.len()];
-                    self.index = opened
-                        .steps
-                        .iter()
-                        .enumerate()
-                        .map(|(i, s)| (s.id.clone(), i))
-                        .collect();
+                    self.steps = vec![StepState::fresh(); opened.steps.len()];
                     self.opened = Some(opened);
+                    self.number();
+                }
+                Change::Adopt(adopted, steps) => {
+                    if let Some(opened) = &mut self.opened {
+                        opened.snapshot = adopted.snapshot;
+                        opened.title = adopted.title;
+                        opened.steps = adopted.steps;
+                        opened.left_out = adopted.left_out;
+                    }
+                    self.adopted = Some(adopted.file);
+                    self.steps = steps;
+                    self.number();
                 }
                 Change::Step(index, step) => {
                     self.steps[index] = *step;
                     self.over = self.over.min(index);
-                    while self.steps.get(self.over).is_some_and(StepState::is_over) {
-                        self.over += 1;
-                    }
+                    self.skip_over();
                 }
                 Change::Stopped(stopped) => self.stopped = stopped,
                 Change::Close(result) => self.closed = Some(result),
             }
+        }
+    }
+
+    fn number(&mut self) {
+        let planned = self.opened.as_deref().map_or(&[][..], |it| &it.steps);
+        let numbered = planned.iter().enumerate();
+        self.index = numbered.map(|(at, it)| (it.id.clone(), at)).collect();
+        self.over = 0;
+        self.skip_over();
+    }
+
+    fn skip_over(&mut self) {
+        while self.steps.get(self.over).is_some_and(StepState::is_over) {
+            self.over += 1;
         }
     }
 
@@ -449,6 +533,7 @@ pub fn name(event: &EventKind) -> &'static str {
         EventKind::RunOpened(_) => "run.opened",
         EventKind::RunResumed(_) => "run.resumed",
         EventKind::Recovered { .. } => "recovered",
+        EventKind::RunbookAdopted(_) => "runbook.adopted",
         EventKind::StepStarting(_) => "step.starting",
         EventKind::AttemptExited(_) => "attempt.exited",
         EventKind::AttemptVoid { .. } => "attempt.void",

@@ -129,6 +129,18 @@ impl RunFolder {
         self.make(path, OpenOptions::new().append(true).create_new(true))
     }
 
+    /// Keeps `bytes` in a new file, and returns once it is on the disk.
+    ///
+    /// # Errors
+    /// Where it is there, or cannot be written.
+    pub fn keep(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        let mut file = self.new_file(path)?;
+        file.write_all(bytes)
+            .and_then(|()| file.sync_data())
+            .map_err(|error| StoreError::new("write", path, error))?;
+        self.sync()
+    }
+
     /// Creates a file, or empties the one that is there.
     ///
     /// # Errors

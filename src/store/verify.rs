@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read;
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -90,12 +91,21 @@ pub fn verify(folder: &RunFolder) -> Result<Verified, Unverified> {
         );
         return Err(mismatch(because));
     }
-    let snapshot =
-        fs::read(folder.snapshot()).map_err(|error| missing(format!("`runbook.md`: {error}")))?;
-    if Hash::of(&snapshot).hex() != opened.snapshot {
-        return Err(mismatch(
-            "`runbook.md` is not the document that was run".to_owned(),
-        ));
+    for event in &reading.events {
+        let (file, wanted) = match &event.kind {
+            EventKind::RunOpened(opened) => ("runbook.md", &opened.snapshot),
+            EventKind::RunbookAdopted(adopted) => (adopted.file.as_str(), &adopted.snapshot),
+            _ => continue,
+        };
+        // A journal that was tampered with must not make us read elsewhere.
+        let name = Path::new(file).file_name().unwrap_or_default();
+        let snapshot = fs::read(folder.path().join(name))
+            .map_err(|error| missing(format!("`{file}`: {error}")))?;
+        if Hash::of(&snapshot).hex() != *wanted {
+            return Err(mismatch(format!(
+                "`{file}` is not the document that was run"
+            )));
+        }
     }
     let attempts = read_attempts(folder).map_err(|error| missing(chain_of(&error)))?;
     if let Some(because) = &attempts.corrupt {
@@ -201,7 +211,7 @@ fn check_output(folder: &RunFolder, output: &Output) -> Result<(), Unverified> {
     Ok(())
 }
 
-fn digest_of(path: &std::path::Path) -> std::io::Result<(String, u64)> {
+fn digest_of(path: &Path) -> std::io::Result<(String, u64)> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0_u8; 256 * 1024];

@@ -280,7 +280,6 @@ fn what_is_said_to_be_refused_is_refused_before_step_one() {
     assert!(words.len() > 8, "{words:?}");
     for word in words {
         let args: &[&str] = match word {
-            "--adopt" => &["resume", word],
             "--require" => &["verify", "last", word, "x"],
             "--dry-run" => &["run", "runbooks/health.md", word],
             option if option.starts_with("--") => &["run", "runbooks/health.md", word, "x=1"],

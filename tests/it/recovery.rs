@@ -938,6 +938,84 @@ fn a_disk_that_is_really_full_loses_nothing_that_was_acknowledged() {
     fixture.run(&["verify", "last"]).code(0);
 }
 
+const LEDGER_LINE: &str =
+    "printf '%s %s\\n' \"$RUNBOOK_STEP_ID\" \"$RUNBOOK_ATTEMPT\" >> \"$LEDGER\"";
+
+fn document(steps: &[(&str, &str)]) -> String {
+    let mut text = "---\nrunbook: 1\n---\n# Steps\n".to_owned();
+    for (id, body) in steps {
+        text.push_str(&format!(
+            "\n```bash {{#{id}}}\n{LEDGER_LINE}\n{body}\n```\n"
+        ));
+    }
+    text
+}
+
+#[test]
+fn a_mended_document_is_adopted_and_what_has_run_does_not_run_again() {
+    let fixture = Fixture::new().file("a.md", document(&[("s", "export A=1"), ("t", "false")]));
+    fixture.run(&["run", "a.md"]).code(1);
+    let mended = [
+        ("s", "export A=1"),
+        ("new", "true"),
+        ("t", "echo \"A is $A\""),
+    ];
+    fixture.write("a.md", document(&mended));
+    // Without being told to, resume goes on with the snapshot, and says so.
+    let outcome = fixture.run(&["resume", "--retry-failed"]).code(1);
+    assert!(outcome.stderr.contains("has changed since"), "{outcome}");
+    let outcome = fixture.run(&["resume", "--adopt", "-v"]).code(0);
+    assert!(outcome.stdout.contains("A is 1"), "{outcome}");
+    assert!(outcome.stdout.contains("adopted the document"), "{outcome}");
+    let times = ["s", "new", "t"].map(|step| fixture.times(step));
+    assert_eq!(times, [1, 1, 3]);
+    fixture.run(&["verify", "last"]).code(0);
+    let kept = fs::read_to_string(fixture.folder().join("runbook.2.md")).unwrap();
+    assert_eq!(kept, document(&mended));
+    let transcript = fs::read_to_string(fixture.folder().join("transcript.md")).unwrap();
+    assert!(transcript.contains("`runbook.2.md`"), "{transcript}");
+    fs::write(fixture.folder().join("runbook.2.md"), "other").unwrap();
+    let outcome = fixture.run(&["verify", "last"]).code(7);
+    assert!(outcome.stderr.starts_with("mismatch"), "{outcome}");
+}
+
+#[test]
+fn a_step_that_has_run_and_is_another_now_is_decided_about_before_it_is_adopted() {
+    let fixture = Fixture::new().file("a.md", document(&[("s", "true"), ("t", "false")]));
+    fixture.run(&["run", "a.md"]).code(1);
+    fixture.write("a.md", document(&[("s", "echo more"), ("t", "true")]));
+    let before = fixture.happened().len();
+    let outcome = fixture.run(&["resume", "--adopt"]).code(2);
+    assert!(outcome.stderr.contains("others now: s"), "{outcome}");
+    assert_eq!(fixture.happened().len(), before);
+    fixture.run(&["resume", "--adopt", "--rerun", "s"]).code(0);
+    assert_eq!((fixture.times("s"), fixture.times("t")), (2, 2));
+    fixture.run(&["verify", "last"]).code(0);
+}
+
+#[test]
+fn a_document_without_what_has_run_or_in_another_order_is_not_adopted() {
+    for (steps, because) in [
+        (
+            &[("renamed", "true"), ("t", "true")][..],
+            "which has run, is not in it",
+        ),
+        (
+            &[("t", "true"), ("s", "true")][..],
+            "stands in another order",
+        ),
+    ] {
+        let fixture = Fixture::new().file("a.md", document(&[("s", "true"), ("t", "false")]));
+        fixture.run(&["run", "a.md"]).code(1);
+        fixture.write("a.md", document(steps));
+        let before = fixture.happened().len();
+        let outcome = fixture.run(&["resume", "--adopt"]).code(2);
+        assert!(outcome.stderr.contains(because), "{outcome}");
+        assert_eq!(fixture.happened().len(), before);
+        assert!(!fixture.folder().join("runbook.2.md").exists());
+    }
+}
+
 #[test]
 fn output_that_the_disk_does_not_take_stops_the_run_before_the_next_step() {
     let fixture = Fixture::new().steps(&[

@@ -598,7 +598,6 @@ fn what_this_version_does_not_perform_is_refused_before_step_one() {
         &["plan", "a.md"],
         &["preview", "a.md"],
         &["init"],
-        &["resume", "last", "--adopt"],
     ] {
         fixture.run(args).code(2).says("not in this version");
     }
