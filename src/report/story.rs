@@ -18,6 +18,8 @@ pub(super) struct Story {
     /// Each engine that owned the run; the first is the one that opened it.
     pub(super) sessions: Vec<Session>,
     pub(super) closed: Option<Closed>,
+    /// The snapshot that was adopted last, where one was: a file in the run's folder.
+    pub(super) adopted: Option<String>,
     /// Wall time of the last event.
     pub(super) last: String,
     places: BTreeMap<StepId, usize>,
@@ -229,6 +231,11 @@ impl Story {
         self.opened.as_ref().map_or("", |opened| &opened.file)
     }
 
+    /// Returns the file in the run's folder that holds the document as it is run now.
+    pub(super) fn snapshot(&self) -> &str {
+        self.adopted.as_deref().unwrap_or("runbook.md")
+    }
+
     /// Returns the run's id; empty before the run was opened.
     pub(super) fn run(&self) -> &str {
         self.opened.as_ref().map_or("", |opened| &opened.run)
@@ -264,6 +271,7 @@ impl Story {
     }
 
     fn adopt(&mut self, adopted: &RunbookAdopted) {
+        self.adopted = Some(adopted.file.clone());
         if let Some(opened) = &mut self.opened {
             opened.snapshot.clone_from(&adopted.snapshot);
             opened.title.clone_from(&adopted.title);

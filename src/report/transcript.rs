@@ -139,7 +139,11 @@ impl Page {
         self.item("Runbook", &format!("{}, {kind}", code(file)));
         self.item(
             "Snapshot",
-            &format!("`runbook.md`, SHA-256 {}", code(&opened.snapshot)),
+            &format!(
+                "{}, SHA-256 {}",
+                code(story.snapshot()),
+                code(&opened.snapshot)
+            ),
         );
         for (label, value) in chosen(opened) {
             let mut label = label.to_owned();

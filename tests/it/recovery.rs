@@ -973,7 +973,10 @@ fn a_mended_document_is_adopted_and_what_has_run_does_not_run_again() {
     let kept = fs::read_to_string(fixture.folder().join("runbook.2.md")).unwrap();
     assert_eq!(kept, document(&mended));
     let transcript = fs::read_to_string(fixture.folder().join("transcript.md")).unwrap();
-    assert!(transcript.contains("`runbook.2.md`"), "{transcript}");
+    assert!(
+        transcript.contains("**Snapshot:** `runbook.2.md`, SHA-256"),
+        "{transcript}"
+    );
     fs::write(fixture.folder().join("runbook.2.md"), "other").unwrap();
     let outcome = fixture.run(&["verify", "last"]).code(7);
     assert!(outcome.stderr.starts_with("mismatch"), "{outcome}");
