@@ -4,10 +4,13 @@
 //! In this version a fence's nature comes from its language tag alone; what is in doubt is refused.
 //! Runs nothing, and asks nothing of the machine.
 
+pub mod knowledge;
 pub mod language;
 mod prompt;
+pub mod reading;
 mod suspicion;
 mod text;
+pub mod understanding;
 
 pub use language::{Kind, Row};
 pub use prompt::{Session, session};

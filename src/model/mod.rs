@@ -3,10 +3,12 @@
 
 mod diagnostic;
 mod input;
+mod reading;
 mod runbook;
 mod step;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use input::Input;
+pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands};
 pub use runbook::{Kind, Runbook, Section};
 pub use step::{Doubt, Effect, Language, Settings, Step, StepId, Task};

@@ -65,12 +65,20 @@ impl fmt::Display for Effect {
 /// Why a step does not run as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Doubt {
-    /// `placeholder`, `character`, `prompt`: the rule's stable name.
+    /// The rule's stable name: `placeholder`, `unset-variable`, `character`, `prompt`,
+    /// `interactive`, `endless`, `prompts`, `alternative`, `example`, `counter-example`, …
     pub rule: &'static str,
     /// What was found, in words: "`<PORT>` stands for a value".
     pub because: String,
     /// Where.
     pub span: Span,
+}
+
+impl Doubt {
+    /// Whether a value, once given, settles it.
+    pub fn is_a_value(&self) -> bool {
+        matches!(self.rule, "placeholder" | "unset-variable")
+    }
 }
 
 /// What a step is.
