@@ -325,14 +325,13 @@ fn positions(
 mod tests {
     use super::{find_section, select};
     use crate::event::Request;
-    use crate::markdown::outline;
     use crate::model::Runbook;
-    use crate::resolve::resolve;
+    use crate::resolve::testing::read_and_resolve;
 
     const DOCUMENT: &str = "# 🐳 Guía\n```sh {#a .slow}\n1\n```\n## 1. Configuración\n```sh {#b}\n2\n```\n## SSL/TLS y más\n- [ ] mirar\n- [x] visto\n## Troubleshooting\n### MySQL no conecta\n```sh {#m}\n3\n```\n### Configuración\n```sh {#c .slow}\n4\n```\n";
 
     fn runbook() -> Runbook {
-        resolve(&outline(DOCUMENT), "test").0
+        read_and_resolve(DOCUMENT, "test").0
     }
 
     fn find(argument: &str) -> String {
