@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::classify::knowledge::Knowledge;
 use crate::classify::reading;
 use crate::markdown::Document;
-use crate::model::{Diagnostic, FenceReading, Runbook};
+use crate::model::{Diagnostic, Runbook};
 
 use super::exit::ExitCode;
 use super::failure::Failure;
@@ -51,14 +51,10 @@ impl Config {
         Ok(Self { knowledge, threads })
     }
 
-    /// Returns what is made of each fence of `document`.
-    pub fn read(&self, document: &Document<'_>) -> Vec<FenceReading> {
-        reading::read(document, &self.knowledge, self.threads)
-    }
-
     /// Resolves `document`.
     pub fn resolve(&self, document: &Document<'_>, name: &str) -> (Runbook, Vec<Diagnostic>) {
-        crate::resolve::resolve(document, name, self.read(document))
+        let readings = reading::readings(document, &self.knowledge, self.threads);
+        crate::resolve::resolve(document, name, readings)
     }
 }
 

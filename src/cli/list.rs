@@ -424,7 +424,7 @@ mod tests {
 
     fn resolve(source: &str, name: &str) -> (Runbook, Vec<Diagnostic>) {
         let document = outline(source);
-        let readings = reading::read(&document, &Knowledge::built_in(), 1);
+        let readings = reading::readings(&document, &Knowledge::built_in(), 1);
         crate::resolve::resolve(&document, name, readings)
     }
 

@@ -11,6 +11,7 @@ mod document;
 pub mod front_matter;
 mod lines;
 mod outline;
+mod prose;
 
 pub use anchor::Anchors;
 pub use decode::{Unreadable, decode};
@@ -19,3 +20,4 @@ pub use document::{
 };
 pub use lines::{Lines, line_of};
 pub use outline::outline;
+pub use prose::{Cell, cells, folded_words, plain_text};

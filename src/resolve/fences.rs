@@ -8,11 +8,13 @@ use super::names::Names;
 use super::needs::{self, Need};
 use super::pieces::{self, Made};
 use super::{declaration, sections};
+use crate::classify::chores::Chore;
+use crate::classify::reading::Readings;
 use crate::classify::{self, Kind as Tagged, language};
 use crate::markdown::attributes::{Info, nearest, parse_comment, parse_info};
 use crate::markdown::{Document, Fence, Item, SpeaksFor};
 use crate::model::{
-    Circumstances, Diagnostic, Doubt, Effect, FenceReading, Kind, Nature, Piece, Runbook, Section,
+    Circumstances, Diagnostic, Doubt, Effect, Kind, Nature, Offered, Piece, Runbook, Section,
     Severity, Span, Step, StepId, Task,
 };
 
@@ -22,11 +24,11 @@ const BY_HAND: &str = "a person does it";
 /// Returns the runbook that `document` is, and what is wrong or doubtful in it, in document order.
 /// `name` is what it is called where nothing in it says: the file's name. Never fails; where a
 /// diagnostic is an error, nothing of the runbook may run. `readings` is what the classifier made of
-/// the document's fences, one for each, in order.
+/// it.
 pub fn resolve(
     document: &Document<'_>,
     name: &str,
-    readings: Vec<FenceReading>,
+    readings: Readings,
 ) -> (Runbook, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let declaration = declaration::read(document, &mut diagnostics);
@@ -58,7 +60,7 @@ pub fn resolve(
         kind: declaration.kind,
         sections,
         steps,
-        fences: readings,
+        fences: readings.fences,
         inputs: declaration.inputs,
         env: declaration.env,
         cwd: declaration.cwd,
@@ -86,11 +88,26 @@ struct Draft {
     ticked: bool,
 }
 
+/// What stands outside of fences.
+enum ByHand<'r, 'a> {
+    /// A task, and its index among the items.
+    Task(usize, &'r Item<'a>),
+    Chore(&'r Chore),
+}
+
+/// Takes what a manual step offers apart; a step that offers nothing has no effect of its own.
+fn apart(found: Option<&(Offered, Effect, String)>) -> (Option<Offered>, Effect, String) {
+    match found {
+        Some((offered, effect, because)) => (Some(offered.clone()), *effect, because.clone()),
+        None => (None, Effect::Unknown, BY_HAND.to_owned()),
+    }
+}
+
 struct Resolver<'r, 'a> {
     document: &'r Document<'a>,
     kind: Kind,
     sections: &'r [Section],
-    readings: &'r [FenceReading],
+    readings: &'r Readings,
     /// What each section says for its steps, what the sections above it say included.
     said: Vec<Said>,
     drafts: Vec<Draft>,
@@ -152,34 +169,78 @@ impl<'a> Resolver<'_, 'a> {
         }
     }
 
-    /// Goes through fences and tasks in document order.
+    /// Goes through fences, tasks and chores in document order.
     fn all(&mut self, declaration: Option<usize>) {
-        let document = self.document;
-        let mut tasks = document
-            .items
-            .iter()
-            .filter(|item| item.ticked.is_some())
-            .peekable();
+        let (document, readings) = (self.document, self.readings);
+        let items = document.items.iter().enumerate();
+        let tasks = items.filter(|(_, item)| item.ticked.is_some());
+        let chores = match self.kind {
+            // The author says which items are steps.
+            Kind::Declared => &[],
+            Kind::Plain => readings.chores.as_slice(),
+        };
+        let mut by_hand: Vec<(usize, ByHand<'_, 'a>)> = tasks
+            .map(|(index, item)| (item.span.start, ByHand::Task(index, item)))
+            .chain(chores.iter().map(|it| (it.span.start, ByHand::Chore(it))))
+            .collect();
+        by_hand.sort_by_key(|(start, _)| *start);
+        let mut by_hand = by_hand.into_iter().peekable();
         for (index, fence) in document.fences.iter().enumerate() {
-            while let Some(item) = tasks.next_if(|item| item.span.start < fence.span.start) {
-                self.task(item);
+            while let Some((_, it)) = by_hand.next_if(|(start, _)| *start < fence.span.start) {
+                self.by_hand(it);
             }
             if declaration != Some(index) {
                 self.fence(index, fence);
             }
         }
-        for item in tasks {
-            self.task(item);
+        for (_, it) in by_hand {
+            self.by_hand(it);
         }
     }
 
-    fn task(&mut self, item: &Item<'a>) {
+    fn by_hand(&mut self, it: ByHand<'_, 'a>) {
+        match it {
+            ByHand::Task(index, item) => self.task(index, item),
+            ByHand::Chore(chore) => self.chore(chore),
+        }
+    }
+
+    fn chore(&mut self, chore: &Chore) {
+        let section = chore.section as usize;
+        let said = self.said[section].clone();
+        if said.run == Run::Never {
+            return;
+        }
+        self.refuse(&said);
+        let (offered, effect, because) = apart(chore.offered.as_ref());
+        self.drafts.push(Draft {
+            said,
+            section,
+            line: chore.line,
+            body_line: chore.line,
+            span: chore.span,
+            task: Task::ByHand {
+                text: chore.text.clone(),
+                offered,
+            },
+            nature: Nature::Command,
+            effect,
+            because,
+            circumstances: Circumstances::default(),
+            title: String::new(),
+            doubts: Vec::new(),
+            ticked: false,
+        });
+    }
+
+    fn task(&mut self, index: usize, item: &Item<'a>) {
         let section = item.section as usize;
         let said = self.said[section].clone();
         if said.run == Run::Never {
             return;
         }
         self.refuse(&said);
+        let (offered, effect, because) = apart(self.readings.offered.get(&index));
         self.drafts.push(Draft {
             said,
             section,
@@ -188,11 +249,11 @@ impl<'a> Resolver<'_, 'a> {
             span: item.span,
             task: Task::ByHand {
                 text: item.text.to_string(),
-                offered: None,
+                offered,
             },
             nature: Nature::Command,
-            effect: Effect::Unknown,
-            because: BY_HAND.to_owned(),
+            effect,
+            because,
             circumstances: Circumstances::default(),
             title: String::new(),
             doubts: Vec::new(),
@@ -415,7 +476,7 @@ impl<'a> Resolver<'_, 'a> {
             ));
             return;
         }
-        let mut made = pieces::whole(self.readings.get(index), self.kind);
+        let mut made = pieces::whole(self.readings.fences.get(index), self.kind);
         let mut doubts = said.doubts.clone();
         doubts.append(&mut made.doubts);
         let text: Cow<'_, str> = if row.kind == Tagged::Console {
@@ -509,11 +570,15 @@ impl<'a> Resolver<'_, 'a> {
 
     /// Makes the pieces of a fence of a plain document into steps. Returns whether there were any.
     fn pieces(&mut self, index: usize, fence: &Fence, said: &Said) -> bool {
-        let steps: Vec<&Piece> = self.readings.get(index).map_or_else(Vec::new, |reading| {
-            let all = reading.pieces.iter();
-            all.filter(|it| it.nature.is_step() && it.language.is_some())
-                .collect()
-        });
+        let steps: Vec<&Piece> = self
+            .readings
+            .fences
+            .get(index)
+            .map_or_else(Vec::new, |reading| {
+                let all = reading.pieces.iter();
+                all.filter(|it| it.nature.is_step() && it.language.is_some())
+                    .collect()
+            });
         if steps.is_empty() {
             return false;
         }

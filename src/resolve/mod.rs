@@ -28,7 +28,7 @@ mod testing {
 
     pub(super) fn read_and_resolve(source: &str, name: &str) -> (Runbook, Vec<Diagnostic>) {
         let document = outline(source);
-        let readings = reading::read(&document, &Knowledge::built_in(), 1);
+        let readings = reading::readings(&document, &Knowledge::built_in(), 1);
         resolve(&document, name, readings)
     }
 }
