@@ -8,6 +8,7 @@ pub mod knowledge;
 pub mod language;
 mod prompt;
 pub mod reading;
+mod shell;
 mod suspicion;
 mod text;
 pub mod understanding;
