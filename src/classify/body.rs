@@ -1,6 +1,7 @@
 //! Tag and body → nature, pieces and what they do, by themselves: nothing here looks at the document
 //! around. What stands here is remembered by tag and body.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use crate::model::{Effect, Language, Nature};
@@ -277,8 +278,11 @@ impl Reader<'_> {
     fn query(&self, run: Run, because: String) -> BodyPiece {
         let text = &self.body[run.range.clone()];
         let mut piece = BodyPiece::new(run.range, run.title, Nature::Query, because);
-        let verdict = super::query_effect(text);
-        piece.effect = verdict;
+        let verdict = super::sql::judge(text);
+        piece.effect = if is_mongo(text) { super::sql::judge_mongo(text).effect } else { verdict.effect };
+        if !verdict.words.is_empty() {
+            let _ = write!(piece.because, ": {}", verdict.words);
+        }
         piece.form = Some(Form::Sql);
         piece.command = text.to_owned();
         piece.lines = line_map(text, piece.range.start);
@@ -439,7 +443,7 @@ impl Reader<'_> {
             let run = pieces::whole(self.body)?;
             let text: String = exchanges.iter().map(|exchange| exchange.command.as_str()).collect::<Vec<_>>().join("\n");
             let mut piece = BodyPiece::new(run.range, run.title, Nature::Query, "its lines stand at the prompt of a console");
-            piece.effect = super::query_effect(&text);
+            piece.effect = super::sql::judge(&text).effect;
             piece.form = Some(Form::Console);
             return Some(vec![piece]);
         }
@@ -470,7 +474,7 @@ impl Reader<'_> {
         match exchange.asks {
             Asks::Console => {
                 let mut piece = BodyPiece::new(exchange.range, exchange.title, Nature::Query, "it stands at the prompt of a console");
-                piece.effect = super::query_effect(&exchange.command);
+                piece.effect = super::sql::judge(&exchange.command).effect;
                 piece
             }
             Asks::Batch => {
@@ -546,4 +550,8 @@ fn looks_like_a_command(line: &str) -> bool {
 fn looks_like_powershell(body: &str) -> bool {
     const VERBS: &[&str] = &["Get-", "Set-", "New-", "Remove-", "Start-", "Stop-", "Restart-", "Test-", "Invoke-", "Install-", "Import-", "Add-", "Enable-", "Disable-", "Write-", "Select-", "Out-", "Copy-"];
     body.lines().map(str::trim_start).any(|line| VERBS.iter().any(|verb| line.strip_prefix(verb).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))) || line.starts_with("$env:"))
+}
+
+fn is_mongo(text: &str) -> bool {
+    ["db.", "rs.", "sh."].iter().any(|mark| text.contains(mark)) && text.contains('(') && !text.to_ascii_uppercase().contains("SELECT")
 }
