@@ -173,7 +173,7 @@ impl Reader<'_> {
                 }
             }
             Some(Kind::Node) => return self.one(Nature::Listing, "its tag says JavaScript: source of a program"),
-            Some(Kind::Python) if shape.is_none() && !self.is_commands(text) => {
+            Some(Kind::Python) if shape.is_none() && !self.knows(first_code(text).split_whitespace().next().unwrap_or_default()) => {
                 let mut piece = BodyPiece::new(whole.range, whole.title, Nature::Listing, "its tag says Python: source of a program");
                 piece.form = Some(Form::Python);
                 return vec![piece];
@@ -234,6 +234,7 @@ impl Reader<'_> {
         let says = format!("its tag says {}", self.tag.name);
         let nature = match (self.tag.kind, self.tag.name) {
             (Some(kind), _) if kind.is_command() => Nature::Command,
+            (Some(Kind::Data), "nginx" | "apache") if self.body.lines().count() < 6 => Nature::Data,
             (Some(Kind::Data), "ini" | "env" | "nginx" | "apache" | "dockerfile" | "cron" | "makefile" | "toml" | "hcl") => Nature::File,
             (Some(Kind::Data), "promql") | (Some(Kind::Sql), _) => Nature::Query,
             (Some(Kind::Data), "source" | "text" | "markdown") | (None, _) => Nature::Listing,

@@ -128,8 +128,11 @@ fn diagram(code: &[&str]) -> Option<Shape> {
         let line = without_remark(line);
         (line.contains(ARROWS) || line.contains("-->") && !line.contains("<!--") || line.contains(" -> ") && line.matches(" -> ").count() > 1 || line.contains("==>"))
             && !line.contains(['"', '\''])
+            // `value   → what it means`: a remark behind something.
+            && !line.find(ARROWS).is_some_and(|at| line[..at].ends_with("  ") && !line[..at].trim().is_empty())
     };
-    if most(code, 50, flows) {
+    let flowing = code.iter().filter(|line| flows(line)).count();
+    if most(code, 50, flows) || flowing > 1 && most(code, 30, flows) {
         return shape(Form::Diagram, Nature::Diagram, "a drawing with arrows");
     }
     // A tree of names: `src/`, `  main.py   # entry`.

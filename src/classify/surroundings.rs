@@ -32,8 +32,6 @@ pub(super) struct Surroundings {
     pub(super) headings: Vec<String>,
     /// The same, as written, for file names.
     pub(super) written: String,
-    /// Another fence stands right above, with no prose but `before` between.
-    pub(super) follows_fence: bool,
 }
 
 /// Reads the surroundings of the fences of a document in order, in one pass.
@@ -69,7 +67,6 @@ impl<'a, 'd> Reader<'a, 'd> {
         let next_fence = document.fences.get(index + 1).map_or(document.source.len(), |next| next.span.start);
         let mut around = Surroundings {
             headings: self.chain.iter().rev().map(|(_, title)| title.clone()).collect(),
-            follows_fence: index > 0 && previous >= above,
             ..Surroundings::default()
         };
         self.look_up(fence.span.start, above.max(previous), &mut around);
@@ -193,7 +190,7 @@ fn place_of(folded: &str, source: Source) -> Option<(Place, String)> {
     let places: &[(Place, &[&str])] = &[
         (Place::Container, words::CONTAINER),
         (Place::Workstation, words::WORKSTATION),
-        (Place::Server, words::SERVER),
+        (Place::Server, if source == Source::Heading { words::SERVER_HEADINGS } else { words::SERVER }),
     ];
     for (place, list) in places {
         if let Some(word) = words::find(folded, list) {

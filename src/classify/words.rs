@@ -18,11 +18,11 @@ pub(super) const OUTPUT: &[&str] = &[
 
 /// Says that what follows is an example, not for this machine.
 pub(super) const EXAMPLE: &[&str] = &[
-    "example", "examples", "for instance", "e.g.", "sample", "such as", "syntax", "usage", "template", "general form",
-    "ejemplo", "ejemplos", "por ejemplo", "sintaxis", "plantilla", "formato", "exemplo", "exemplos", "por exemplo",
-    "sintaxe", "modelo", "exemple", "exemples", "par exemple", "syntaxe", "modele", "beispiel", "beispiele", "beispielsweise",
-    "zum beispiel", "z.b.", "z. b.", "syntax", "vorlage", "esempio", "per esempio", "ad esempio", "sintassi", "示例", "例如", "样例",
-    "语法", "例えば", "使用例", "構文", "пример", "примеры", "например", "синтаксис", "шаблон",
+    "example", "examples", "for instance", "e.g.", "sample", "such as", "syntax", "general form",
+    "ejemplo", "ejemplos", "por ejemplo", "sintaxis", "exemplo", "exemplos", "por exemplo",
+    "sintaxe", "exemple", "exemples", "par exemple", "syntaxe", "beispiel", "beispiele", "beispielsweise",
+    "zum beispiel", "z.b.", "z. b.", "syntax", "esempio", "per esempio", "ad esempio", "sintassi", "示例", "例如", "样例",
+    "语法", "例えば", "使用例", "構文", "пример", "примеры", "например", "синтаксис",
 ];
 
 /// Says that what follows is wrong on purpose.
@@ -87,13 +87,19 @@ pub(super) const WORKSTATION: &[&str] = &[
     "tuo computer", "tua macchina", "macchina locale", "computer locale", "本地", "本机", "你的电脑", "您的电脑", "ローカル", "手元", "локально*", "вашем компьютере", "своем компьютере", "рабочей станции",
 ];
 
-/// Names the machine that is operated.
+/// Names the machine that is operated, in a sentence or a comment.
 pub(super) const SERVER: &[&str] = &[
-    "server", "servers", "the vps", "vps", "droplet", "remote host", "remote machine", "production host", "ec2", "the instance", "bastion", "the node", "control plane", "on the host",
-    "servidor", "servidores", "maquina remota", "equipo remoto", "el host", "instancia", "maquina virtual",
-    "serveur", "serveurs", "machine distante", "hote distant", "dem host",
-    "servers", "serverseitig", "zielsystem", "zielserver", "servern", "服务器", "主机", "サーバ*", "сервер*",
+    "on the server", "on your server", "on the remote", "on the vps", "on your vps", "on the host", "on the droplet", "into the server", "to the server", "on each server", "on all servers", "on the instance", "on the node", "on each node", "on the production server", "on the target", "on the bastion", "on the control plane", "on the primary", "on the replica",
+    "en el servidor", "en tu servidor", "en su servidor", "en el vps", "dentro del servidor", "al servidor", "en la maquina remota", "en la instancia", "en el host", "en cada servidor",
+    "no servidor", "na vps", "no vps", "no seu servidor", "ao servidor", "na instancia", "no host",
+    "sur le serveur", "sur votre serveur", "sur ton serveur", "sur le vps", "sur l'hote", "au serveur", "sur chaque serveur",
+    "auf dem server", "auf deinem server", "auf ihrem server", "am server", "auf dem vps", "auf dem host", "auf dem zielsystem", "auf dem zielserver", "auf jedem server",
+    "sul server", "sul tuo server", "nel server", "al server", "sulla macchina remota",
+    "服务器上", "在服务器", "主机上", "サーバー上", "サーバ上", "サーバーで", "サーバで", "サーバーに", "サーバに", "на сервере", "на вашем сервере", "на хосте",
 ];
+
+/// Names the machine that is operated, in a heading.
+pub(super) const SERVER_HEADINGS: &[&str] = &["server", "servers", "vps", "servidor", "servidores", "serveur", "serveurs", "droplet", "bastion", "服务器", "サーバ*", "сервер*"];
 
 /// Names a container as the place.
 pub(super) const CONTAINER: &[&str] = &[
@@ -101,12 +107,6 @@ pub(super) const CONTAINER: &[&str] = &[
     "dentro del contenedor", "en el contenedor", "del contenedor", "dentro do container", "dentro do conteiner", "no container", "no conteiner",
     "dans le conteneur", "du conteneur", "a l'interieur du conteneur", "im container", "innerhalb des containers", "in dem container", "nel container", "dentro il container", "all'interno del container",
     "容器内", "容器中", "进入容器", "コンテナ内", "コンテナの中", "в контейнере", "внутри контейнера",
-];
-
-/// Names a database's console as the place.
-pub(super) const DATABASE: &[&str] = &[
-    "psql", "mysql console", "mysql shell", "mysql prompt", "sql console", "database console", "consola de", "dentro de mysql", "dentro de psql", "sql prompt", "sqlite", "mongo shell", "mongosh", "redis-cli",
-    "postgresql", "postgres", "mysql", "mariadb", "base de datos", "database", "banco de dados", "base de donnees", "datenbank", "console mysql", "mysql-konsole", "mysql-shell", "数据库", "データベース", "базы данных", "базе данных", "консоли",
 ];
 
 /// Says that stop and start after each other are meant as one.
@@ -205,7 +205,7 @@ pub(super) const CAPITALS: &[&str] = &[
 
 /// Programs whose words in capitals or doubtful nouns are patterns or text, not values.
 pub(super) const TAKES_TEXT: &[&str] = &[
-    "grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack", "awk", "gawk", "sed", "echo", "printf", "printenv", "unset", "read", "redis-cli", "iptables", "ip6tables", "nft", "kill", "pkill", "killall", "trap", "test", "[", "[[", "tr", "journalctl", "logger", "lsblk", "ps", "jq", "Select-String", "Write-Host", "Write-Output", "findstr", "wall", "select", "declare", "local",
+    "grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack", "awk", "gawk", "sed", "echo", "printf", "printenv", "unset", "read", "redis-cli", "iptables", "ip6tables", "nft", "pkill", "killall", "trap", "test", "[", "[[", "tr", "journalctl", "logger", "lsblk", "ps", "jq", "Select-String", "Write-Host", "Write-Output", "findstr", "wall", "select", "declare", "local",
 ];
 
 /// Words too frequent in sentences to stand often in a command.
