@@ -935,7 +935,7 @@ mod tests {
 
     #[test]
     fn what_is_not_shell_says_the_line() {
-        check("ls -l\necho ) x\n", "[ls -l]; [echo x]; fault: line 2 is not shell");
+        check("ls -l\necho ) x\n", "[ls -l]; [echo ) x]; fault: line 2 is not shell");
         assert!(read(&"a ".repeat(LONGEST)).fault.is_some());
         assert!(read("a\0b").fault.is_some());
         assert!(read(&"$(".repeat(9000)).fault.is_some());
