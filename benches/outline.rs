@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use pulldown_cmark::{Options, Parser};
 use runbook::classify::knowledge::Knowledge;
-use runbook::classify::reading::readings;
+use runbook::classify::readings::readings;
 use runbook::markdown::{decode, outline};
 use runbook::resolve::resolve;
 

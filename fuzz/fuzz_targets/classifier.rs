@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use runbook::classify::knowledge::Knowledge;
-use runbook::classify::reading::readings;
+use runbook::classify::readings::readings;
 use runbook::markdown::{decode, outline};
 use runbook::model::Offer;
 use runbook::resolve::resolve;

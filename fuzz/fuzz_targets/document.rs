@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use runbook::classify::reading::Readings;
+use runbook::classify::readings::Readings;
 use runbook::markdown::{decode, outline};
 use runbook::resolve::resolve;
 

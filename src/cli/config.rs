@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 
 use crate::classify::knowledge::Knowledge;
-use crate::classify::reading;
+use crate::classify::readings;
 use crate::markdown::Document;
 use crate::model::{Diagnostic, Runbook};
 
@@ -53,7 +53,7 @@ impl Config {
 
     /// Resolves `document`.
     pub fn resolve(&self, document: &Document<'_>, name: &str) -> (Runbook, Vec<Diagnostic>) {
-        let readings = reading::readings(document, &self.knowledge, self.threads);
+        let readings = readings::readings(document, &self.knowledge, self.threads);
         crate::resolve::resolve(document, name, readings)
     }
 }

@@ -417,14 +417,14 @@ mod tests {
 
     use super::{read_document, show, text_of};
     use crate::classify::knowledge::Knowledge;
-    use crate::classify::reading;
+    use crate::classify::readings;
     use crate::markdown::attributes::parse_info;
     use crate::markdown::outline;
     use crate::model::{Diagnostic, Runbook};
 
     fn resolve(source: &str, name: &str) -> (Runbook, Vec<Diagnostic>) {
         let document = outline(source);
-        let readings = reading::readings(&document, &Knowledge::built_in(), 1);
+        let readings = readings::readings(&document, &Knowledge::built_in(), 1);
         crate::resolve::resolve(&document, name, readings)
     }
 

@@ -9,7 +9,7 @@ use super::needs::{self, Need};
 use super::pieces::{self, Made};
 use super::{declaration, sections};
 use crate::classify::chores::Chore;
-use crate::classify::reading::Readings;
+use crate::classify::readings::Readings;
 use crate::classify::{self, Kind as Tagged, language};
 use crate::markdown::attributes::{Info, nearest, parse_comment, parse_info};
 use crate::markdown::{Document, Fence, Item, SpeaksFor};

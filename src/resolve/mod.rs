@@ -22,13 +22,13 @@ pub use fences::resolve;
 mod testing {
     use super::resolve;
     use crate::classify::knowledge::Knowledge;
-    use crate::classify::reading;
+    use crate::classify::readings;
     use crate::markdown::outline;
     use crate::model::{Diagnostic, Runbook};
 
     pub(super) fn read_and_resolve(source: &str, name: &str) -> (Runbook, Vec<Diagnostic>) {
         let document = outline(source);
-        let readings = reading::readings(&document, &Knowledge::built_in(), 1);
+        let readings = readings::readings(&document, &Knowledge::built_in(), 1);
         resolve(&document, name, readings)
     }
 }

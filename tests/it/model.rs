@@ -41,7 +41,7 @@ fn plan(steps: &[&str]) -> Plan {
     }
     let document = runbook::markdown::outline(&text);
     let knowledge = runbook::classify::knowledge::Knowledge::built_in();
-    let readings = runbook::classify::reading::readings(&document, &knowledge, 1);
+    let readings = runbook::classify::readings::readings(&document, &knowledge, 1);
     let (runbook, faults) = runbook::resolve::resolve(&document, "a.md", readings);
     assert!(faults.is_empty(), "{faults:?}");
     Plan {
