@@ -235,8 +235,7 @@ pub fn of_words(command: &Simple<'_>) -> Option<String> {
     {
         return Some(format!("`{}` is a synopsis", line()));
     }
-    if matches!(program.text.as_ref(), "echo" | "printf" | "test" | "[") || command.in_substitution
-    {
+    if matches!(program.text.as_ref(), "echo" | "printf" | "[") || command.in_substitution {
         return None;
     }
     let mut plain = arguments.iter().filter(|it| !it.quoted && it.literal);

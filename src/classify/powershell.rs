@@ -219,7 +219,9 @@ pub fn is_powershells_own(body: &str) -> bool {
             || line.contains(".\\")
             || line
                 .split(|it: char| !(it.is_ascii_alphanumeric() || it == '-'))
-                .any(|word| cmdlet(word).is_some())
+                .any(|word| {
+                    word.contains(|it: char| it.is_ascii_uppercase()) && cmdlet(word).is_some()
+                })
     })
 }
 
@@ -244,9 +246,7 @@ fn cmdlet(word: &str) -> Option<Effect> {
         return Some(*effect);
     }
     let (verb, noun) = word.split_once('-')?;
-    let is_noun = noun.len() > 1 && noun.bytes().all(|it| it.is_ascii_alphanumeric());
-    // `apt-get` and `docker-compose` are written small; nobody writes a noun so.
-    if !is_noun || !noun.starts_with(|it: char| it.is_ascii_uppercase()) {
+    if noun.len() < 2 || !noun.bytes().all(|it| it.is_ascii_alphanumeric()) {
         return None;
     }
     VERBS
@@ -470,7 +470,6 @@ fn judge(
                     all.hosts.push(host);
                 }
             }
-            "write-output" | "write-host" => {}
             _ => {}
         }
         let verb = full
@@ -508,7 +507,7 @@ fn judge(
         push(all, effect, because);
         return;
     }
-    if first.contains(['\\', '/']) || lower.ends_with(".ps1") || lower.ends_with(".bat") {
+    if first.contains(['\\', '/']) || [".ps1", ".bat"].iter().any(|it| lower.ends_with(it)) {
         push(
             all,
             Effect::Unknown,
@@ -613,4 +612,95 @@ fn value_of(words: &[(&str, Range<usize>)], option: &str) -> Option<String> {
 fn plain(words: &[(&str, Range<usize>)]) -> Option<String> {
     let (word, _) = words.get(1)?;
     (!word.starts_with('-')).then(|| (*word).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::knowledge::Knowledge;
+    use super::super::understanding::{Sense, Tongue, understand};
+    use super::is_powershells_own;
+
+    fn check(body: &str, expected: &str) {
+        let it = understand(body, Tongue::Powershell, &Knowledge::built_in());
+        let mut shown = match &it.sense {
+            Sense::Commands => it.effect.to_string(),
+            Sense::Strange(words) => format!("strange: {}", words.join(" ")),
+            Sense::Nonsense(why) => format!("nonsense: {why}"),
+        };
+        for (mark, name) in [
+            (&it.opens, "opens"),
+            (&it.endless, "endless"),
+            (&it.prompts, "asks"),
+        ] {
+            if mark.is_some() {
+                shown = format!("{shown} {name}");
+            }
+        }
+        if !it.hosts.is_empty() {
+            shown = format!("{shown} host={}", it.hosts.join(","));
+        }
+        assert_eq!(shown, expected, "{body}\n{}", it.because);
+    }
+
+    #[test]
+    fn the_verb_of_a_cmdlet_says_what_it_does() {
+        check("Get-Service nginx", "reads");
+        check(
+            "get-process | where-object { $_.CPU -gt 10 } | Sort-Object CPU",
+            "reads",
+        );
+        check("Get-ChildItem C:\\x | Format-Table", "reads");
+        check("Test-NetConnection web1 -Port 443", "reads");
+        check("Restart-Service W3SVC", "changes");
+        check("New-Item -ItemType Directory `\n  -Path C:\\x", "changes");
+        check("Remove-Item -Recurse -Force C:\\x", "destroys");
+        check("Get-ChildItem *.log | Remove-Item", "destroys");
+        check("if (Test-Path x) { Remove-Item x }", "destroys");
+        check("$x = Get-Date\nWrite-Host $x", "reads");
+        check("Read-Host 'name'", "reads asks");
+        check("Get-Content x.log -Wait", "reads endless");
+        check(
+            "Enter-PSSession -ComputerName web1",
+            "unknown opens host=web1",
+        );
+        check("Invoke-WebRequest http://x -OutFile y", "changes");
+        check("Invoke-RestMethod http://x -Method Delete", "destroys");
+        check("iwr http://x | iex", "unknown");
+    }
+
+    #[test]
+    fn other_programs_are_what_the_table_says() {
+        check("docker compose up -d", "changes");
+        check("ipconfig /all", "reads");
+        check("ipconfig /flushdns", "changes");
+        check("git status", "reads");
+        check("python manage.py runserver", "unknown");
+        check(".\\deploy.ps1 -Env prod", "unknown");
+        check("frobnicate x", "strange: frobnicate");
+        check("sc.exe query nginx", "reads");
+        check("robocopy a b /MIR", "destroys");
+    }
+
+    #[test]
+    fn what_is_powershells_own_is_told() {
+        for own in [
+            "a `\n b",
+            "echo $env:PATH",
+            "$x = 1",
+            "Get-Item x",
+            ".\\x.ps1",
+            "a | Where-Object b",
+        ] {
+            assert!(is_powershells_own(own), "{own}");
+        }
+        for other in [
+            "docker compose up -d",
+            "apt-get install x",
+            "echo $HOME",
+            "docker-compose ps",
+            "git log --pretty=x",
+        ] {
+            assert!(!is_powershells_own(other), "{other}");
+        }
+    }
 }

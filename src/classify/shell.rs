@@ -112,7 +112,14 @@ fn parse(text: &str) -> Option<Tree> {
                 ControlFlow::Continue(())
             }
         };
-        let bytes = text.as_bytes();
+        // The grammar's scanner looks characters up in a table of 256 (`isdigit` of a wide one reads
+        // out of bounds). To a shell each of them is an ordinary part of a word, and so is a dot.
+        let bytes: Cow<'_, [u8]> = if text.is_ascii() {
+            Cow::Borrowed(text.as_bytes())
+        } else {
+            let plain = |byte: u8| if byte.is_ascii() { byte } else { b'.' };
+            Cow::Owned(text.bytes().map(plain).collect())
+        };
         let tree = parser.parse_with_options(
             &mut |at, _| bytes.get(at..).unwrap_or_default(),
             None,
@@ -207,7 +214,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn children<'t>(node: Node<'t>) -> Vec<Node<'t>> {
+    fn children(node: Node<'_>) -> Vec<Node<'_>> {
         let mut cursor = node.walk();
         node.children(&mut cursor).collect()
     }
@@ -893,18 +900,20 @@ mod tests {
                 .collect();
             let mut line = format!("[{}]", words.join(" "));
             for redirect in &it.redirects {
-                line += &match redirect {
-                    Redirect::From(word) => format!(" <{}", word.text),
-                    Redirect::Over(word) => format!(" >{}", word.text),
-                    Redirect::Onto(word) => format!(" >>{}", word.text),
+                let shown = match redirect {
+                    Redirect::From(word) => format!("<{}", word.text),
+                    Redirect::Over(word) => format!(">{}", word.text),
+                    Redirect::Onto(word) => format!(">>{}", word.text),
                     Redirect::Here(text, literal) => {
-                        format!(" <<{}{}", if *literal { "'" } else { "" }, text.trim_end())
+                        let quote = if *literal { "'" } else { "" };
+                        format!("<<{quote}{}", text.trim_end())
                     }
                 };
+                line = format!("{line} {shown}");
             }
-            line += &it
-                .fed_by
-                .map_or(String::new(), |from| format!(" fed by {from}"));
+            if let Some(from) = it.fed_by {
+                line = format!("{line} fed by {from}");
+            }
             line += if it.in_substitution { " sub" } else { "" };
             line += if it.in_loop { " loop" } else { "" };
             line += if it.in_function { " function" } else { "" };
@@ -1005,6 +1014,7 @@ mod tests {
         read(&"a[".repeat(9000));
         read(&"${".repeat(9000));
         read(&"`".repeat(9000));
+        read("{\u{1f600}..{9\u{10ffff}");
     }
 
     proptest! {

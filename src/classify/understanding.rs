@@ -11,8 +11,12 @@ use super::shell::{self, Redirect, Script, Simple, Word};
 use super::sql::{self, Verdict, weight};
 use crate::model::Effect;
 
-/// Texts inside texts are followed so far: `ssh a "bash -c 'eval …'"`.
-const DEEPEST: usize = 6;
+/// Wrappers and texts inside texts are followed so far: `sudo ssh a "bash -c 'eval …'"`.
+const DEEPEST: usize = 16;
+
+/// So many commands are judged: a text that is fed to each command of a text would else cost the
+/// product of both.
+const MOST: usize = 20_000;
 
 /// In which language a body is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,6 +161,7 @@ fn understand_shell(body: &str, knowledge: &Knowledge) -> Understanding {
         all: Understanding::new(),
         strange: Vec::new(),
         accident: None,
+        left: MOST,
     };
     judge.all.sets = script.sets.iter().map(ToString::to_string).collect();
     judge.all.reads = script
@@ -214,6 +219,8 @@ struct Within {
     /// Where in the body all of it stands, for a text that is not the body itself.
     anchor: Option<Range<usize>>,
     depth: usize,
+    /// It is quoted or runs elsewhere: its words are no evidence of what the body is.
+    is_text: bool,
     /// On another machine or in a container: its files are not those of this machine.
     elsewhere: bool,
     in_container: bool,
@@ -242,6 +249,7 @@ struct Judge<'k> {
     all: Understanding,
     strange: Vec<String>,
     accident: Option<String>,
+    left: usize,
 }
 
 fn add(all: &mut Vec<String>, one: impl Into<String>) {
@@ -258,6 +266,19 @@ impl Judge<'_> {
                 .anchor
                 .clone()
                 .unwrap_or_else(|| command.range.clone());
+            let Some(left) = self.left.checked_sub(1) else {
+                return;
+            };
+            self.left = left;
+            if left == 0 {
+                let because = "holds more commands than anybody reads".to_owned();
+                let within = Within {
+                    anchor: Some(range),
+                    ..within.clone()
+                };
+                self.push(&within, "", Effect::Unknown, because);
+                return;
+            }
             if within.anchor.is_none() && self.accident.is_none() {
                 self.accident = accident::of_words(command);
             }
@@ -331,7 +352,7 @@ impl Judge<'_> {
         if !program.literal {
             // `$PYTHON x.py`: what it is, only a run can know.
             let name = program.text.trim_matches(['$', '{', '}']);
-            if !script.sets.iter().any(|set| set == name) {
+            if !within.is_text && !script.sets.iter().any(|set| set == name) {
                 add(&mut self.strange, program.text.as_ref());
             }
             let because = format!("which program `{}` is, is not known", program.text);
@@ -367,7 +388,9 @@ impl Judge<'_> {
                 let because = format!("what the program `{written}` does is not known");
                 self.push(within, written, Effect::Unknown, because);
             } else {
-                add(&mut self.strange, written);
+                if !within.is_text {
+                    add(&mut self.strange, written);
+                }
                 let because = format!("nobody knows what `{written}` does");
                 self.push(within, written, Effect::Unknown, because);
             }
@@ -443,6 +466,7 @@ impl Judge<'_> {
                     add(&mut all.overwrites, file.text.as_ref());
                 }
             }
+            // `manage.py` of the project is known, but it must be there all the same.
             for file in finding.needs.iter().chain(&finding.script) {
                 let is_literal = words.get(file.word).is_some_and(|it| it.literal);
                 if is_literal && file.text != "-" && !file.text.contains("://") {
@@ -525,7 +549,7 @@ impl Judge<'_> {
         let runs_script = finding.script.is_some();
         if let (Some(language), false, false) = (finding.stdin, has_text, runs_script) {
             match (&within.stdin, language) {
-                (None, _) => {}
+                (None, _) | (_, Reads::Data) => {}
                 (Some(Stdin::Text(text)), Reads::Sql) => {
                     let verdict = sql::judge(text);
                     tell(verdict.effect, says(&verdict));
@@ -600,6 +624,10 @@ impl Judge<'_> {
             return;
         }
         let runs_something = inner.is_some() || !texts.is_empty();
+        // A wrapper of which nothing else is said does what its command does.
+        let known = known.filter(|(effect, _)| {
+            !(runs_something && *effect == Effect::Unknown && finding.because.is_empty())
+        });
         match known {
             Some((effect, because)) => self.push(within, &finding.name, effect, because),
             None if runs_something => {}
@@ -618,6 +646,7 @@ impl Judge<'_> {
         }
         let mut inside = within.clone();
         inside.depth += 1;
+        inside.is_text |= !finding.hosts.is_empty();
         inside.elsewhere |= finding.container || !finding.hosts.is_empty();
         inside.in_container |= finding.container;
         inside.is_limited |= matches!(program, "timeout" | "nohup" | "setsid" | "screen" | "tmux")
@@ -637,7 +666,7 @@ impl Judge<'_> {
             match inner {
                 // `ssh host "a && b"`, `watch 'a | b'`.
                 [one] if one.text.contains([' ', '\n', ';', '|', '&']) => {
-                    self.text(&one.text, &inside)
+                    self.text(&one.text, &inside);
                 }
                 [first, ..] if !first.literal => {
                     let because = format!("which program `{}` is, is not known", first.text);
@@ -670,7 +699,11 @@ impl Judge<'_> {
             self.push(within, "sh", Effect::Unknown, because);
             return;
         }
-        self.script(&script, within);
+        let within = Within {
+            is_text: true,
+            ..within.clone()
+        };
+        self.script(&script, &within);
     }
 }
 
@@ -927,6 +960,7 @@ mod tests {
 
     use super::super::knowledge::Knowledge;
     use super::{Sense, Tongue, Understanding, understand};
+    use crate::model::Effect;
 
     /// Shows an understanding in one line: what is missing, is not so.
     pub(super) fn show(it: &Understanding) -> String {
@@ -955,7 +989,7 @@ mod tests {
             ("needs", &it.needs),
         ] {
             if !values.is_empty() {
-                shown += &format!(" {name}={}", values.join(","));
+                shown = format!("{shown} {name}={}", values.join(","));
             }
         }
         shown
@@ -1088,9 +1122,6 @@ mod tests {
                 "python3 -c 'print(1)'",
                 "node -v",
                 "php -v",
-                "php artisan route:list",
-                "python manage.py check",
-                "python manage.py showmigrations",
                 "hostnamectl",
                 "timedatectl",
                 "uname -a",
@@ -1126,7 +1157,6 @@ mod tests {
                 "rclone ls remote:x",
                 "vault status",
                 "ansible all -m ping",
-                "ansible-playbook site.yml --check",
                 "cmd1() { ls; }; cmd1",
                 "base64 -d x",
                 "gpg --list-keys",
@@ -1148,6 +1178,12 @@ mod tests {
             ],
         );
         each_is(&[
+            ("php artisan route:list", "reads needs=artisan"),
+            ("python manage.py check", "reads needs=manage.py"),
+            ("python manage.py showmigrations", "reads needs=manage.py"),
+        ]);
+        each_is(&[
+            ("ansible-playbook site.yml --check", "reads needs=site.yml"),
             ("docker exec web ls", "reads container"),
             (
                 "docker exec -i db psql -U x -c 'SELECT 1'",
@@ -1234,11 +1270,7 @@ mod tests {
                 "go build ./...",
                 "python -m venv venv",
                 "source venv/bin/activate",
-                "python manage.py migrate",
-                "python3 manage.py collectstatic --noinput",
                 "./manage.py migrate",
-                "php artisan migrate --force",
-                "php artisan cache:clear",
                 "bundle exec rails db:migrate",
                 "curl -X POST -d '{}' http://x/y",
                 "curl -O https://example.org/x.tar.gz",
@@ -1291,6 +1323,15 @@ mod tests {
                 "gcloud run deploy x",
             ],
         );
+        each_is(&[
+            ("python manage.py migrate", "changes needs=manage.py"),
+            (
+                "python3 manage.py collectstatic --noinput",
+                "changes needs=manage.py",
+            ),
+            ("php artisan migrate --force", "changes needs=artisan"),
+            ("php artisan cache:clear", "changes needs=artisan"),
+        ]);
         each_is(&[
             ("docker run -d --name x -p 80:80 nginx", "changes container"),
             ("docker run --rm alpine", "changes container"),
@@ -1391,8 +1432,6 @@ mod tests {
                 "zfs destroy a/b",
                 "zpool destroy a",
                 "restic forget --keep-daily 7 --prune",
-                "php artisan migrate:fresh --force",
-                "python manage.py flush --noinput",
                 "rails db:drop",
                 "bash -c 'rm x'",
                 "bash -c \"cd /srv && rm -rf x\"",
@@ -1412,6 +1451,16 @@ mod tests {
                 "lvremove -f a/b",
             ],
         );
+        each_is(&[
+            (
+                "php artisan migrate:fresh --force",
+                "destroys needs=artisan",
+            ),
+            (
+                "python manage.py flush --noinput",
+                "destroys needs=manage.py",
+            ),
+        ]);
         each_is(&[
             (
                 "cat b.sql | docker exec -i db psql -U x shop",
@@ -1489,7 +1538,6 @@ mod tests {
         all_are(
             "changes endless",
             &[
-                "python manage.py runserver 0.0.0.0:8000",
                 "gunicorn shop.wsgi:application",
                 "celery -A shop worker -l info",
                 "npm run dev",
@@ -1499,12 +1547,18 @@ mod tests {
                 "docker-compose up",
                 "flask run",
                 "uvicorn main:app --reload",
-                "php artisan serve",
-                "php artisan queue:work",
                 "rails server",
                 "python -m http.server 8000",
             ],
         );
+        each_is(&[
+            (
+                "python manage.py runserver 0.0.0.0:8000",
+                "changes endless needs=manage.py",
+            ),
+            ("php artisan serve", "changes endless needs=artisan"),
+            ("php artisan queue:work", "changes endless needs=artisan"),
+        ]);
         each_is(&[("docker run -p 80:80 nginx", "changes endless container")]);
     }
 
@@ -1565,12 +1619,14 @@ mod tests {
                 "mongosh",
                 "redis-cli",
                 "python",
-                "python manage.py shell",
-                "php artisan tinker",
                 "rails console",
                 "bash",
             ],
         );
+        each_is(&[
+            ("python manage.py shell", "unknown opens needs=manage.py"),
+            ("php artisan tinker", "unknown opens needs=artisan"),
+        ]);
         each_is(&[
             ("ssh deploy@web1", "unknown opens host=deploy@web1"),
             ("ssh -p 2222 web1", "unknown opens host=web1"),
@@ -1594,7 +1650,6 @@ mod tests {
                 "adduser deploy",
                 "passwd deploy",
                 "ssh-keygen -t ed25519",
-                "python manage.py createsuperuser",
                 "ufw enable",
                 "terraform apply",
                 "pip uninstall x",
@@ -1604,6 +1659,10 @@ mod tests {
                 "htpasswd -c f x",
             ],
         );
+        each_is(&[(
+            "python manage.py createsuperuser",
+            "changes asks needs=manage.py",
+        )]);
     }
 
     #[test]
@@ -1614,7 +1673,189 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_parses_by_accident_is_told() {
+        let knowledge = Knowledge::built_in();
+        let wrong: Vec<String> = [
+            "sudo apt update to refresh the list of packages",
+            "make sure that the server is up",
+            "test the connection to the server",
+            "install the package",
+            "0 3 * * * /usr/bin/backup.sh",
+            "*/5 * * * * curl -s http://x",
+            "@daily /usr/bin/x",
+            "$ ls",
+            "root@web1:~# ls",
+            "[root@web1 ~]# ls",
+            ">>> import os",
+            "mysql> SHOW TABLES;",
+            "SELECT * FROM a;",
+            "CREATE USER shop;",
+            "FROM debian:12",
+            "RUN apt-get update",
+            "import os",
+            "from os import path",
+            "DEBUG = True",
+            "name: shop",
+            "[Unit]",
+            "[Service]\nExecStart=/usr/bin/x",
+            "├── src",
+            "usage: ls [options]",
+            "docker run [OPTIONS] IMAGE [COMMAND] [ARG...]",
+            "ls [-l] file",
+            "https://example.org/x",
+            "{\n  \"a\": 1\n}",
+            "server {\n  listen 80;\n}",
+            "GET /api/v1",
+            "print('x')",
+            "if x (",
+            "# only a comment",
+            "",
+        ]
+        .iter()
+        .filter_map(|body| {
+            let it = understand(body, Tongue::Shell, &knowledge);
+            (!matches!(it.sense, Sense::Nonsense(_)) || it.effect != Effect::Unknown)
+                .then(|| format!("{body:?} is {}", show(&it)))
+        })
+        .collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn commands_that_look_like_accidents_are_commands() {
+        all_are(
+            "reads",
+            &[
+                "# titled\nls",
+                "grep -r 'the and your' /srv",
+                "echo this is the end of it",
+                "ls [a-z]*",
+                "ip route get 1.1.1.1",
+                "if [ -f x ]; then\n  cat x\nfi",
+                "for h in a b; do\n  ping -c1 $h\ndone",
+                "cat <<'EOF'\nname: x\nSELECT 1;\nEOF",
+                "ls \\\n  -l",
+            ],
+        );
+        each_is(&[
+            (
+                "cat > x.conf <<EOF\nserver {\n  listen 80;\n}\nEOF",
+                "changes over=x.conf",
+            ),
+            (
+                "cat <<EOF | sudo tee /etc/x\n[Unit]\nEOF",
+                "changes over=/etc/x",
+            ),
+            ("ssh web1 <<EOF\ncd /srv\nrm x\nEOF", "destroys host=web1"),
+            ("bash <<'EOF'\nls\nEOF", "reads"),
+            ("kubectl apply -f - <<EOF\nkind: Pod\nEOF", "changes"),
+            ("mysql -u root <<SQL\nSELECT 1;\nSQL", "reads"),
+            ("python3 <<EOF\nprint(1)\nEOF", "reads"),
+            ("python3 - <<EOF\nimport os; os.remove('x')\nEOF", "unknown"),
+            (
+                "python manage.py shell <<'EOF'\nA.objects.all().delete()\nEOF",
+                "unknown needs=manage.py",
+            ),
+            (
+                "docker exec -i db psql -U x <<SQL\nDROP TABLE a;\nSQL",
+                "destroys container",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn variables_verbs_and_marks_are_told() {
+        let knowledge = Knowledge::built_in();
+        let it = understand(
+            "VERSION=1\nsudo systemctl stop web\ndocker pull shop:$VERSION\necho $OTHER",
+            Tongue::Shell,
+            &knowledge,
+        );
+        assert_eq!(it.sets, ["VERSION"]);
+        assert_eq!(it.reads.len(), 1);
+        assert_eq!(it.reads[0].0, "OTHER");
+        assert_eq!(it.verbs, ["stop", "pull"]);
+        assert!(it.elevates.is_some());
+        assert!(!it.only_assignments);
+        assert_eq!(it.because, "`systemctl stop` stops a service");
+        let names: Vec<&str> = it.commands.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["systemctl stop", "docker pull", "echo"]);
+        assert!(understand("A=1\nB='x y'", Tongue::Shell, &knowledge).only_assignments);
+    }
+
+    #[test]
+    fn a_users_rows_win() {
+        let rows = |words: &str, facts: &str| {
+            Knowledge::built_in().with(&[(words.to_owned(), facts.to_owned())])
+        };
+        let shown =
+            |body: &str, knowledge: &Knowledge| show(&understand(body, Tongue::Shell, knowledge));
+        let own = rows("frob status", "reads").unwrap();
+        assert_eq!(shown("frob status", &own), "reads");
+        assert_eq!(shown("frob other", &own), "unknown");
+        assert!(own.knows("frob") && !own.knows("frab"));
+        assert_eq!(
+            shown("make deploy", &rows("make deploy", "changes").unwrap()),
+            "changes"
+        );
+        assert_eq!(
+            shown("ls", &rows("ls", "destroys ; is a joke here").unwrap()),
+            "destroys"
+        );
+        assert_eq!(
+            rows("frob", "raeds").unwrap_err(),
+            "command `frob`: `raeds` says nothing of a command; did you mean `reads`?"
+        );
+        assert_eq!(
+            rows("frob", "values").unwrap_err(),
+            "command `frob`: `values` needs a value"
+        );
+        assert!(rows("frob", "").is_err());
+        assert!(rows("", "reads").is_err());
+    }
+
+    #[test]
+    fn what_no_shell_should_eat_does_no_harm() {
+        let knowledge = Knowledge::built_in();
+        for text in [
+            "$(",
+            "bash -c \"bash -c \\\"bash -c ls\\\"\"",
+            "sudo sudo sudo",
+            "xargs",
+            "env",
+        ] {
+            understand(text, Tongue::Shell, &knowledge);
+        }
+        let deep = format!("{}ls", "sudo ".repeat(3000));
+        understand(&deep, Tongue::Shell, &knowledge);
+        let nested = "eval eval ".repeat(2000);
+        understand(&nested, Tongue::Shell, &knowledge);
+    }
+
     proptest! {
+        #[test]
+        fn any_tangle_of_commands_is_understood_without_a_panic(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "sudo ", "bash -c ", "'", "\"", "ssh h ", "docker exec -it x ", "psql ", "-c ",
+                    "| ", "< f ", "> f ", "<<E\n", "\nE\n", "find . -exec ", "\\; ", "tar xzf ",
+                    "é ", "-", "--", "=", "xargs ", "curl -X ", "DELETE ", "$(", ") ", "&& ", "rm ",
+                    "kubectl exec p -- ", "eval ", "-\u{1f600} ", "git ", "python ", "manage.py ",
+                ]),
+                0..30,
+            )
+        ) {
+            let text: String = parts.concat();
+            let knowledge = Knowledge::built_in();
+            for tongue in [Tongue::Shell, Tongue::Powershell] {
+                let it = understand(&text, tongue, &knowledge);
+                for known in &it.commands {
+                    prop_assert!(text.get(known.range.clone()).is_some());
+                }
+            }
+        }
+
         #[test]
         fn any_text_is_understood_without_a_panic(text in "\\PC{0,120}") {
             let knowledge = Knowledge::built_in();
