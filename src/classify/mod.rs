@@ -4,6 +4,7 @@
 //! In this version a fence's nature comes from its language tag alone; what is in doubt is refused.
 //! Runs nothing, and asks nothing of the machine.
 
+pub mod chores;
 pub mod knowledge;
 pub mod language;
 mod prompt;

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::config::Config;
 use super::document::{find_documents, name_of, read_document, shown, text_of};
 use super::exit::ExitCode;
+use super::failure::Failure;
 use super::list::{counted, counts, to_json};
 use super::print;
 use crate::markdown::{Lines, outline};
 use crate::model::{Diagnostic, Severity, Span};
 use crate::report::diagnostic::Shown;
-use crate::resolve::resolve;
 
 const WIDTH: usize = 100;
 
@@ -27,7 +28,8 @@ pub struct Args {
 }
 
 /// Runs it.
-pub fn run(args: &Args) -> ExitCode {
+pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let config = Config::load()?;
     let (paths, mut failures) = find_documents(&args.paths);
     let mut text = String::new();
     let mut documents = Vec::new();
@@ -35,7 +37,7 @@ pub fn run(args: &Args) -> ExitCode {
     for path in &paths {
         let read = read_document(path).and_then(|bytes| {
             let source = text_of(path, &bytes)?;
-            let (_, diagnostics) = resolve(&outline(source), &name_of(path));
+            let (_, diagnostics) = config.resolve(&outline(source), &name_of(path));
             let found = counts(&diagnostics);
             total
                 .iter_mut()
@@ -78,13 +80,11 @@ pub fn run(args: &Args) -> ExitCode {
             counted(hints, "hint")
         )
     };
-    if let Err(failure) = print::out(&text) {
-        return print::fail(&failure);
-    }
-    match print::failures(&failures) {
+    print::out(&text)?;
+    Ok(match print::failures(&failures) {
         ExitCode::PASSED if errors > 0 => ExitCode::USAGE,
         code => code,
-    }
+    })
 }
 
 /// What `--json` prints. `version` changes when a field changes its meaning or goes.

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use super::config::Config;
 use super::document::{find_documents, name_of, read_document, shown, text_of};
 use super::exit::ExitCode;
+use super::failure::Failure;
 use super::print;
 use crate::markdown::{Lines, outline};
 use crate::model::{Diagnostic, Effect, Input, Kind, Runbook, Severity, Step, Task};
 use crate::report::clean::{fit, inline, pad, width};
-use crate::resolve::resolve;
 
 const WIDTH: usize = 80;
 const TITLE: Style = Style::new().bold();
@@ -35,7 +36,8 @@ pub struct Args {
 }
 
 /// Runs it.
-pub fn run(args: &Args) -> ExitCode {
+pub fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let config = Config::load()?;
     let (paths, mut failures) = find_documents(&args.paths);
     let mut text = String::new();
     let mut runbooks = Vec::new();
@@ -43,7 +45,7 @@ pub fn run(args: &Args) -> ExitCode {
         let read = read_document(path).and_then(|bytes| {
             let source = text_of(path, &bytes)?;
             let document = outline(source);
-            let (runbook, diagnostics) = resolve(&document, &name_of(path));
+            let (runbook, diagnostics) = config.resolve(&document, &name_of(path));
             if args.json {
                 runbooks.push(json(path, source, runbook, &diagnostics));
             } else {
@@ -69,10 +71,8 @@ pub fn run(args: &Args) -> ExitCode {
     } else if paths.is_empty() && failures.is_empty() {
         print::note("no *.md or *.markdown here: `runbook list FILE` takes any file");
     }
-    if let Err(failure) = print::out(&text) {
-        return print::fail(&failure);
-    }
-    print::failures(&failures)
+    print::out(&text)?;
+    Ok(print::failures(&failures))
 }
 
 /// Returns `value` as JSON and a line end.
@@ -245,7 +245,7 @@ fn show_step(text: &mut String, step: &Step, id_width: usize, verbose: bool) {
     line(text, format_args!("{head}{effect}"));
     let body = match &step.task {
         Task::Command { body, .. } => body,
-        Task::ByHand { text } => text,
+        Task::ByHand { text, .. } => text,
     };
     let is_by_hand = matches!(step.task, Task::ByHand { .. });
     if (verbose || is_by_hand)
@@ -347,7 +347,7 @@ fn json(path: &Path, source: &str, runbook: Runbook, diagnostics: &[Diagnostic])
     let step = |step: Step| {
         let (task, language, text) = match step.task {
             Task::Command { language, body } => ("command", Some(language.0), body),
-            Task::ByHand { text } => ("by-hand", None, text),
+            Task::ByHand { text, .. } => ("by-hand", None, text),
         };
         ListedStep {
             id: step.id.to_string(),
@@ -416,12 +416,20 @@ mod tests {
     use anstream::adapter::strip_str;
 
     use super::{read_document, show, text_of};
+    use crate::classify::knowledge::Knowledge;
+    use crate::classify::reading;
     use crate::markdown::attributes::parse_info;
     use crate::markdown::outline;
-    use crate::resolve::resolve;
+    use crate::model::{Diagnostic, Runbook};
+
+    fn resolve(source: &str, name: &str) -> (Runbook, Vec<Diagnostic>) {
+        let document = outline(source);
+        let readings = reading::readings(&document, &Knowledge::built_in(), 1);
+        crate::resolve::resolve(&document, name, readings)
+    }
 
     fn check(source: &str, verbose: bool) -> String {
-        let (runbook, diagnostics) = resolve(&outline(source), "deploy");
+        let (runbook, diagnostics) = resolve(source, "deploy");
         let mut text = String::new();
         show(
             &mut text,
@@ -556,7 +564,7 @@ mod tests {
                 *languages,
                 "{name}"
             );
-            let (runbook, diagnostics) = resolve(&document, name);
+            let (runbook, diagnostics) = resolve(source, name);
             assert_eq!(runbook.steps.len(), *steps, "{name}");
             assert!(
                 diagnostics.iter().all(|found| found.rule == "not-a-step"),

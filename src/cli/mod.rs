@@ -1,6 +1,7 @@
 //! The command line: arguments, one file per subcommand, failure → exit code.
 //! The only floor that prints.
 
+pub mod config;
 mod control;
 pub mod document;
 pub mod exit;
@@ -106,8 +107,8 @@ fn perform(command: Command) -> Result<ExitCode, Failure> {
         Command::Stop(args) => control::stop(&args),
         Command::Close(args) => control::close(&args),
         Command::Note(args) => control::note(&args),
-        Command::List(args) => Ok(list::run(&args)),
-        Command::Lint(args) => Ok(lint::run(&args)),
+        Command::List(args) => list::run(&args),
+        Command::Lint(args) => lint::run(&args),
         Command::History(args) => records::history(&args),
         Command::Show(args) => records::show(&args),
         Command::Verify(args) => records::run_verify(&args),

@@ -4,14 +4,16 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::event::{InputValue, Request};
+use crate::event::Request;
 use crate::host::command;
-use crate::model::{Diagnostic, Kind, Runbook, Severity, Task};
+use crate::markdown::outline;
+use crate::model::{Kind, Runbook, Severity, Task};
 use crate::plan::{Plan, refusals};
 use crate::report::diagnostic::Shown as Told;
 use crate::resolve::select::{Selection, select};
 use crate::target::Survey;
 
+use super::config::Config;
 use super::document::{name_of, shown};
 use super::exit::ExitCode;
 use super::failure::Failure;
@@ -29,8 +31,13 @@ pub struct Prepared {
 ///
 /// # Errors
 /// Where the document has errors, or the request names what is not there.
-pub fn prepare(path: &Path, text: &str, request: &Request) -> Result<Prepared, Failure> {
-    let (runbook, diagnostics) = resolve(&name_of(path), text);
+pub fn prepare(
+    path: &Path,
+    text: &str,
+    request: &Request,
+    config: &Config,
+) -> Result<Prepared, Failure> {
+    let (runbook, diagnostics) = config.resolve(&outline(text), &name_of(path));
     let name = shown(path);
     let width = crate::engine::terminal_width().unwrap_or(100);
     let mut told = Told::new(text, &name, width);
@@ -56,12 +63,6 @@ pub fn prepare(path: &Path, text: &str, request: &Request) -> Result<Prepared, F
     }
     let selection = select(&runbook, request)?;
     Ok(Prepared { runbook, selection })
-}
-
-/// Resolves `text`.
-pub fn resolve(name: &str, text: &str) -> (Runbook, Vec<Diagnostic>) {
-    let document = crate::markdown::outline(text);
-    crate::resolve::resolve(&document, name)
 }
 
 /// Refuses what may not begin: with every reason at once.
@@ -148,19 +149,20 @@ fn tidy(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// Returns the plan.
+/// Returns the plan, without values for its inputs yet.
 pub fn plan(
     prepared: Prepared,
+    source: &str,
     request: Request,
-    inputs: Vec<InputValue>,
     document: String,
     cwd: PathBuf,
 ) -> Plan {
     Plan {
         runbook: prepared.runbook,
+        source: source.to_owned(),
         selected: prepared.selection.steps,
         left_out: prepared.selection.left_out,
-        inputs,
+        inputs: Vec::new(),
         request,
         document,
         cwd,

@@ -17,7 +17,7 @@ use crate::host::clock::{self, Clock};
 use crate::host::process::{self, Process};
 use crate::host::{fault, machine, storage};
 use crate::keeper::link::Link;
-use crate::markdown::decode;
+use crate::markdown::{decode, outline};
 use crate::model::StepId;
 use crate::plan::Plan;
 use crate::state::{Phase, State};
@@ -28,6 +28,7 @@ use crate::store::journal::{Journal, read_journal};
 use crate::store::lock::Lock;
 use crate::store::state_dir::StateDir;
 
+use super::config::Config;
 use super::document::{read_document, text_of};
 use super::exit::ExitCode;
 use super::failure::Failure;
@@ -105,13 +106,22 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         .hint("nothing of it ran; begin a new run"));
     };
     are_there(&state, &decisions)?;
+    let config = Config::load()?;
     let operator = machine::operator(terminal);
     let mut lines = Lines::default();
     let mut adopted = None;
     if args.adopt {
         let asking = terminal.then_some((&mut lines, &signals));
         let by = machine::by(&operator);
-        adopted = adopt(&folder, &state, &opened, by, &mut decisions, asking)?;
+        adopted = adopt(
+            &folder,
+            &state,
+            &opened,
+            by,
+            &mut decisions,
+            asking,
+            &config,
+        )?;
     }
     if let Some(event) = &adopted {
         let accepted = state.check(std::slice::from_ref(event)).map_err(|error| {
@@ -122,7 +132,7 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         state.accept(accepted);
         opened = state.opened().cloned().unwrap_or(opened);
     }
-    let plan = plan(&folder.path().join(state.snapshot()), &opened)?;
+    let plan = plan(&folder.path().join(state.snapshot()), &opened, &config)?;
     let search = std::env::var_os("PATH").unwrap_or_default();
     let survey = prepare::survey(&plan.runbook, &to_do(&plan, &state), &search);
     admit_rest(&plan, &state, &survey, terminal, &search)?;
@@ -297,6 +307,7 @@ fn adopt(
     by: String,
     decisions: &mut Decisions,
     mut asking: Option<(&mut Lines, &Signals)>,
+    config: &Config,
 ) -> Result<Option<EventKind>, Failure> {
     if opened.file == "-" {
         return Err(Failure::usage(
@@ -310,7 +321,8 @@ fn adopt(
         session::note("the document has not changed; there is nothing to adopt");
         return Ok(None);
     }
-    let prepared = prepare::prepare(path, text_of(path, &bytes)?, &opened.request)?;
+    let text = text_of(path, &bytes)?;
+    let prepared = prepare::prepare(path, text, &opened.request, config)?;
     let is_given = |name: &str| opened.inputs.iter().any(|it| it.name == name);
     let mut inputs = prepared.runbook.inputs.iter();
     if let Some(input) = inputs.find(|it| it.required && !is_given(&it.name)) {
@@ -320,7 +332,7 @@ fn adopt(
     let title = prepared.runbook.title.clone();
     let cwd = PathBuf::from(&opened.cwd);
     let request = opened.request.clone();
-    let plan = prepare::plan(prepared, request, Vec::new(), opened.file.clone(), cwd);
+    let plan = prepare::plan(prepared, text, request, opened.file.clone(), cwd);
     let steps = plan.planned();
     let mut undecided = Vec::new();
     for planned in &steps {
@@ -380,7 +392,7 @@ fn adopt(
 
 // Resume runs the snapshot. Where this program reads it otherwise than the one that opened the run,
 // it must not go on as if nothing were.
-fn plan(path: &Path, opened: &RunOpened) -> Result<Plan, Failure> {
+fn plan(path: &Path, opened: &RunOpened, config: &Config) -> Result<Plan, Failure> {
     let bytes = std::fs::read(path).map_err(|error| {
         Failure::new(
             ExitCode::ENVIRONMENT,
@@ -397,13 +409,14 @@ fn plan(path: &Path, opened: &RunOpened) -> Result<Plan, Failure> {
             .hint("restore the folder from a backup, or begin a new run"));
     }
     let text = decode(&bytes).map_err(|error| Failure::usage(error.to_string()))?;
-    let (runbook, _) = prepare::resolve(&document_name(&opened.file), text);
+    let (runbook, _) = config.resolve(&outline(text), &document_name(&opened.file));
     let mut selected = Vec::new();
     for planned in &opened.steps {
         selected.extend(runbook.steps.iter().position(|it| it.id == planned.id));
     }
     let plan = Plan {
         runbook,
+        source: text.to_owned(),
         selected,
         left_out: opened.left_out.clone(),
         inputs: opened.inputs.clone(),
@@ -415,7 +428,10 @@ fn plan(path: &Path, opened: &RunOpened) -> Result<Plan, Failure> {
         return Err(Failure::usage(
             "this version of runbook reads the document otherwise than the one that began the run",
         )
-        .hint("resume with the version that `runbook show` names, or begin a new run"));
+        .hint(
+            "resume with the version that `runbook show` names, and with the rows that \
+             `[commands]` of the configuration had then; or begin a new run",
+        ));
     }
     Ok(plan)
 }

@@ -17,6 +17,7 @@ use crate::store::journal::read_journal;
 use crate::store::lock::Lock;
 use crate::store::state_dir::StateDir;
 
+use super::config::Config;
 use super::document::{read_document, shown, text_of};
 use super::exit::ExitCode;
 use super::failure::Failure;
@@ -132,7 +133,8 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let document = shown(&args.file);
     let text = text_of(&args.file, &bytes)?;
     let mut request = request(&args);
-    let prepared = prepare::prepare(&args.file, text, &request)?;
+    let config = Config::load()?;
+    let prepared = prepare::prepare(&args.file, text, &request, &config)?;
     request.sections.clone_from(&prepared.selection.sections);
     let given = Given::new(&args.set, &args.inputs)?;
     let mut lines = Lines::default();
@@ -141,7 +143,7 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let cwd = start_folder(&prepared.runbook, path, args.directory.as_deref(), &here);
     let search = std::env::var_os("PATH").unwrap_or_default();
     let survey = prepare::survey(&prepared.runbook, &prepared.selection.steps, &search);
-    let mut plan = prepare::plan(prepared, request, Vec::new(), document, cwd);
+    let mut plan = prepare::plan(prepared, text, request, document, cwd);
     admit(&plan, &survey, terminal, &search)?;
     plan.inputs = inputs::values(&plan.runbook, &given, asking)?;
     let versions = versions(&survey);

@@ -253,7 +253,7 @@ impl<'a> Engine<'a> {
             .and_then(|(_, it)| it.edited.clone());
         edited.unwrap_or_else(|| match self.parts.plan.step(step).map(|it| &it.task) {
             Some(Task::Command { body, .. }) => body.clone(),
-            Some(Task::ByHand { text }) => text.clone(),
+            Some(Task::ByHand { text, .. }) => text.clone(),
             None => String::new(),
         })
     }

@@ -97,6 +97,8 @@ pub struct Item<'a> {
     pub ticked: Option<bool>,
     /// How many pieces of inline code its own text holds.
     pub codes: u32,
+    /// The first piece of inline code of its own text, and where it stands, backticks included.
+    pub code: Option<(Cow<'a, str>, Span)>,
     /// A task's text without markup; empty for other items.
     pub text: Cow<'a, str>,
 }

@@ -13,6 +13,7 @@ pub mod front_matter;
 mod lines;
 pub mod links;
 mod outline;
+mod prose;
 
 pub use anchor::Anchors;
 pub use decode::{Unreadable, decode};
@@ -21,3 +22,4 @@ pub use document::{
 };
 pub use lines::{Lines, line_of};
 pub use outline::outline;
+pub use prose::{Cell, cells, folded_words, plain_text};

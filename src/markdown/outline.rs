@@ -150,10 +150,11 @@ struct Gathered<'a> {
     end: usize,
 }
 
-struct OpenItem {
+struct OpenItem<'a> {
     start: usize,
     line: u32,
     codes: u32,
+    code: Option<(Cow<'a, str>, Span)>,
     ticked: Option<bool>,
     /// Its own text is over: a block has begun inside it.
     is_past_text: bool,
@@ -165,7 +166,7 @@ struct Reader<'a> {
     section: u32,
     containers: u32,
     text: Option<Gathered<'a>>,
-    items: Vec<OpenItem>,
+    items: Vec<OpenItem<'a>>,
     in_fence: bool,
     above: Above,
 }
@@ -266,6 +267,10 @@ impl<'a> Reader<'a> {
                     && !item.is_past_text
                 {
                     item.codes += 1;
+                    if item.code.is_none() {
+                        let span = Span::new(range.start, range.end);
+                        item.code = Some((held(text.clone()), span));
+                    }
                 }
                 self.gather(text, range.end);
             }
@@ -353,6 +358,7 @@ impl<'a> Reader<'a> {
                     start: range.start,
                     line,
                     codes: 0,
+                    code: None,
                     ticked: None,
                     is_past_text: false,
                 });
@@ -417,10 +423,7 @@ impl<'a> Reader<'a> {
         };
         gathered.end = end;
         if gathered.text.is_empty() {
-            gathered.text = match text {
-                CowStr::Borrowed(text) => Cow::Borrowed(text),
-                other => Cow::Owned(other.into_string()),
-            };
+            gathered.text = held(text);
         } else {
             gathered.text.to_mut().push_str(&text);
         }
@@ -439,13 +442,20 @@ impl<'a> Reader<'a> {
                     .as_ref()
                     .map_or(item.start, |gathered| gathered.end);
                 let text = gathered.map_or(Cow::Borrowed(""), |gathered| trimmed(gathered.text));
-                self.put(&item, end, text);
+                let code = item.code.take();
+                self.put(&item, code, end, text);
             }
         }
         self.items.push(item);
     }
 
-    fn put(&mut self, item: &OpenItem, end: usize, text: Cow<'a, str>) {
+    fn put(
+        &mut self,
+        item: &OpenItem<'a>,
+        code: Option<(Cow<'a, str>, Span)>,
+        end: usize,
+        text: Cow<'a, str>,
+    ) {
         let line_end = memchr(b'\n', &self.document.source.as_bytes()[item.start..])
             .map_or(self.document.source.len(), |n| item.start + n);
         let end = if end > item.start { end } else { line_end };
@@ -455,6 +465,7 @@ impl<'a> Reader<'a> {
             section: self.section,
             ticked: item.ticked,
             codes: item.codes,
+            code,
             text,
         });
     }
@@ -638,6 +649,13 @@ fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
                 Cow::Owned(trimmed.to_owned())
             }
         }
+    }
+}
+
+fn held(text: CowStr<'_>) -> Cow<'_, str> {
+    match text {
+        CowStr::Borrowed(text) => Cow::Borrowed(text),
+        other => Cow::Owned(other.into_string()),
     }
 }
 

@@ -11,4 +11,4 @@ pub use diagnostic::{Diagnostic, Severity, Span};
 pub use input::Input;
 pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands};
 pub use runbook::{Kind, Runbook, Section};
-pub use step::{Doubt, Effect, Language, Settings, Step, StepId, Task};
+pub use step::{Circumstances, Doubt, Effect, Language, Offered, Settings, Step, StepId, Task};

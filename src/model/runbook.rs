@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Input, Span, Step};
+use super::{FenceReading, Input, Span, Step};
 
 /// Whether the document was written for this tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -46,6 +46,8 @@ pub struct Runbook {
     pub sections: Vec<Section>,
     /// In document order.
     pub steps: Vec<Step>,
+    /// What was made of each fence, in document order, those that are no steps included.
+    pub fences: Vec<FenceReading>,
     /// In the order of the front matter.
     pub inputs: Vec<Input>,
     /// `env:` of the front matter, in its order.

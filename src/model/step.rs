@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Span;
+use super::{Nature, Place, Placeholder, Span};
 
 /// The name of a step, unique in its document: letters, digits, `-`, `_`, `.`; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -97,7 +97,39 @@ pub enum Task {
     ByHand {
         /// What the person is to do; a fence's text, or the item's text without markup.
         text: String,
+        /// The command that the document names for it, which may be run instead.
+        offered: Option<Offered>,
     },
+}
+
+/// A command that stands in the text of a manual step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Offered {
+    /// The row of the language table.
+    pub language: Language,
+    /// The command.
+    pub body: String,
+}
+
+/// What a document says around a step, and what the step touches besides its effect.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Circumstances {
+    /// Where the document means it to happen.
+    pub place: Place,
+    /// Why there; empty where the place is unknown.
+    pub place_because: String,
+    /// The values that it waits for.
+    pub placeholders: Vec<Placeholder>,
+    /// Hosts that it logs in to or copies to and from, as written.
+    pub hosts: Vec<String>,
+    /// Files that `>` would overwrite, as written.
+    pub overwrites: Vec<String>,
+    /// Steps with the same number exclude each other: one is chosen.
+    pub choice: Option<u32>,
+    /// Warnings that stand around it in the file, also after it.
+    pub warnings: Vec<Span>,
+    /// The text in the file that introduces it; empty for none. Of a plain document only.
+    pub prose: Span,
 }
 
 /// How a step is started and judged; what its attributes say.
@@ -137,6 +169,8 @@ pub struct Step {
     /// Command or manual item.
     #[serde(flatten)]
     pub task: Task,
+    /// What it is; never one that is no step.
+    pub nature: Nature,
     /// `.tag` attributes.
     pub tags: Vec<String>,
     /// What it does to the world.
@@ -149,6 +183,9 @@ pub struct Step {
     pub on_demand: bool,
     /// A checklist item that is ticked in the document: `- [x]`. Never part of a run.
     pub ticked: bool,
+    /// What stands around it.
+    #[serde(flatten)]
+    pub circumstances: Circumstances,
     /// What its attributes say.
     #[serde(flatten)]
     pub settings: Settings,

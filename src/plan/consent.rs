@@ -146,7 +146,7 @@ fn way_out(plan: &Plan, step: &Step) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Doubt, Language, Settings, Span, StepId};
+    use crate::model::{Circumstances, Doubt, Language, Nature, Settings, Span, StepId};
 
     fn step(effect: Effect) -> Step {
         Step {
@@ -161,11 +161,13 @@ mod tests {
                 language: Language("bash"),
                 body: "true".to_owned(),
             },
+            nature: Nature::Command,
             tags: Vec::new(),
             effect,
             because: String::new(),
             doubts: Vec::new(),
             on_demand: false,
+            circumstances: Circumstances::default(),
             settings: Settings::default(),
             ticked: false,
         }
@@ -243,6 +245,7 @@ mod tests {
         let mut manual = step(Effect::Unknown);
         manual.task = Task::ByHand {
             text: "look".to_owned(),
+            offered: None,
         };
         let yes = request("--yes named unknown destroys");
         for (step, without) in [(asks, false), (doubted, false), (manual, true)] {

@@ -15,6 +15,8 @@ pub use consent::{Consent, Manner, Refusal, consent, refusals};
 pub struct Plan {
     /// The document.
     pub runbook: Runbook,
+    /// Its text, which the spans of its steps speak of.
+    pub source: String,
     /// Indices into `runbook.steps`, in the order in which they run.
     pub selected: Vec<usize>,
     /// What of the document is not part of the run.
@@ -54,7 +56,7 @@ fn planned(runbook: &Runbook, step: &Step) -> PlannedStep {
     let section = runbook.sections.get(step.section);
     let (language, body) = match &step.task {
         Task::Command { language, body } => (Some(language.0.to_owned()), body.clone()),
-        Task::ByHand { text } => (None, text.clone()),
+        Task::ByHand { text, .. } => (None, text.clone()),
     };
     PlannedStep {
         id: step.id.clone(),

@@ -6,18 +6,30 @@ use std::ops::Range;
 use super::attributes::{Of, Run, Said};
 use super::names::Names;
 use super::needs::{self, Need};
+use super::pieces::{self, Made};
 use super::{declaration, sections};
-use crate::classify::{self, Kind as Nature, language};
+use crate::classify::chores::Chore;
+use crate::classify::reading::Readings;
+use crate::classify::{self, Kind as Tagged, language};
 use crate::markdown::attributes::{Info, nearest, parse_comment, parse_info};
 use crate::markdown::{Document, Fence, Item, SpeaksFor};
 use crate::model::{
-    Diagnostic, Doubt, Effect, Kind, Runbook, Section, Severity, Span, Step, StepId, Task,
+    Circumstances, Diagnostic, Doubt, Effect, Kind, Nature, Offered, Piece, Runbook, Section,
+    Severity, Span, Step, StepId, Task,
 };
+
+/// Why a manual step has no effect of its own.
+const BY_HAND: &str = "a person does it";
 
 /// Returns the runbook that `document` is, and what is wrong or doubtful in it, in document order.
 /// `name` is what it is called where nothing in it says: the file's name. Never fails; where a
-/// diagnostic is an error, nothing of the runbook may run.
-pub fn resolve(document: &Document<'_>, name: &str) -> (Runbook, Vec<Diagnostic>) {
+/// diagnostic is an error, nothing of the runbook may run. `readings` is what the classifier made of
+/// it.
+pub fn resolve(
+    document: &Document<'_>,
+    name: &str,
+    readings: Readings,
+) -> (Runbook, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let declaration = declaration::read(document, &mut diagnostics);
     let sections = sections::sections(document);
@@ -33,6 +45,7 @@ pub fn resolve(document: &Document<'_>, name: &str) -> (Runbook, Vec<Diagnostic>
         document,
         kind: declaration.kind,
         sections: &sections,
+        readings: &readings,
         said: Vec::new(),
         drafts: Vec::new(),
         diagnostics,
@@ -47,6 +60,7 @@ pub fn resolve(document: &Document<'_>, name: &str) -> (Runbook, Vec<Diagnostic>
         kind: declaration.kind,
         sections,
         steps,
+        fences: readings.fences,
         inputs: declaration.inputs,
         env: declaration.env,
         cwd: declaration.cwd,
@@ -64,14 +78,36 @@ struct Draft {
     body_line: u32,
     span: Span,
     task: Task,
+    nature: Nature,
+    effect: Effect,
+    because: String,
+    circumstances: Circumstances,
+    /// What its comment calls it; empty for none.
+    title: String,
     doubts: Vec<Doubt>,
     ticked: bool,
+}
+
+/// What stands outside of fences.
+enum ByHand<'r, 'a> {
+    /// A task, and its index among the items.
+    Task(usize, &'r Item<'a>),
+    Chore(&'r Chore),
+}
+
+/// Takes what a manual step offers apart; a step that offers nothing has no effect of its own.
+fn apart(found: Option<&(Offered, Effect, String)>) -> (Option<Offered>, Effect, String) {
+    match found {
+        Some((offered, effect, because)) => (Some(offered.clone()), *effect, because.clone()),
+        None => (None, Effect::Unknown, BY_HAND.to_owned()),
+    }
 }
 
 struct Resolver<'r, 'a> {
     document: &'r Document<'a>,
     kind: Kind,
     sections: &'r [Section],
+    readings: &'r Readings,
     /// What each section says for its steps, what the sections above it say included.
     said: Vec<Said>,
     drafts: Vec<Draft>,
@@ -133,34 +169,78 @@ impl<'a> Resolver<'_, 'a> {
         }
     }
 
-    /// Goes through fences and tasks in document order.
+    /// Goes through fences, tasks and chores in document order.
     fn all(&mut self, declaration: Option<usize>) {
-        let document = self.document;
-        let mut tasks = document
-            .items
-            .iter()
-            .filter(|item| item.ticked.is_some())
-            .peekable();
+        let (document, readings) = (self.document, self.readings);
+        let items = document.items.iter().enumerate();
+        let tasks = items.filter(|(_, item)| item.ticked.is_some());
+        let chores = match self.kind {
+            // The author says which items are steps.
+            Kind::Declared => &[],
+            Kind::Plain => readings.chores.as_slice(),
+        };
+        let mut by_hand: Vec<(usize, ByHand<'_, 'a>)> = tasks
+            .map(|(index, item)| (item.span.start, ByHand::Task(index, item)))
+            .chain(chores.iter().map(|it| (it.span.start, ByHand::Chore(it))))
+            .collect();
+        by_hand.sort_by_key(|(start, _)| *start);
+        let mut by_hand = by_hand.into_iter().peekable();
         for (index, fence) in document.fences.iter().enumerate() {
-            while let Some(item) = tasks.next_if(|item| item.span.start < fence.span.start) {
-                self.task(item);
+            while let Some((_, it)) = by_hand.next_if(|(start, _)| *start < fence.span.start) {
+                self.by_hand(it);
             }
             if declaration != Some(index) {
                 self.fence(index, fence);
             }
         }
-        for item in tasks {
-            self.task(item);
+        for (_, it) in by_hand {
+            self.by_hand(it);
         }
     }
 
-    fn task(&mut self, item: &Item<'a>) {
+    fn by_hand(&mut self, it: ByHand<'_, 'a>) {
+        match it {
+            ByHand::Task(index, item) => self.task(index, item),
+            ByHand::Chore(chore) => self.chore(chore),
+        }
+    }
+
+    fn chore(&mut self, chore: &Chore) {
+        let section = chore.section as usize;
+        let said = self.said[section].clone();
+        if said.run == Run::Never {
+            return;
+        }
+        self.refuse(&said);
+        let (offered, effect, because) = apart(chore.offered.as_ref());
+        self.drafts.push(Draft {
+            said,
+            section,
+            line: chore.line,
+            body_line: chore.line,
+            span: chore.span,
+            task: Task::ByHand {
+                text: chore.text.clone(),
+                offered,
+            },
+            nature: Nature::Command,
+            effect,
+            because,
+            circumstances: Circumstances::default(),
+            title: String::new(),
+            doubts: Vec::new(),
+            ticked: false,
+        });
+    }
+
+    fn task(&mut self, index: usize, item: &Item<'a>) {
         let section = item.section as usize;
         let said = self.said[section].clone();
         if said.run == Run::Never {
             return;
         }
         self.refuse(&said);
+        let (offered, effect, because) = apart(self.readings.offered.get(&index));
         self.drafts.push(Draft {
             said,
             section,
@@ -169,7 +249,13 @@ impl<'a> Resolver<'_, 'a> {
             span: item.span,
             task: Task::ByHand {
                 text: item.text.to_string(),
+                offered,
             },
+            nature: Nature::Command,
+            effect,
+            because,
+            circumstances: Circumstances::default(),
+            title: String::new(),
             doubts: Vec::new(),
             ticked: item.ticked == Some(true),
         });
@@ -212,8 +298,27 @@ impl<'a> Resolver<'_, 'a> {
         if said.run == Run::Manual {
             self.refuse(&said);
             let text = document.body(fence).trim_end().to_owned();
-            self.draft(fence, said, Task::ByHand { text }, Vec::new());
+            let task = Task::ByHand {
+                text,
+                offered: None,
+            };
+            let made = Made {
+                because: BY_HAND.to_owned(),
+                ..Made::default()
+            };
+            self.draft(fence, said, task, made);
             return;
+        }
+        // What another tool gave a name to is one step of that name.
+        let is_command = known.is_some_and(|row| row.kind.is_command());
+        if self.kind == Kind::Plain && !(is_command && said.id.is_some()) {
+            if self.pieces(index, fence, &said) {
+                return;
+            }
+            if is_command {
+                self.refuse(&said);
+                return;
+            }
         }
         let Some(row) = known else {
             self.listing(&info, &said);
@@ -222,10 +327,10 @@ impl<'a> Resolver<'_, 'a> {
         match row.kind {
             kind if kind.is_command() => {
                 self.refuse(&said);
-                self.command(fence, row, said);
+                self.command(index, fence, row, said);
             }
-            Nature::Check | Nature::Sql => {
-                let what = if row.kind == Nature::Check {
+            Tagged::Check | Tagged::Sql => {
+                let what = if row.kind == Tagged::Check {
                     "checks"
                 } else {
                     "queries"
@@ -243,7 +348,7 @@ impl<'a> Resolver<'_, 'a> {
                         .push(Diagnostic::hint("not-a-step", span, message));
                 }
             }
-            Nature::Output => self.refuse(&said),
+            Tagged::Output => self.refuse(&said),
             _ => self.listing(&info, &said),
         }
     }
@@ -359,7 +464,8 @@ impl<'a> Resolver<'_, 'a> {
         }
     }
 
-    fn command(&mut self, fence: &Fence, row: &language::Row, said: Said) {
+    /// A fence that is one step as a whole.
+    fn command(&mut self, index: usize, fence: &Fence, row: &language::Row, said: Said) {
         let document = self.document;
         let body = document.body(fence);
         if body.trim().is_empty() {
@@ -370,8 +476,10 @@ impl<'a> Resolver<'_, 'a> {
             ));
             return;
         }
+        let mut made = pieces::whole(self.readings.fences.get(index), self.kind);
         let mut doubts = said.doubts.clone();
-        let text: Cow<'_, str> = if row.kind == Nature::Console {
+        doubts.append(&mut made.doubts);
+        let text: Cow<'_, str> = if row.kind == Tagged::Console {
             let session = classify::session(&body);
             for (because, range) in &session.doubts {
                 self.doubt(
@@ -419,7 +527,8 @@ impl<'a> Resolver<'_, 'a> {
             language: row.language(),
             body: text.into_owned(),
         };
-        self.draft(fence, said, task, doubts);
+        made.doubts = doubts;
+        self.draft(fence, said, task, made);
     }
 
     fn doubt(
@@ -441,7 +550,7 @@ impl<'a> Resolver<'_, 'a> {
         });
     }
 
-    fn draft(&mut self, fence: &Fence, said: Said, task: Task, doubts: Vec<Doubt>) {
+    fn draft(&mut self, fence: &Fence, said: Said, task: Task, made: Made) {
         self.drafts.push(Draft {
             said,
             section: fence.section as usize,
@@ -449,9 +558,59 @@ impl<'a> Resolver<'_, 'a> {
             body_line: fence.line + 1,
             span: fence.span,
             task,
-            doubts,
+            nature: made.nature,
+            effect: made.effect,
+            because: made.because,
+            circumstances: made.circumstances,
+            title: String::new(),
+            doubts: made.doubts,
             ticked: false,
         });
+    }
+
+    /// Makes the pieces of a fence of a plain document into steps. Returns whether there were any.
+    fn pieces(&mut self, index: usize, fence: &Fence, said: &Said) -> bool {
+        let steps: Vec<&Piece> = self
+            .readings
+            .fences
+            .get(index)
+            .map_or_else(Vec::new, |reading| {
+                let all = reading.pieces.iter();
+                all.filter(|it| it.nature.is_step() && it.language.is_some())
+                    .collect()
+            });
+        if steps.is_empty() {
+            return false;
+        }
+        self.refuse(said);
+        let mut prose = pieces::prose(self.document, fence);
+        for piece in steps {
+            let Some(language) = piece.language else {
+                continue;
+            };
+            let mut made = pieces::one(piece);
+            made.circumstances.prose = std::mem::take(&mut prose);
+            made.doubts.extend(said.doubts.iter().cloned());
+            self.drafts.push(Draft {
+                said: said.clone(),
+                section: fence.section as usize,
+                line: piece.line,
+                body_line: piece.line,
+                span: self.document.place(fence, piece.range.clone()),
+                task: Task::Command {
+                    language,
+                    body: piece.command.clone(),
+                },
+                nature: made.nature,
+                effect: made.effect,
+                because: made.because,
+                circumstances: made.circumstances,
+                title: piece.title.clone(),
+                doubts: made.doubts,
+                ticked: false,
+            });
+        }
+        true
     }
 
     /// Gives the drafts their names.
@@ -469,6 +628,11 @@ impl<'a> Resolver<'_, 'a> {
                 body_line,
                 span,
                 task,
+                nature,
+                effect,
+                because,
+                circumstances,
+                title: own_title,
                 doubts,
                 ticked,
             } = draft;
@@ -479,13 +643,16 @@ impl<'a> Resolver<'_, 'a> {
             let id_is_explicit = explicit.is_some();
             let id = explicit.unwrap_or_else(|| names.id(title));
             let title = match &task {
-                Task::ByHand { text } if !text.is_empty() && !text.contains('\n') => text.as_str(),
+                Task::ByHand { text, .. } if !text.is_empty() && !text.contains('\n') => {
+                    text.as_str()
+                }
+                _ if !own_title.is_empty() => own_title.as_str(),
                 _ => title,
             };
             needs.extend(said.needs.into_iter().map(|(id, span)| (index, id, span)));
-            let because = match said.effect {
-                Some(_) => "the document says so",
-                None => "nobody said",
+            let (effect, because) = match said.effect {
+                Some(effect) => (effect, "the document says so".to_owned()),
+                None => (effect, because),
             };
             steps.push(Step {
                 id,
@@ -496,12 +663,14 @@ impl<'a> Resolver<'_, 'a> {
                 body_line,
                 span,
                 task,
+                nature,
                 tags: said.tags,
-                effect: said.effect.unwrap_or(Effect::Unknown),
-                because: because.to_owned(),
+                effect,
+                because,
                 doubts,
                 on_demand: self.sections[section].on_demand,
                 ticked,
+                circumstances,
                 settings: said.settings,
             });
         }
@@ -570,21 +739,21 @@ fn refusal(name: &str, span: Span) -> Diagnostic {
 }
 
 /// Finds the prompt that a fence of commands begins its lines with.
-fn prompt(body: &str, kind: Nature) -> Option<(Range<usize>, &'static str, &'static str)> {
+fn prompt(body: &str, kind: Tagged) -> Option<(Range<usize>, &'static str, &'static str)> {
     let mut at = 0;
     for line in body.split_inclusive('\n') {
         let place = at..at + line.trim_end().len();
         at += line.len();
         let found = match kind {
-            Nature::Shell if line.starts_with("$ ") => (
+            Tagged::Shell if line.starts_with("$ ") => (
                 "the line begins with the prompt `$ `",
                 "take the prompts off, or tag the fence `console`",
             ),
-            Nature::Python if line.starts_with(">>> ") => (
+            Tagged::Python if line.starts_with(">>> ") => (
                 "the line begins with the prompt `>>> `",
                 "take the prompts and what was printed off",
             ),
-            Nature::Powershell if line.starts_with("PS ") && line.contains("> ") => (
+            Tagged::Powershell if line.starts_with("PS ") && line.contains("> ") => (
                 "the line begins with the prompt of PowerShell",
                 "take the prompts and what was printed off",
             ),
@@ -599,18 +768,18 @@ fn prompt(body: &str, kind: Nature) -> Option<(Range<usize>, &'static str, &'sta
 mod tests {
     use std::fmt::Write as _;
 
-    use super::resolve;
-    use crate::markdown::{line_of, outline};
+    use super::super::testing::read_and_resolve;
+    use crate::markdown::line_of;
     use crate::model::{Severity, Task};
 
     /// The runbook and its diagnostics, a line each.
     fn check(source: &str) -> String {
-        let (runbook, diagnostics) = resolve(&outline(source), "file");
+        let (runbook, diagnostics) = read_and_resolve(source, "file");
         let mut text = format!("{:?} {:?}\n", runbook.kind, runbook.title);
         for step in &runbook.steps {
             let (language, body) = match &step.task {
                 Task::Command { language, body } => (language.0, body),
-                Task::ByHand { text } => ("by hand", text),
+                Task::ByHand { text, .. } => ("by hand", text),
             };
             let derived = if step.id_is_explicit { "" } else { "~" };
             write!(
@@ -691,7 +860,7 @@ mod tests {
     #[test]
     fn front_matter_declares_and_a_visible_fence_does_too() {
         let source = "---\nrunbook: 1\ntitle: T\ninputs:\n  v: { description: d, default: 1.10, choices: [1.10, b], required: false, type: string }\n  w:\nenv: { TZ: UTC, N: 010 }\ndefaults: { timeout: 10m }\nrequires: [docker, psql]\ncwd: sub\n---\n";
-        let (runbook, diagnostics) = resolve(&outline(source), "file");
+        let (runbook, diagnostics) = read_and_resolve(source, "file");
         assert_eq!(diagnostics, []);
         insta::assert_snapshot!(
             format!("{:?}\n{:?}\n{:?} {:?} {:?}", runbook.inputs, runbook.env, runbook.cwd, runbook.requires, runbook.default_timeout),

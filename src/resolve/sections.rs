@@ -1,9 +1,6 @@
 //! Headings → sections, and which of them run only when they are named.
 
-use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::char::is_combining_mark;
-
-use crate::markdown::{Anchors, Document};
+use crate::markdown::{Anchors, Document, folded_words};
 use crate::model::{Section, Span};
 
 /// Words, or words in a row, of headings whose sections are on demand. Without accents, lower case.
@@ -134,36 +131,8 @@ pub(super) fn sections(document: &Document<'_>) -> Vec<Section> {
     sections
 }
 
-/// Returns the words of a heading: lower case, no accents, no marks, no numbering.
-pub(super) fn words(heading: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut in_word = false;
-    for c in heading.nfkd().filter(|c| !is_combining_mark(*c)) {
-        if c.is_alphanumeric() {
-            if !in_word {
-                words.push(String::new());
-            }
-            if let Some(word) = words.last_mut() {
-                word.extend(c.to_lowercase());
-            }
-            in_word = true;
-        } else if !matches!(c, '\'' | '’') {
-            in_word = false;
-        }
-    }
-    let numbers = words
-        .iter()
-        .take_while(|word| word.chars().all(|c| c.is_ascii_digit()))
-        .count();
-    // `## 2024` has nothing else to be called by.
-    if numbers < words.len() {
-        words.drain(..numbers);
-    }
-    words
-}
-
 fn is_on_demand(heading: &str) -> bool {
-    let words = words(heading);
+    let words = folded_words(heading);
     ON_DEMAND.iter().any(|entry| {
         let wanted: Vec<&str> = entry.split(' ').collect();
         words.windows(wanted.len()).any(|window| {
@@ -180,8 +149,8 @@ fn is_on_demand(heading: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_on_demand, sections, words};
-    use crate::markdown::outline;
+    use super::{is_on_demand, sections};
+    use crate::markdown::{folded_words, outline};
 
     #[test]
     fn headings_of_emergencies_are_on_demand_in_five_languages() {
@@ -243,10 +212,10 @@ mod tests {
     #[test]
     fn words_leave_numbering_and_marks_out() {
         assert_eq!(
-            words("10. SSL/TLS y Let's Encrypt ✅"),
+            folded_words("10. SSL/TLS y Let's Encrypt ✅"),
             ["ssl", "tls", "y", "lets", "encrypt"]
         );
-        assert_eq!(words("1.2.3 Índice"), ["indice"]);
-        assert_eq!(words("2024"), ["2024"]);
+        assert_eq!(folded_words("1.2.3 Índice"), ["indice"]);
+        assert_eq!(folded_words("2024"), ["2024"]);
     }
 }

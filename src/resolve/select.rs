@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::sections::words;
 use crate::event::{LeftOut, Request};
 use crate::markdown::attributes::nearest;
+use crate::markdown::folded_words;
 use crate::model::{Runbook, Section};
 
 /// What a request chooses.
@@ -122,15 +122,15 @@ pub fn find_section(sections: &[Section], argument: &str) -> Result<usize, NotSe
     }
     let parts: Vec<Vec<String>> = argument
         .split('/')
-        .map(words)
+        .map(folded_words)
         .filter(|part| !part.is_empty())
         .collect();
-    let whole = words(argument);
+    let whole = folded_words(argument);
     let mut found: Vec<usize> = (1..sections.len())
         .filter(|index| {
             let section = &sections[*index];
             // A heading may have a `/` in it.
-            (!whole.is_empty() && words(&section.title) == whole) || is_path(section, &parts)
+            (!whole.is_empty() && folded_words(&section.title) == whole) || is_path(section, &parts)
         })
         .collect();
     if found.is_empty()
@@ -165,7 +165,11 @@ pub fn find_section(sections: &[Section], argument: &str) -> Result<usize, NotSe
 
 /// Whether `parts` are titles on the path of `section`, in order, the last one its own.
 fn is_path(section: &Section, parts: &[Vec<String>]) -> bool {
-    let titles: Vec<_> = section.path.iter().map(|title| words(title)).collect();
+    let titles: Vec<_> = section
+        .path
+        .iter()
+        .map(|title| folded_words(title))
+        .collect();
     let Some((own, above)) = titles.split_last() else {
         return false;
     };
@@ -193,13 +197,13 @@ fn before<'p>(
 }
 
 fn suggestions(sections: &[Section], argument: &str) -> Vec<String> {
-    let wanted = words(argument.rsplit('/').next().unwrap_or(argument));
+    let wanted = folded_words(argument.rsplit('/').next().unwrap_or(argument));
     let text = wanted.join(" ");
     let mut close: Vec<(usize, &Section)> = sections
         .iter()
         .filter(|section| section.level > 0)
         .filter_map(|section| {
-            let title = words(&section.title);
+            let title = folded_words(&section.title);
             let shared = wanted.iter().filter(|word| title.contains(word)).count();
             let distance = strsim::osa_distance(&title.join(" "), &text);
             let is_close = shared > 0 || distance <= (text.chars().count() / 4).max(1);
@@ -325,14 +329,13 @@ fn positions(
 mod tests {
     use super::{find_section, select};
     use crate::event::Request;
-    use crate::markdown::outline;
     use crate::model::Runbook;
-    use crate::resolve::resolve;
+    use crate::resolve::testing::read_and_resolve;
 
     const DOCUMENT: &str = "# 🐳 Guía\n```sh {#a .slow}\n1\n```\n## 1. Configuración\n```sh {#b}\n2\n```\n## SSL/TLS y más\n- [ ] mirar\n- [x] visto\n## Troubleshooting\n### MySQL no conecta\n```sh {#m}\n3\n```\n### Configuración\n```sh {#c .slow}\n4\n```\n";
 
     fn runbook() -> Runbook {
-        resolve(&outline(DOCUMENT), "test").0
+        read_and_resolve(DOCUMENT, "test").0
     }
 
     fn find(argument: &str) -> String {

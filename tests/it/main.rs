@@ -19,6 +19,8 @@ mod handover;
 #[cfg(feature = "testing")]
 mod kills;
 #[cfg(feature = "testing")]
+mod labels;
+#[cfg(feature = "testing")]
 mod model;
 #[cfg(feature = "testing")]
 mod pty;

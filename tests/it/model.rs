@@ -39,11 +39,15 @@ fn plan(steps: &[&str]) -> Plan {
             ));
         }
     }
-    let (runbook, faults) = runbook::resolve::resolve(&runbook::markdown::outline(&text), "a.md");
+    let document = runbook::markdown::outline(&text);
+    let knowledge = runbook::classify::knowledge::Knowledge::built_in();
+    let readings = runbook::classify::reading::readings(&document, &knowledge, 1);
+    let (runbook, faults) = runbook::resolve::resolve(&document, "a.md", readings);
     assert!(faults.is_empty(), "{faults:?}");
     Plan {
         selected: (0..runbook.steps.len()).collect(),
         runbook,
+        source: text,
         left_out: Vec::new(),
         inputs: Vec::new(),
         request: runbook::event::Request::default(),
