@@ -5,10 +5,14 @@
 //! Runs nothing, and asks nothing of the machine.
 
 pub mod chores;
+mod accident;
 pub mod knowledge;
 pub mod language;
+pub mod powershell;
 mod prompt;
 pub mod reading;
+mod shell;
+pub mod sql;
 mod suspicion;
 mod text;
 pub mod understanding;
