@@ -1,5 +1,6 @@
-//! The outline against a bare pulldown-cmark pass over the same bytes, and the start-up of
-//! `runbook list` against that of `/bin/true`. Prints ratios of this run; asserts nothing.
+//! The outline, and all that `runbook list` does with a document, classification included, against a
+//! bare pulldown-cmark pass over the same bytes; and the start-up of `runbook list` against that of
+//! `/bin/true`. Prints ratios of this run; asserts nothing.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -11,12 +12,16 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::num::NonZero;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pulldown_cmark::{Options, Parser};
+use runbook::classify::knowledge::Knowledge;
+use runbook::classify::reading::readings;
 use runbook::markdown::{decode, outline};
+use runbook::resolve::resolve;
 
 /// Counts what is allocated now, and the most that ever was since it was asked last.
 struct Counting;
@@ -57,13 +62,27 @@ fn main() {
         "{:<26} {:>9} {:>9} {:>9} {:>7} {:>12}",
         "document", "size", "bare", "ours", "ratio", "memory/size"
     );
-    let fences = fences(10_000);
+    let distinct = fences(10_000, 10_000);
     let ten = manual(10 << 20);
-    measure("10,000 fences", &fences, 9);
+    measure("10,000 fences", &distinct, 9);
     measure("10 MB manual", &ten, 9);
     for size in [25, 50, 100] {
         measure(&format!("{size} MB manual"), &manual(size << 20), 3);
     }
+    println!("with classification, as `runbook list`:");
+    compare("10,000 fences, 50 bodies", &fences(10_000, 50), 9, listed);
+    compare("10,000 fences, all differ", &distinct, 9, listed);
+    compare("100,000 fences, 50 bodies", &fences(100_000, 50), 3, listed);
+    for size in [1, 10, 50, 100] {
+        let rounds = if size > 10 { 3 } else { 9 };
+        compare(
+            &format!("{size} MB manual"),
+            &manual(size << 20),
+            rounds,
+            listed,
+        );
+    }
+    println!("the outline, of documents that are one block:");
     for (name, line) in [
         ("10 MB of `[`", "["),
         ("10 MB of `*a `", "*a "),
@@ -101,7 +120,21 @@ fn ours(source: &str) -> usize {
     document.fences.len() + document.headings.len()
 }
 
+fn listed(source: &str) -> usize {
+    let Ok(text) = decode(source.as_bytes()) else {
+        return 0;
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let document = outline(text);
+    let readings = readings(&document, &Knowledge::built_in(), threads);
+    resolve(&document, "bench", readings).0.steps.len()
+}
+
 fn measure(name: &str, source: &str, rounds: usize) {
+    compare(name, source, rounds, ours);
+}
+
+fn compare(name: &str, source: &str, rounds: usize, ours: fn(&str) -> usize) {
     let mut times = [Vec::new(), Vec::new()];
     let mut peak = 0;
     for _ in 0..rounds {
@@ -131,15 +164,16 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-fn fences(number: usize) -> String {
+fn fences(number: usize, bodies: usize) -> String {
     let mut text = String::from("# Runbook\n\n");
     for n in 0..number {
         if n % 5 == 0 {
             write!(text, "## Section {n}\n\n").unwrap();
         }
+        let body = n % bodies;
         write!(
             text,
-            "Check that *service* {n} is up before `step` {n} begins.\n\n```bash {{#step-{n} timeout=5m}}\n# Look at it\nsystemctl status service-{n} --no-pager\njournalctl -u service-{n} | tail -20\n```\n\n"
+            "Check that *service* {n} is up before `step` {n} begins.\n\n```bash\n# Look at it\nsystemctl status service-{body} --no-pager\njournalctl -u service-{body} | tail -20\n```\n\n"
         )
         .unwrap();
     }
@@ -164,7 +198,7 @@ fn start_up() {
     let folder = std::env::temp_dir().join(format!("runbook-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("ten.md");
-    std::fs::write(&file, fences(10)).unwrap();
+    std::fs::write(&file, fences(10, 10)).unwrap();
     let runbook = env!("CARGO_BIN_EXE_runbook");
     let file_name = file.to_str().unwrap();
     let commands: [(&str, &[&str]); 3] = [
