@@ -4,8 +4,8 @@
 //! In this version a fence's nature comes from its language tag alone; what is in doubt is refused.
 //! Runs nothing, and asks nothing of the machine.
 
-pub mod chores;
 mod accident;
+pub mod chores;
 pub mod knowledge;
 pub mod language;
 pub mod powershell;

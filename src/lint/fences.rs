@@ -178,22 +178,22 @@ fn no_confirm(document: &Document<'_>, step: &Step) -> Option<Diagnostic> {
 const HINDRANCES: &[(&str, &str, &str)] = &[
     (
         "prompts",
-        "asks questions on the way, and hangs where nobody answers",
+        "a command asks questions on the way: it hangs where nobody answers",
         "give the option that answers them (`-y`, `--noinput`)",
     ),
     (
         "interactive",
-        "wants a person at the terminal",
+        "a command wants a person at the terminal",
         "use the form that takes a file or an option, or leave the step to a person: `run=manual`",
     ),
     (
         "remote-shell",
-        "opens another shell: what follows it runs only after that is left, and here",
+        "a command opens another shell: what follows it runs after that is left, and here",
         "hand the commands over: `ssh HOST 'COMMANDS'`, `docker exec NAME sh -c 'COMMANDS'`",
     ),
     (
         "endless",
-        "does not end by itself: what follows it is never reached",
+        "a command does not end by itself: what follows it is never reached",
         "use the form that ends or goes to the background (`-d`, `systemctl start`, `--tail 50`)",
     ),
 ];

@@ -9,6 +9,8 @@ mod leads;
 mod programs;
 pub mod rules;
 mod secrets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -120,21 +122,28 @@ pub fn merge(resolved: Vec<Diagnostic>, linted: Vec<Diagnostic>) -> Vec<Diagnost
     all
 }
 
-/// Returns `source` with every secret that `diagnostics` speak of made unreadable, byte for byte as
-/// long: a line that is shown must not repeat it.
+/// Returns `source` with every secret that `diagnostics` speak of made unreadable wherever it
+/// stands, byte for byte as long: a line that is shown must not repeat it.
 pub fn masked(source: &str, diagnostics: &[Diagnostic]) -> String {
+    let secrets: BTreeSet<&str> = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.rule == "secret")
+        .flat_map(|diagnostic| std::iter::once(&diagnostic.span).chain(&diagnostic.also))
+        .filter_map(|span| source.get(span.start..span.end))
+        .filter(|secret| !secret.is_empty())
+        .collect();
     let mut bytes = source.as_bytes().to_vec();
-    for diagnostic in diagnostics.iter().filter(|it| it.rule == "secret") {
-        for span in std::iter::once(&diagnostic.span).chain(&diagnostic.also) {
-            let start = secrets::shown_part(source, *span);
-            let hidden = bytes.get_mut(start..span.end).unwrap_or_default();
+    for secret in secrets {
+        for (start, _) in source.match_indices(secret) {
+            let end = start + secret.len();
+            let hidden = start + secrets::shown_length(secret)..end;
             // Lines stay where they are.
-            for byte in hidden.iter_mut().filter(|byte| **byte != b'\n') {
+            for byte in bytes[hidden].iter_mut().filter(|byte| **byte != b'\n') {
                 *byte = b'*';
             }
         }
     }
-    // A secret is masked whole, so that no character is cut.
+    // Characters are masked whole, so that none is cut.
     String::from_utf8(bytes).unwrap_or_else(|_| source.chars().map(|_| '*').collect())
 }
 

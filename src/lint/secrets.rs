@@ -110,12 +110,12 @@ const PATTERNS: &[(&str, Judged, &str)] = &[
     (
         "a password",
         Judged::Password,
-        r#"(?i)(?:\b|_)(?:password|passwd|passphrase|pwd|contraseña|contrasena|clave|senha|passwort|kennwort|mot de passe)(?:_?\d)?["'`*]{0,4}[ \t]*[:=][ \t]*["'`*]{0,4}([^\s"'`,;|&]+)"#,
+        r#"(?i)(?:password|passwd|passphrase|contraseña|contrasena|passwort|kennwort|mot de passe|(?:\b|_)(?:pwd|clave|senha))(?:_?\d)?["'`*]{0,4}[ \t]*[:=][ \t"'`*]{0,8}([^\s"'`,;|&]+)"#,
     ),
     (
         "a token",
         Judged::Token,
-        r#"(?i)(?:\b|_|-)(?:secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key)(?:_?\d)?["'`*]{0,4}[ \t]*[:=][ \t]*["'`*]{0,4}([^\s"'`,;|&]+)"#,
+        r#"(?i)(?:secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key)(?:_?\d)?["'`*]{0,4}[ \t]*[:=][ \t"'`*]{0,8}([^\s"'`,;|&]+)"#,
     ),
 ];
 
@@ -193,7 +193,6 @@ const STANDS_FOR_ONE: &[&str] = &[
     "string",
     "value",
     "valor",
-    "wert",
     "redacted",
     "hidden",
     "null",
@@ -230,7 +229,9 @@ pub(super) fn check(source: &str, found: &mut Vec<Diagnostic>) {
             let Some(secret) = captures.get(1) else {
                 continue;
             };
-            let value = secret.as_str().trim_end_matches([')', ']', '}', '.', '\\']);
+            let value = secret
+                .as_str()
+                .trim_end_matches([')', ']', '}', '.', ':', '\\']);
             let value = value.trim_end_matches(|c: char| c.is_whitespace() || c == '>');
             let is_one = match judged {
                 Judged::Shape => !stands_for_one(value),
@@ -245,7 +246,7 @@ pub(super) fn check(source: &str, found: &mut Vec<Diagnostic>) {
                 continue;
             }
             seen.push(span);
-            let start = &source[span.start..shown_part(source, span)];
+            let start = &value[..shown_length(value)];
             let message = format!("{what} stands in the text: `{start}***`");
             let diagnostic = Diagnostic::warning("secret", span, message);
             found.push(diagnostic.way_out(
@@ -256,14 +257,12 @@ pub(super) fn check(source: &str, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Returns where the part of a secret begins that must not be shown.
-pub(super) fn shown_part(source: &str, span: Span) -> usize {
-    let secret = source.get(span.start..span.end).unwrap_or_default();
+/// Returns how many bytes of a secret may be shown, so that a person knows which one it is.
+pub(super) fn shown_length(secret: &str) -> usize {
     if secret.len() < 8 {
-        return span.start;
+        return 0;
     }
-    let shown: usize = secret.chars().take(2).map(char::len_utf8).sum();
-    span.start + shown
+    secret.chars().take(2).map(char::len_utf8).sum()
 }
 
 fn stands_for_one(value: &str) -> bool {
@@ -369,6 +368,7 @@ mod tests {
                 "-d '{\"username\":\"admin\",\"password\":\"admin1234\"}'",
                 "a password",
             ),
+            ("dbPassword: 'Zorro77'", "a password"),
             ("DB_PASSWORD=Tr0ub4dor&3", "a password"),
             ("contraseña: Verano2024!", "a password"),
             (
