@@ -44,6 +44,18 @@ fn first_line(document: &Document<'_>, fence: &Fence, piece: &Piece) -> Span {
     )
 }
 
+/// Returns the first words of a command, as many as fit under a line.
+fn begins_with(piece: &Piece) -> String {
+    let line = piece
+        .command
+        .lines()
+        .find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+    let line = line.unwrap_or_default().trim();
+    let words: String = line.chars().take(40).collect();
+    let cut = if words.len() < line.len() { "…" } else { "" };
+    format!("`{words}{cut}` is a shell's")
+}
+
 /// What the text of a fence is in, in the words of a tag.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Really {
@@ -98,10 +110,15 @@ fn mislabelled(fence: &Fence, reading: &FenceReading) -> Option<Diagnostic> {
     };
     let span = Span::new(fence.span.start, fence.info.end.max(fence.span.start));
     let word = &reading.tag;
+    let label = match first {
+        // Why it does what it does is not why it is shell.
+        Really::Shell => begins_with(reading.pieces.first()?),
+        Really::Other(_) => reading.because.clone(),
+    };
     let message = format!("tagged `{word}`, and its text is {is_in}");
     Some(
         Diagnostic::warning("mislabelled", span, message)
-            .label(reading.because.clone())
+            .label(label)
             .way_out(format!("tag it {tag}")),
     )
 }
@@ -148,7 +165,7 @@ fn opposites(
         }
         (None, None) => return None,
     };
-    let message = "this fence holds commands of which one is meant, not all in a row".to_owned();
+    let message = "one of the commands of this fence is meant, not all in a row".to_owned();
     Some(
         by_kind(kind, "opposites", place, message)
             .label(label)
@@ -178,23 +195,23 @@ fn no_confirm(document: &Document<'_>, step: &Step) -> Option<Diagnostic> {
 const HINDRANCES: &[(&str, &str, &str)] = &[
     (
         "prompts",
-        "a command asks questions on the way: it hangs where nobody answers",
+        "a command asks questions: it hangs where nobody answers",
         "give the option that answers them (`-y`, `--noinput`)",
     ),
     (
         "interactive",
         "a command wants a person at the terminal",
-        "use the form that takes a file or an option, or leave the step to a person: `run=manual`",
+        "give it a file or an option, or leave it to a person: `run=manual`",
     ),
     (
         "remote-shell",
-        "a command opens another shell: what follows it runs after that is left, and here",
-        "hand the commands over: `ssh HOST 'COMMANDS'`, `docker exec NAME sh -c 'COMMANDS'`",
+        "a command opens another shell: the lines after it run here",
+        "hand the lines over: `ssh HOST 'LINES'`, `docker exec NAME sh -c 'LINES'`",
     ),
     (
         "endless",
-        "a command does not end by itself: what follows it is never reached",
-        "use the form that ends or goes to the background (`-d`, `systemctl start`, `--tail 50`)",
+        "a command does not end by itself: nothing after it is reached",
+        "use what ends or goes to the background (`-d`, `--tail 50`)",
     ),
 ];
 
@@ -293,7 +310,7 @@ fn values(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<Diagnostic
         let message = if names.len() == 1 {
             format!("{one}: {}", listed(&names, 1))
         } else {
-            format!("{} {many}: {}", names.len(), listed(&names, 6))
+            format!("{} {many}: {}", names.len(), listed(&names, 5))
         };
         found.push(
             by_kind(runbook.kind, rule, *first, message)

@@ -74,12 +74,12 @@ pub fn mojibake(source: &str, name: &str) -> Option<Diagnostic> {
 
 fn mojibake_of(source: &str, mended: &crate::markdown::encoding::Mended, name: &str) -> Diagnostic {
     let message = format!(
-        "this text was read as {} and saved again: {} damaged",
-        mended.read_as(),
+        "{} damaged: UTF-8 was read as {}",
         match mended.characters {
             1 => "1 character is".to_owned(),
             number => format!("{number} characters are"),
-        }
+        },
+        mended.read_as()
     );
     let damaged = &source[mended.place.start..mended.place.end];
     Diagnostic::warning("mojibake", mended.place, message)

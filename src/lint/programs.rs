@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Surveyed, by_kind, listed};
 use crate::classify::knowledge::Knowledge;
+use crate::classify::powershell::is_powershells_own;
 use crate::classify::understanding::{Tongue, understand};
 use crate::classify::{Kind as Tagged, language};
 use crate::markdown::Document;
@@ -181,7 +182,12 @@ pub(super) fn check(
         for piece in reading.pieces.iter().filter(|it| it.nature.is_step()) {
             let is_shell = piece.language.is_some_and(|it| {
                 let kind = language::find(it.0).map(|row| row.kind);
-                matches!(kind, Some(Tagged::Shell | Tagged::Console))
+                match kind {
+                    Some(Tagged::Shell | Tagged::Console) => true,
+                    // Nothing in it is PowerShell's own: any shell runs it.
+                    Some(Tagged::Powershell) => !is_powershells_own(&piece.command),
+                    _ => false,
+                }
             });
             if !is_shell {
                 continue;
@@ -229,7 +235,7 @@ pub(super) fn check(
         1 => format!("{} is not on this machine", listed(&names, 1)),
         number => format!(
             "{number} programs are not on this machine: {}",
-            listed(&names, 8)
+            listed(&names, 5)
         ),
     };
     let places = without

@@ -249,10 +249,11 @@ pub(super) fn check(source: &str, found: &mut Vec<Diagnostic>) {
             let start = &value[..shown_length(value)];
             let message = format!("{what} stands in the text: `{start}***`");
             let diagnostic = Diagnostic::warning("secret", span, message);
-            found.push(diagnostic.way_out(
-                "change it where it is used, then write a placeholder here, or an input with \
-                 `secret: true`",
-            ));
+            found.push(
+                diagnostic.way_out(
+                    "change it, then write a placeholder, or an input with `secret: true`",
+                ),
+            );
         }
     }
 }

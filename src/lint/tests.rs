@@ -172,7 +172,7 @@ fn damage_to_an_anchor_is_told_once_as_mojibake() {
     let text = "# Índice\n\n- [Configuración](#-configuración)\n- [Gestión](#gestion-de-nada)\n\n## 🗄️ Configuración\n\nAquí está la gestión de préstamos.\n";
     let damaged = Misreading::MacRoman.damage(text);
     insta::assert_snapshot!(check(&damaged, &[]), @r#"
-    ? 1 mojibake: this text was read as Mac Roman and saved again: 11 characters are damaged
+    ? 1 mojibake: 11 characters are damaged: UTF-8 was read as Mac Roman
       @ "√çndice" [`√çndice` was `Índice`]
       → `runbook lint --fix-encoding manual.md`
     ? 4 dead-anchor: no heading here has the anchor `#gestion-de-nada`
@@ -214,7 +214,7 @@ fn fences_that_are_not_what_they_say() {
         .collect();
     insta::assert_snapshot!(mislabelled, @r#"
     ? 1 mislabelled: tagged `python`, and its text is shell commands
-      @ "```python" [its first word says so]
+      @ "```python" [`python manage.py migrate` is a shell's]
       → tag it `bash`
     - 2 missing-command: `python` is not on this machine; `python3` is
       @ "python manage.py migrate" [also on line 14]
@@ -253,18 +253,18 @@ fn what_excludes_one_another_and_what_stands_still() {
         (Nature::Command, Some("bash"), Effect::Reads, &["endless"]),
     ];
     insta::assert_snapshot!(check(source, &said), @r#"
-    - 4 opposites: this fence holds commands of which one is meant, not all in a row
+    - 4 opposites: one of the commands of this fence is meant, not all in a row
       @ "pg_dump x > b.sql" [because of `pg_dump x > b.sql`] [also on line 12]
       → give each a fence, and a heading, of its own
     - 4 missing-command: 5 programs are not on this machine: `pg_dump`, `psql`, `npm`, `systemctl` and `tail`
       @ "pg_dump x" [also on lines 6, 10, 12, 16 and 20]
       → install what is meant to run here; `requires:` says so before step one
-    - 10 endless: a command does not end by itself: what follows it is never reached
+    - 10 endless: a command does not end by itself: nothing after it is reached
       @ "npm start" [because of `npm start`] [also on line 20]
-      → use the form that ends or goes to the background (`-d`, `systemctl start`, `--tail 50`)
+      → use what ends or goes to the background (`-d`, `--tail 50`)
     - 16 interactive: a command wants a person at the terminal
       @ "psql" [because of `psql`]
-      → use the form that takes a file or an option, or leave the step to a person: `run=manual`
+      → give it a file or an option, or leave it to a person: `run=manual`
     "#);
 }
 
@@ -286,7 +286,7 @@ fn declared_steps_are_held_to_more() {
     ? 7 missing-command: 3 programs are not on this machine: `rm`, `apt` and `tail`
       @ "rm -rf data" [also on lines 11, 15 and 19]
       → install what is meant to run here; `requires:` says so before step one
-    ? 15 prompts: a command asks questions on the way: it hangs where nobody answers
+    ? 15 prompts: a command asks questions: it hangs where nobody answers
       @ "apt install x" [because of `apt install x`]
       → give the option that answers them (`-y`, `--noinput`)
     "#);
@@ -356,10 +356,10 @@ fn secrets_are_masked_where_their_line_is_shown() {
     insta::assert_snapshot!(check(source, &[]), @r#"
     ? 1 secret: a password stands in the text: `ad***`
       @ "admin1234" [also on line 2]
-      → change it where it is used, then write a placeholder here, or an input with `secret: true`
+      → change it, then write a placeholder, or an input with `secret: true`
     ? 3 secret: a password stands in the text: `Ve***`
       @ "Verano2024ñ!"
-      → change it where it is used, then write a placeholder here, or an input with `secret: true`
+      → change it, then write a placeholder, or an input with `secret: true`
     "#);
 }
 
