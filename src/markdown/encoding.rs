@@ -183,7 +183,7 @@ pub fn mend(text: &str) -> Option<Mended> {
         .or(places.first())?;
     let example = undone(&place);
     Some(Mended {
-        characters: layers.iter().map(|layer| layer.parts.len()).max()?,
+        characters: last.parts.len(),
         left: last.left,
         place,
         example,
@@ -619,6 +619,17 @@ pub fn guess(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     if good > bad {
         return None;
     }
+    // A byte that touches no letter may be anything.
+    let touches_a_letter = |at: usize| {
+        let is_letter = |at: Option<usize>| {
+            at.and_then(|at| sample.get(at))
+                .is_some_and(u8::is_ascii_alphabetic)
+        };
+        !sample[at].is_ascii() && (is_letter(at.checked_sub(1)) || is_letter(Some(at + 1)))
+    };
+    if !(0..sample.len()).any(touches_a_letter) {
+        return None;
+    }
     let best = [Misreading::Windows1252, Misreading::MacRoman]
         .into_iter()
         .map(|it| (strangeness(sample, it.table()), it))
@@ -776,6 +787,7 @@ mod tests {
         assert_eq!(guess(&wide), Some(("UTF-16LE", "UTF-16 without a mark")));
         assert_eq!(guess(b"\xff\xfe#\0 \0A\0"), Some(("UTF-16", "UTF-16")));
         assert_eq!(guess("año día \u{fffd}".as_bytes()), None);
+        assert_eq!(guess(b"# A\n\necho \xff\n"), None);
         assert_eq!(guess(&[&b"\xff"[..], spanish.as_bytes()].concat()), None);
     }
 
