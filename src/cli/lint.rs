@@ -1,5 +1,6 @@
 //! `runbook lint`: what is wrong or doubtful in documents. Executes nothing.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anstyle::Style;
@@ -64,7 +65,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
             } else if !diagnostics.is_empty() {
                 if paths.len() > 1 {
                     let name = shown(path);
-                    text.push_str(&format!("{TITLE}{}{TITLE:#}\n\n", inline(&name)));
+                    let _ = writeln!(text, "{TITLE}{}{TITLE:#}\n", inline(&name));
                 }
                 show(&mut text, path, source, diagnostics);
             }

@@ -1,8 +1,9 @@
 //! `runbook lint --fix-encoding`: writes documents that were mojibake as they were before. A file is
 //! replaced whole or not at all; what it was stands beside it.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
@@ -33,7 +34,7 @@ pub fn run(paths: &[PathBuf], json: bool) -> Result<ExitCode, Failure> {
             version: 1,
             mended: outcomes
                 .iter()
-                .filter_map(|it| of(it.0, it.1.as_ref()?))
+                .filter_map(|(path, fixed)| Some(of(path, fixed.as_ref()?)))
                 .collect(),
             untouched: outcomes
                 .iter()
@@ -104,7 +105,7 @@ fn tell(outcomes: &[(&PathBuf, Option<Fixed>)], failed: usize) -> String {
             Some(fixed) if is_link => format!(" → {}", shown(&fixed.target)),
             _ => String::new(),
         };
-        text.push_str(&format!("{}{target}: {line}\n", shown(path)));
+        let _ = writeln!(text, "{}{target}: {line}", shown(path));
     }
     let mut counts = vec![
         format!("{} mended", counted(mended, "document")),
@@ -169,8 +170,8 @@ struct MendedDocument {
     example: String,
 }
 
-fn of(path: &Path, fixed: &Fixed) -> Option<MendedDocument> {
-    Some(MendedDocument {
+fn of(path: &Path, fixed: &Fixed) -> MendedDocument {
+    MendedDocument {
         path: shown(path),
         target: shown(&fixed.target),
         backup: shown(&fixed.backup),
@@ -179,7 +180,7 @@ fn of(path: &Path, fixed: &Fixed) -> Option<MendedDocument> {
         left: fixed.mended.left,
         damaged: fixed.damaged.clone(),
         example: fixed.mended.example.clone(),
-    })
+    }
 }
 
 /// Mends the file at `path`; `None` where it needs nothing.
@@ -309,7 +310,7 @@ fn write_new(path: &Path, facts: &fs::Metadata, bytes: &[u8]) -> io::Result<()> 
         }
         // After the owner: changing that may take bits away.
         file.set_permissions(fs::Permissions::from_mode(facts.mode() & 0o7777))?;
-        file.write_all(bytes)?;
+        io::Write::write_all(&mut file, bytes)?;
         file.sync_all()
     })();
     if written.is_err() {

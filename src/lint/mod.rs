@@ -91,10 +91,31 @@ fn mojibake_of(source: &str, mended: &crate::markdown::encoding::Mended, name: &
 /// both speak of one place by one rule the first is kept, and what is said of several places in the
 /// same words becomes one finding with all of them.
 pub fn merge(resolved: Vec<Diagnostic>, linted: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let known: BTreeSet<(&str, Span)> = resolved.iter().map(|it| (it.rule, it.span)).collect();
+    let mut known: BTreeMap<&str, Vec<Span>> = BTreeMap::new();
+    for diagnostic in &resolved {
+        known
+            .entry(diagnostic.rule)
+            .or_default()
+            .push(diagnostic.span);
+    }
+    let is_known = |rule: &str, span: Span| {
+        known.get(rule).is_some_and(|places| {
+            // In document order, and apart from one another.
+            let after = places.partition_point(|it| it.end <= span.start);
+            places.get(after).is_some_and(|it| it.start < span.end)
+        })
+    };
     let fresh: Vec<Diagnostic> = linted
         .into_iter()
-        .filter(|it| !known.contains(&(it.rule, it.span)))
+        .filter_map(|mut it| {
+            it.also.insert(0, it.span);
+            it.also.retain(|span| !is_known(it.rule, *span));
+            if it.also.is_empty() {
+                return None;
+            }
+            it.span = it.also.remove(0);
+            Some(it)
+        })
         .collect();
     let mut all: Vec<Diagnostic> = Vec::new();
     let mut seen: BTreeMap<(&'static str, String, Option<String>), usize> = BTreeMap::new();

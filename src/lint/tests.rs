@@ -209,7 +209,7 @@ fn fences_that_are_not_what_they_say() {
         (Nature::Diagram, None, Effect::Unknown, &[]),
     ];
     let mislabelled: String = check(&source, &said)
-        .split_inclusive("\n")
+        .split_inclusive('\n')
         .skip_while(|line| !line.contains("mislabelled"))
         .collect();
     insta::assert_snapshot!(mislabelled, @r#"

@@ -65,16 +65,9 @@ impl Misreading {
         let chars: Vec<char> = text.chars().collect();
         let mut at = 0;
         while let Some(c) = chars.get(at) {
-            match table.sequence(&chars[at..]) {
-                Some((decoded, length)) => {
-                    mended.push(decoded);
-                    at += length;
-                }
-                None => {
-                    mended.push(*c);
-                    at += 1;
-                }
-            }
+            let (decoded, length) = table.sequence(&chars[at..]).unwrap_or((*c, 1));
+            mended.push(decoded);
+            at += length;
         }
         mended
     }
@@ -443,7 +436,7 @@ impl Findings {
                 .checked_sub(1)
                 .map_or(before_run, |it| Some(becomes[it].2));
             let after = becomes.get(index + 1).map_or(after_run, |it| Some(it.2));
-            let touches = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric());
+            let touches = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
             self.sequences.push(Sequence {
                 span: Span::new(offset(first + at), offset(first + at + length)),
                 decoded: *decoded,

@@ -70,7 +70,7 @@ impl Links {
                     });
                 }
                 Event::Html(html) | Event::InlineHtml(html) => {
-                    self.anchors.extend(ids(&html).map(|id| folded(id)));
+                    self.anchors.extend(ids(&html).map(folded));
                 }
                 _ => {}
             }
