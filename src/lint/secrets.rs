@@ -80,12 +80,12 @@ const PATTERNS: &[(&str, Judged, &str)] = &[
     (
         "a token",
         Judged::Token,
-        r"(?i)authorization:\s*(?:bearer|basic|token)\s+([A-Za-z0-9+/=._~-]{16,})",
+        r"(?i-u:authorization:[ \t]*(?:bearer|basic|token)[ \t]+)([A-Za-z0-9+/=._~-]{16,})",
     ),
     (
         "a password",
         Judged::Password,
-        r#"\b[a-z][a-z0-9+.-]*://[^\s/:@"'`<>]*:([^\s@/"'`<>]+)@"#,
+        r#"://[^\s/:@"'`<>]*:([^\s@/"'`<>]+)@"#,
     ),
     (
         "a password",
@@ -105,17 +105,17 @@ const PATTERNS: &[(&str, Judged, &str)] = &[
     (
         "a password",
         Judged::Password,
-        r#"(?:^|\s)--(?:[a-z-]*-)?(?:password|passwd|passphrase|pass)[= ]["']?([^\s"'`]+)"#,
+        r#"--(?:[a-z-]*-)?(?:password|passwd|passphrase|pass)[= ]["']?([^\s"'`]+)"#,
     ),
     (
         "a password",
         Judged::Password,
-        r#"(?i)(?:password|passwd|passphrase|contraseña|contrasena|passwort|kennwort|mot de passe|(?:\b|_)(?:pwd|clave|senha))(?:_?\d)?["'`*]{0,4}[ \t]*[:=][ \t"'`*]{0,8}([^\s"'`,;|&]+)"#,
+        r#"(?i-u:password|passwd|passphrase|contraseña|contrasena|passwort|kennwort|mot de passe|(?:\b|_)(?:pwd|clave|senha))(?:_?\d)?["'`*]{0,4}[ \t]*[:=][ \t"'`*]{0,8}([^\s"'`,;|&]+)"#,
     ),
     (
         "a token",
         Judged::Token,
-        r#"(?i)(?:secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key)(?:_?\d)?["'`*]{0,4}[ \t]*[:=][ \t"'`*]{0,8}([^\s"'`,;|&]+)"#,
+        r#"(?i-u:secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key)(?:_?\d)?["'`*]{0,4}[ \t]*[:=][ \t"'`*]{0,8}([^\s"'`,;|&]+)"#,
     ),
 ];
 

@@ -82,8 +82,14 @@ impl Misreading {
 /// without a character of its own, so that going back is exact.
 struct Table {
     chars: [char; 128],
-    bytes: Vec<(char, u8)>,
+    /// By character, up to the last block that the four encodings know; 0 for none.
+    bytes: Vec<u8>,
+    /// The few that stand beyond it.
+    rest: Vec<(char, u8)>,
 }
+
+/// Beyond the signs that the encodings have in common with one another.
+const NEAR: u32 = 0x2700;
 
 impl Table {
     fn of(misreading: Misreading) -> Self {
@@ -100,14 +106,53 @@ impl Table {
                 encoding.and_then(|it| it.decode_without_bom_handling(&[byte]).0.chars().next());
             *c = decoded.unwrap_or(char::from(byte));
         }
-        let mut bytes: Vec<(char, u8)> = chars.into_iter().zip(0x80..=0xff).collect();
-        bytes.sort_unstable();
-        Self { chars, bytes }
+        let mut bytes = vec![0; NEAR as usize];
+        let mut rest = Vec::new();
+        for (c, byte) in chars.into_iter().zip(0x80..=0xff) {
+            match bytes.get_mut(c as usize) {
+                Some(place) => *place = byte,
+                None => rest.push((c, byte)),
+            }
+        }
+        Self { chars, bytes, rest }
     }
 
     fn byte(&self, c: char) -> Option<u8> {
-        let at = self.bytes.binary_search_by_key(&c, |(c, _)| *c).ok()?;
-        Some(self.bytes[at].1)
+        match self.bytes.get(c as usize) {
+            Some(0) => None,
+            Some(byte) => Some(*byte),
+            None => self.rest.iter().find(|it| it.0 == c).map(|it| it.1),
+        }
+    }
+
+    /// Whether two characters at least of `text` could have been made by the mistake. In sound text
+    /// what is not ASCII mostly stands alone, so that this costs little more than to look at it.
+    fn explains_some(&self, text: &str) -> bool {
+        let bytes = text.as_bytes();
+        let mut count = 0;
+        let mut at = 0;
+        while let Some(next) = bytes[at..].iter().position(|byte| *byte >= 0x80) {
+            let start = at + next;
+            let mut chars = text[start..].chars();
+            let Some(first) = chars.next() else {
+                break;
+            };
+            at = start + first.len_utf8();
+            if self.byte(first).is_none_or(|byte| byte < 0xc2) {
+                continue;
+            }
+            let window = [
+                first,
+                chars.next().unwrap_or('\0'),
+                chars.next().unwrap_or('\0'),
+                chars.next().unwrap_or('\0'),
+            ];
+            count += usize::from(self.sequence(&window).is_some());
+            if count == 2 {
+                return true;
+            }
+        }
+        false
     }
 
     /// Returns the character whose UTF-8 bytes the first of `chars` are, misread, and their number.
@@ -226,6 +271,9 @@ struct Layer {
 
 impl Layer {
     fn of(text: &str, misreading: Misreading) -> Option<Self> {
+        if !misreading.table().explains_some(text) {
+            return None;
+        }
         let found = Findings::of(text, misreading.table());
         let extent = found.extent(text)?;
         let mut mended = String::with_capacity(text.len());
