@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
-use crate::markdown::decode;
+use crate::markdown::encoding::guess;
+use crate::markdown::{Unreadable, decode};
 
 /// One byte more than `decode` takes: enough to be refused, however endless the file.
 const MOST: u64 = (1 << 30) + 1;
@@ -52,8 +53,32 @@ pub fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
 /// What is no text, with its place: usage.
 pub fn text_of<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, Failure> {
     decode(bytes).map_err(|unreadable| {
-        Failure::usage(format!("`{}` {unreadable}", shown(path))).hint(unreadable.way_out())
+        let is_of_another = matches!(
+            unreadable,
+            Unreadable::NotUtf8 { .. } | Unreadable::OtherEncoding(_) | Unreadable::Binary { .. }
+        );
+        let way_out = match guess(bytes).filter(|_| is_of_another) {
+            Some((encoding, words)) => format!(
+                "it could be {words}: `iconv -f {encoding} -t UTF-8 {} > utf8.md`",
+                if path.as_os_str() == "-" {
+                    String::new()
+                } else {
+                    quoted(&shown(path))
+                }
+            ),
+            None => unreadable.way_out().to_owned(),
+        };
+        Failure::usage(format!("`{}` {unreadable}", shown(path))).hint(way_out)
     })
+}
+
+/// Returns `name` as a shell takes it.
+pub fn quoted(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./+,@%".contains(c);
+    if !name.is_empty() && name.chars().all(is_plain) {
+        return name.to_owned();
+    }
+    format!("'{}'", name.replace('\'', "'\\''"))
 }
 
 /// Returns what a person knows `path` as.

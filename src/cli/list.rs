@@ -11,6 +11,7 @@ use super::document::{find_documents, name_of, read_document, shown, text_of};
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::print;
+use crate::lint::mojibake;
 use crate::markdown::{Lines, outline};
 use crate::model::{Diagnostic, Effect, Input, Kind, Runbook, Severity, Step, Task};
 use crate::report::clean::{fit, inline, pad, width};
@@ -45,7 +46,8 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         let read = read_document(path).and_then(|bytes| {
             let source = text_of(path, &bytes)?;
             let document = outline(source);
-            let (runbook, diagnostics) = config.resolve(&document, &name_of(path));
+            let (runbook, mut diagnostics) = config.resolve(&document, &name_of(path));
+            diagnostics.extend(mojibake(source, &shown(path)));
             if args.json {
                 runbooks.push(json(path, source, runbook, &diagnostics));
             } else {

@@ -9,6 +9,7 @@ pub mod failure;
 mod inputs;
 pub mod lint;
 pub mod list;
+mod mend;
 mod prepare;
 pub mod print;
 mod prompt;
@@ -16,6 +17,7 @@ mod records;
 mod resume;
 mod run;
 mod session;
+mod surroundings;
 mod terminal;
 
 use std::ffi::OsString;

@@ -8,8 +8,10 @@ mod anchor;
 pub mod attributes;
 mod decode;
 mod document;
+pub mod encoding;
 pub mod front_matter;
 mod lines;
+pub mod links;
 mod outline;
 mod prose;
 

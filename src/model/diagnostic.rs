@@ -45,6 +45,8 @@ pub struct Diagnostic {
     pub label: String,
     /// What the writer can do about it.
     pub way_out: Option<String>,
+    /// Further places of the same finding, in document order.
+    pub also: Vec<Span>,
 }
 
 impl Diagnostic {
@@ -71,7 +73,14 @@ impl Diagnostic {
             span,
             label: String::new(),
             way_out: None,
+            also: Vec::new(),
         }
+    }
+
+    /// Adds further places of the same finding.
+    pub fn also(mut self, places: impl IntoIterator<Item = Span>) -> Self {
+        self.also.extend(places);
+        self
     }
 
     /// Adds the words that stand under the marked place.

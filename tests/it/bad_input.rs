@@ -82,7 +82,7 @@ fn a_binary() {
     insta::assert_snapshot!(refused("a.md", b"\xff\xfe#\0 \0A\0"), @r#"
     exit 2
     error: `a.md` is UTF-16, not UTF-8
-      hint: save it as UTF-8: `iconv -f ENCODING -t UTF-8`
+      hint: it could be UTF-16: `iconv -f UTF-16 -t UTF-8 a.md > utf8.md`
     "#);
 }
 
@@ -90,7 +90,12 @@ fn a_binary() {
 fn every_program_survives_a_binary() {
     let fixture = Fixture::new().env("LANG", "C.UTF-8");
     fs::copy("/proc/self/exe", fixture.path("a.md")).unwrap();
-    for args in [&["run", "a.md"][..], &["list", "a.md"], &["lint", "a.md"]] {
+    for args in [
+        &["run", "a.md"][..],
+        &["list", "a.md"],
+        &["lint", "a.md"],
+        &["lint", "--fix-encoding", "a.md"],
+    ] {
         let outcome = fixture.run(args);
         assert!([0, 2].contains(&outcome.code), "{args:?}: {outcome}");
         assert!(

@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 
 use runbook::classify::language;
 use runbook::cli::exit::ExitCode;
+use runbook::lint::{INSTEAD, rules};
 use runbook::markdown::attributes::{self, Performed, Row, Takes};
 use runbook::markdown::outline;
+use runbook::model::Severity;
 use runbook::resolve::{INPUT_KEYS, Key, TOP_KEYS};
 use runbook::target::{needed, starter};
 
@@ -135,6 +137,41 @@ fn the_table_of_attributes_is_the_programs_own() {
         .unwrap();
     }
     check_block("docs/format.md", "attributes", &table);
+}
+
+fn weight(severity: Option<Severity>) -> &'static str {
+    match severity {
+        Some(Severity::Error) => "error",
+        Some(Severity::Warning) => "warning",
+        Some(Severity::Hint) => "hint",
+        None => "–",
+    }
+}
+
+#[test]
+fn the_table_of_rules_is_the_programs_own() {
+    let mut table = String::from(
+        "| rule | declared | plain | what it finds | way out |\n|---|---|---|---|---|\n",
+    );
+    for rule in rules::TABLE {
+        writeln!(
+            table,
+            "| `{}` | {} | {} | {} | {} |",
+            rule.id,
+            weight(Some(rule.declared)),
+            weight(rule.plain),
+            rule.reason,
+            rule.way_out
+        )
+        .unwrap();
+    }
+    check_block("docs/lint.md", "rules", &table);
+    let mut instead = String::from("| missing | instead |\n|---|---|\n");
+    for (program, others) in INSTEAD {
+        let others: Vec<String> = others.iter().map(|it| format!("`{it}`")).collect();
+        writeln!(instead, "| `{program}` | {} |", others.join(", ")).unwrap();
+    }
+    check_block("docs/lint.md", "instead", &instead);
 }
 
 fn keys(keys: &[Key]) -> String {

@@ -21,6 +21,8 @@ mod kills;
 #[cfg(feature = "testing")]
 mod labels;
 #[cfg(feature = "testing")]
+mod lint;
+#[cfg(feature = "testing")]
 mod model;
 #[cfg(feature = "testing")]
 mod pty;
