@@ -158,10 +158,29 @@ impl Inputs {
     }
 }
 
-/// Returns every name that a command reads or sets, and some words more.
+/// Returns the names that a command reads or sets; now and then one word more.
 fn variables_in(body: &str) -> impl Iterator<Item = &str> {
-    body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .filter(|word| is_variable(word))
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let sets = |word: &str| {
+        matches!(
+            word,
+            "for" | "read" | "export" | "local" | "declare" | "unset"
+        )
+    };
+    let mut at = 0;
+    let mut before = "";
+    let words = std::iter::from_fn(move || {
+        let start = at + body[at..].find(is_part)?;
+        let rest = &body[start..];
+        let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        at = start + length;
+        let word = &rest[..length];
+        let is_read = body[..start].ends_with(['$', '{']);
+        let is_set = rest[length..].starts_with(['=', '+', '[']) || sets(before);
+        before = word;
+        Some((is_read || is_set).then_some(word))
+    });
+    words.flatten().filter(|word| is_variable(word))
 }
 
 /// Returns the name of a variable: lower case, as inputs are called; a secret, which stands in the
@@ -291,7 +310,14 @@ fn is_secret(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{form, identifier};
+    use super::{form, identifier, variables_in};
+
+    #[test]
+    fn what_a_command_calls_its_own_is_found() {
+        let body = "for port in 1 2; do echo ${host}$x --user name; done\nDAY=1; read -r answer";
+        let found: Vec<_> = variables_in(body).collect();
+        assert_eq!(found, ["port", "host", "x", "DAY"]);
+    }
 
     #[test]
     fn names_become_variables() {
