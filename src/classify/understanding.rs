@@ -254,7 +254,10 @@ fn add(all: &mut Vec<String>, one: impl Into<String>) {
 impl Judge<'_> {
     fn script(&mut self, script: &Script<'_>, within: &Within) {
         for command in &script.commands {
-            let range = within.anchor.clone().unwrap_or_else(|| command.range.clone());
+            let range = within
+                .anchor
+                .clone()
+                .unwrap_or_else(|| command.range.clone());
             if within.anchor.is_none() && self.accident.is_none() {
                 self.accident = accident::of_words(command);
             }
@@ -300,7 +303,10 @@ impl Judge<'_> {
                 if !is_disk(name) {
                     continue;
                 }
-                (Effect::Destroys, format!("`>` writes over the disk `{name}`"))
+                (
+                    Effect::Destroys,
+                    format!("`>` writes over the disk `{name}`"),
+                )
             } else if over {
                 if file.literal && !within.elsewhere {
                     add(&mut self.all.overwrites, name);
@@ -474,12 +480,19 @@ impl Judge<'_> {
         // What the texts among its arguments and its standard input do.
         let mut told: Option<(Effect, String)> = None;
         let mut tell = |effect: Effect, because: String| {
-            if told.as_ref().is_none_or(|(worst, _)| weight(effect) > weight(*worst)) {
+            if told
+                .as_ref()
+                .is_none_or(|(worst, _)| weight(effect) > weight(*worst))
+            {
                 told = Some((effect, because));
             }
         };
         let says = |verdict: &Verdict| {
-            let words = if verdict.words.is_empty() { "nothing" } else { &verdict.words };
+            let words = if verdict.words.is_empty() {
+                "nothing"
+            } else {
+                &verdict.words
+            };
             format!("`{}` runs {words}", finding.name)
         };
         let is_literal = |index: usize| words.get(index).is_some_and(|it| it.literal);
@@ -497,7 +510,10 @@ impl Judge<'_> {
             } else {
                 tell(
                     Effect::Unknown,
-                    format!("what the program that `{}` is given does is not known", finding.name),
+                    format!(
+                        "what the program that `{}` is given does is not known",
+                        finding.name
+                    ),
                 );
             }
         }
@@ -528,7 +544,10 @@ impl Judge<'_> {
                 ),
                 (Some(Stdin::Program(from, _)), Reads::Sql | Reads::Mongo) => tell(
                     Effect::Destroys,
-                    format!("`{}` runs what `{from}` prints over the database", finding.name),
+                    format!(
+                        "`{}` runs what `{from}` prints over the database",
+                        finding.name
+                    ),
                 ),
                 (Some(Stdin::Program(from, true)), _) => tell(
                     Effect::Unknown,
@@ -544,18 +563,26 @@ impl Judge<'_> {
                 ),
                 (Some(Stdin::Text(_)), Reads::Program) => tell(
                     Effect::Unknown,
-                    format!("what the program that `{}` is given does is not known", finding.name),
+                    format!(
+                        "what the program that `{}` is given does is not known",
+                        finding.name
+                    ),
                 ),
             }
         }
 
         let replaced = told.is_some() && is_fed && finding.sql.is_empty();
         let mut known = None;
-        if let Some(effect) = finding.effect.filter(|_| !replaced && (texts.is_empty() || !is_fed)) {
+        if let Some(effect) = finding
+            .effect
+            .filter(|_| !replaced && (texts.is_empty() || !is_fed))
+        {
             known = Some((effect, reason(finding, effect)));
         }
         if let Some((effect, because)) = told
-            && known.as_ref().is_none_or(|(worst, _)| weight(effect) > weight(*worst))
+            && known
+                .as_ref()
+                .is_none_or(|(worst, _)| weight(effect) > weight(*worst))
         {
             known = Some((effect, because));
         }
@@ -609,7 +636,9 @@ impl Judge<'_> {
             let inner = &words[first.min(words.len())..last.min(words.len())];
             match inner {
                 // `ssh host "a && b"`, `watch 'a | b'`.
-                [one] if one.text.contains([' ', '\n', ';', '|', '&']) => self.text(&one.text, &inside),
+                [one] if one.text.contains([' ', '\n', ';', '|', '&']) => {
+                    self.text(&one.text, &inside)
+                }
                 [first, ..] if !first.literal => {
                     let because = format!("which program `{}` is, is not known", first.text);
                     self.push(&inside, &first.text, Effect::Unknown, because);
@@ -647,18 +676,89 @@ impl Judge<'_> {
 
 /// Programs of a project that are what their name says wherever they stand.
 const PROJECTS: &[&str] = &[
-    "manage.py", "artisan", "gradlew", "mvnw", "occ", "console", "rails", "rake", "sail", "wp",
-    "drush", "magento", "configure", "yiic", "yii", "spark", "cake", "bundle", "django-admin.py",
+    "manage.py",
+    "artisan",
+    "gradlew",
+    "mvnw",
+    "occ",
+    "console",
+    "rails",
+    "rake",
+    "sail",
+    "wp",
+    "drush",
+    "magento",
+    "configure",
+    "yiic",
+    "yii",
+    "spark",
+    "cake",
+    "bundle",
+    "django-admin.py",
 ];
 
 /// Verbs that have an opposite.
 const VERBS: &[&str] = &[
-    "start", "stop", "restart", "up", "down", "enable", "disable", "mask", "unmask", "create",
-    "delete", "rm", "remove", "install", "uninstall", "purge", "backup", "restore", "import",
-    "export", "dump", "mount", "umount", "add", "del", "apply", "destroy", "attach", "detach",
-    "join", "leave", "lock", "unlock", "drain", "cordon", "uncordon", "pause", "unpause", "promote",
-    "demote", "upgrade", "rollback", "push", "pull", "load", "save", "grant", "revoke", "allow",
-    "deny", "open", "close", "init", "deinit", "on", "off", "suspend", "resume", "allow", "reject",
+    "start",
+    "stop",
+    "restart",
+    "up",
+    "down",
+    "enable",
+    "disable",
+    "mask",
+    "unmask",
+    "create",
+    "delete",
+    "rm",
+    "remove",
+    "install",
+    "uninstall",
+    "purge",
+    "backup",
+    "restore",
+    "import",
+    "export",
+    "dump",
+    "mount",
+    "umount",
+    "add",
+    "del",
+    "apply",
+    "destroy",
+    "attach",
+    "detach",
+    "join",
+    "leave",
+    "lock",
+    "unlock",
+    "drain",
+    "cordon",
+    "uncordon",
+    "pause",
+    "unpause",
+    "promote",
+    "demote",
+    "upgrade",
+    "rollback",
+    "push",
+    "pull",
+    "load",
+    "save",
+    "grant",
+    "revoke",
+    "allow",
+    "deny",
+    "open",
+    "close",
+    "init",
+    "deinit",
+    "on",
+    "off",
+    "suspend",
+    "resume",
+    "allow",
+    "reject",
 ];
 
 fn is_a_shell_alone(words: &[Word<'_>]) -> bool {
@@ -702,15 +802,19 @@ fn is_device(name: &str) -> bool {
 }
 
 fn is_disk(name: &str) -> bool {
-    ["sd", "hd", "vd", "xvd", "nvme", "mmcblk", "mapper/", "md", "disk", "loop", "dm-"]
-        .iter()
-        .any(|it| name["/dev/".len()..].starts_with(it))
+    [
+        "sd", "hd", "vd", "xvd", "nvme", "mmcblk", "mapper/", "md", "disk", "loop", "dm-",
+    ]
+    .iter()
+    .any(|it| name["/dev/".len()..].starts_with(it))
 }
 
 fn is_a_path(word: &str) -> bool {
-    let has_ending = [".sh", ".py", ".pl", ".rb", ".php", ".js", ".bash", ".ps1", ".bat", ".exe"]
-        .iter()
-        .any(|it| word.ends_with(it) && word.len() > it.len());
+    let has_ending = [
+        ".sh", ".py", ".pl", ".rb", ".php", ".js", ".bash", ".ps1", ".bat", ".exe",
+    ]
+    .iter()
+    .any(|it| word.ends_with(it) && word.len() > it.len());
     let is_plain = word
         .chars()
         .all(|it| it.is_alphanumeric() || "/._-+~@".contains(it));
@@ -723,16 +827,44 @@ fn host_of_copy(word: &str) -> Option<&str> {
         return rest.split('/').next();
     }
     let (host, _) = word.split_once(':')?;
-    let is_host = host.len() > 1 && !host.starts_with(['-', '/', '.', '~']) && !host.contains(['/', '=', ' ']);
+    let is_host = host.len() > 1
+        && !host.starts_with(['-', '/', '.', '~'])
+        && !host.contains(['/', '=', ' ']);
     (is_host && !word.contains("://")).then_some(host)
 }
 
 /// Programs in Python, Perl, JavaScript, PHP, Ruby of one kind only: they print something.
 fn only_prints(text: &str) -> bool {
-    const HARMLESS: &[&str] = &["print(", "print ", "import ", "console.log(", "puts ", "echo ", "p ", "from "];
+    const HARMLESS: &[&str] = &[
+        "print(",
+        "print ",
+        "import ",
+        "console.log(",
+        "puts ",
+        "echo ",
+        "p ",
+        "from ",
+    ];
     const ACTING: &[&str] = &[
-        "open(", "system", "exec", "subprocess", "remove", "unlink", "rmtree", "write", "urlopen",
-        "requests", "socket", "shutil", "`", "popen", "spawn", "delete", "drop", "fs.", "setup(",
+        "open(",
+        "system",
+        "exec",
+        "subprocess",
+        "remove",
+        "unlink",
+        "rmtree",
+        "write",
+        "urlopen",
+        "requests",
+        "socket",
+        "shutil",
+        "`",
+        "popen",
+        "spawn",
+        "delete",
+        "drop",
+        "fs.",
+        "setup(",
     ];
     let mut some = false;
     for statement in text.split(['\n', ';']) {
@@ -817,7 +949,11 @@ mod tests {
         if it.in_container {
             shown += " container";
         }
-        for (name, values) in [("host", &it.hosts), ("over", &it.overwrites), ("needs", &it.needs)] {
+        for (name, values) in [
+            ("host", &it.hosts),
+            ("over", &it.overwrites),
+            ("needs", &it.needs),
+        ] {
             if !values.is_empty() {
                 shown += &format!(" {name}={}", values.join(","));
             }
@@ -832,7 +968,13 @@ mod tests {
 
     #[test]
     fn looking_reads() {
-        for body in ["ls -la", "cat /etc/hosts", "ps aux | grep nginx", "df -h && free -m", "echo $(date)"] {
+        for body in [
+            "ls -la",
+            "cat /etc/hosts",
+            "ps aux | grep nginx",
+            "df -h && free -m",
+            "echo $(date)",
+        ] {
             check(body, "reads");
         }
     }
@@ -847,7 +989,10 @@ mod tests {
         check("bash -c 'rm x'", "destroys");
         check("find . -name x | xargs rm -f", "destroys");
         check("find . -exec rm {} \\;", "destroys");
-        check("sudo sh -c 'echo 1 > /proc/sys/vm/x'", "changes over=/proc/sys/vm/x");
+        check(
+            "sudo sh -c 'echo 1 > /proc/sys/vm/x'",
+            "changes over=/proc/sys/vm/x",
+        );
         check("frob x", "strange: frob");
     }
 

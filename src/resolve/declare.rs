@@ -8,6 +8,7 @@ mod inputs;
 mod top;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use self::inputs::{Forms, Inputs};
@@ -105,6 +106,7 @@ pub fn declare(document: &Document<'_>, runbook: &Runbook) -> Result<Declared, N
         edits: Vec::new(),
         decisions: Vec::new(),
     };
+    copier.comments();
     for (index, fence) in document.fences.iter().enumerate() {
         copier.fence(index, fence);
     }
@@ -116,12 +118,12 @@ pub fn declare(document: &Document<'_>, runbook: &Runbook) -> Result<Declared, N
         ..
     } = copier;
     let forms = Forms::of(document, runbook);
-    edits.push(top.edit(&inputs, &forms, runbook, line_end));
-    // Where two begin at one byte, the first that was made stands first.
-    edits.sort_by_key(|edit| edit.span.start);
+    // Where two begin at one byte, what is added there comes before what is replaced.
+    edits.insert(0, top.edit(&inputs, &forms, runbook, line_end));
+    edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
     let (text, places) = applied(document.source, &edits);
     let decisions = decisions.into_iter().map(|(decision, at)| Decision {
-        line_in_copy: line_of(&text, place_of(&places, at)),
+        line_in_copy: line_of(&text, place_of(&places, at)) - decision.line_in_copy,
         ..decision
     });
     Ok(Declared {
@@ -189,6 +191,54 @@ struct Copier<'r, 'a> {
 }
 
 impl<'r> Copier<'r, '_> {
+    /// Takes out of comments what a plain document ignores and a declared one refuses.
+    fn comments(&mut self) {
+        // The comments above one fence are read as one.
+        let mut said: BTreeMap<Option<usize>, Vec<String>> = BTreeMap::new();
+        for comment in &self.document.comments {
+            let of = match comment.speaks_for {
+                SpeaksFor::Fence(_) => Of::Fence,
+                SpeaksFor::Section(_) => Of::Section,
+                SpeaksFor::Table(_) => continue,
+                SpeaksFor::Nothing => {
+                    // Behind other words it is no comment of ours any more.
+                    self.edits.push(Edit {
+                        span: Span::new(comment.span.start, comment.body.start),
+                        text: "<!-- not read:".to_owned(),
+                    });
+                    continue;
+                }
+            };
+            let body = self.document.text(comment.body);
+            let (attributes, faults) = parse_comment(body, comment.body.start);
+            let before = said.entry(fence_of(comment.speaks_for)).or_default();
+            let (taken, foreign) = sorted_out(&attributes, of, before);
+            if fence_of(comment.speaks_for).is_some() {
+                before.extend(taken.iter().map(|(name, _)| name.to_string()));
+            }
+            if foreign.is_empty() && faults.is_empty() {
+                continue;
+            }
+            let taken: Vec<String> = taken
+                .iter()
+                .map(|(name, value)| attribute(name, value.as_deref()))
+                .collect();
+            let foreign = no_comment_end(&foreign.join(" "));
+            let remark = format!("<!-- not read: {foreign} -->");
+            let text = if taken.is_empty() {
+                remark
+            } else {
+                let at = comment.span.start;
+                let remark = Lines::before(self.document.source, at, &remark, self.line_end);
+                format!("{remark}<!-- runbook: {} -->", taken.join(" "))
+            };
+            self.edits.push(Edit {
+                span: comment.span,
+                text,
+            });
+        }
+    }
+
     fn fence(&mut self, index: usize, fence: &Fence) {
         let text = self.document.text(fence.info);
         let info = parse_info(text, fence.info.start);
@@ -216,6 +266,9 @@ impl<'r> Copier<'r, '_> {
         let is_changed = parts.len() > 1 || parts[0].fate != Fate::Sample;
         let would_run = self.would_run(info.language, row, &own);
         if !is_changed && !would_run && own.foreign.is_empty() {
+            if !fence.is_closed {
+                self.close(fence, &lines);
+            }
             return;
         }
         let above = comments.first().map_or(fence.span.start, |it| it.start);
@@ -597,6 +650,7 @@ impl<'r> Copier<'r, '_> {
         };
         let remark = remark.map(|why| format!("<!-- {word}: {} -->", no_comment_end(why)));
         let at;
+        let mut above_it = 0;
         if number == 0 {
             if let Some(remark) = remark {
                 let text = Lines::before(self.document.source, above, &remark, end);
@@ -620,7 +674,9 @@ impl<'r> Copier<'r, '_> {
                 text += &format!("{prefix}{remark}{end}");
             }
             text += &format!("{prefix}{marks}{opening}{end}");
+            // The first byte that was there before stands on the line after the opening.
             at = span.end;
+            above_it = 1;
             self.edits.push(Edit { span, text });
         }
         for (span, value) in &part.values {
@@ -636,7 +692,7 @@ impl<'r> Copier<'r, '_> {
             };
             let decision = Decision {
                 line: part.piece.map_or(fence.line, |it| it.line),
-                line_in_copy: 0,
+                line_in_copy: above_it,
                 id: part.id.clone(),
                 fate: part.fate,
                 because: because.clone(),
@@ -738,9 +794,9 @@ impl Form {
 /// The attributes that a fence has already.
 struct Own<'a> {
     /// In braces, those that a declared runbook takes.
-    taken: Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>,
+    taken: Vec<Pair<'a>>,
     /// Names of those in a comment above it.
-    in_comment: Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>,
+    in_comment: Vec<Pair<'a>>,
     /// What a declared runbook would refuse: it stays, outside the braces, where it is not read.
     foreign: Vec<String>,
 }
@@ -752,29 +808,16 @@ impl<'a> Own<'a> {
             in_comment: Vec::new(),
             foreign: Vec::new(),
         };
-        let name = |it: &Attribute<'a>| match it.name.as_ref() {
-            "name" => Cow::Borrowed("id"),
-            _ => it.name.clone(),
-        };
-        own.in_comment = comment
-            .iter()
-            .map(|it| (name(it), it.value.clone()))
-            .collect();
-        for it in &info.attributes {
-            let mut said = Said::default();
-            let mut found = Vec::new();
-            let alone = std::slice::from_ref(it);
-            said.read(alone, &[], Of::Fence, Kind::Declared, &mut found);
-            let is_second = it.name != "tag" && own.has(&name(it));
-            if found.is_empty() && said.refused.is_empty() && !is_second {
-                own.taken.push((name(it), it.value.clone()));
-            } else {
-                let text = attribute(&it.name, it.value.as_deref());
-                if !text.contains(['{', '}', '`']) {
-                    own.foreign.push(text);
-                }
-            }
-        }
+        own.in_comment = sorted_out(comment, Of::Fence, &[]).0;
+        let is_new = |it: &&Attribute<'a>| it.name == "tag" || !own.has(&name_of(it));
+        let (new, second): (Vec<_>, Vec<_>) = info.attributes.iter().partition(is_new);
+        let new: Vec<Attribute<'a>> = new.into_iter().cloned().collect();
+        (own.taken, own.foreign) = sorted_out(&new, Of::Fence, &[]);
+        let second = second
+            .into_iter()
+            .map(|it| attribute(&it.name, it.value.as_deref()));
+        own.foreign.extend(second);
+        own.foreign.retain(|it| !it.contains(['{', '}', '`']));
         own
     }
 
@@ -797,6 +840,51 @@ impl<'a> Own<'a> {
             .filter(|(name, _)| name != "id" || keeps_id(name))
             .map(|(name, value)| attribute(name, value.as_deref()))
             .collect()
+    }
+}
+
+/// Name and value.
+type Pair<'a> = (Cow<'a, str>, Option<Cow<'a, str>>);
+
+/// Returns the attributes that a declared runbook takes, and the rest as it is written.
+/// What is said `before` is not said again.
+fn sorted_out<'a>(
+    attributes: &[Attribute<'a>],
+    of: Of,
+    before: &[String],
+) -> (Vec<Pair<'a>>, Vec<String>) {
+    let mut taken: Vec<Pair<'a>> = Vec::new();
+    let mut foreign = Vec::new();
+    for it in attributes {
+        let mut said = Said::default();
+        let mut found = Vec::new();
+        let alone = std::slice::from_ref(it);
+        said.read(alone, &[], of, Kind::Declared, &mut found);
+        let name = name_of(it);
+        let adds_up = matches!(name.as_ref(), "tag" | "env");
+        let is_second = !adds_up
+            && (taken.iter().any(|(other, _)| *other == name)
+                || before.iter().any(|other| *other == name));
+        if found.is_empty() && said.refused.is_empty() && !is_second {
+            taken.push((name, it.value.clone()));
+        } else {
+            foreign.push(attribute(&it.name, it.value.as_deref()));
+        }
+    }
+    (taken, foreign)
+}
+
+fn fence_of(speaks_for: SpeaksFor) -> Option<usize> {
+    match speaks_for {
+        SpeaksFor::Fence(index) => Some(index),
+        _ => None,
+    }
+}
+
+fn name_of<'a>(it: &Attribute<'a>) -> Cow<'a, str> {
+    match it.name.as_ref() {
+        "name" => Cow::Borrowed("id"),
+        _ => it.name.clone(),
     }
 }
 
@@ -1033,3 +1121,6 @@ fn place_in_body(body: &str, piece: &Piece, range: &Range<usize>) -> Option<Rang
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

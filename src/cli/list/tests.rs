@@ -126,17 +126,103 @@ fn manual(detail: Detail) -> String {
 
 #[test]
 fn a_plain_manual_is_a_map_of_its_sections() {
-    insta::assert_snapshot!(manual(Detail::Map), @"");
+    insta::assert_snapshot!(manual(Detail::Map), @r#"
+    Guía de operación                                         docs/deploy.md · plain
+      8 fences     4 command, 1 interactive, 1 file, 1 data, 1 diagram
+      10 steps     2 ready, 1 destroying, 2 to look at, 1 to fill in, 2 for a
+                   terminal, 2 by hand
+      missing      FECHA, $DB_HOST, your_password (a secret)
+      on demand    3 steps in Restaurar
+
+                                          reads  changes  destroys  unknown  by hand
+    Guía de operación
+        no steps: 1 diagram
+      1. Preparación del servidor de          1        1         ·        ·        ·
+      aplicaciones y de la base de datos
+          no steps: 1 file
+      Copias
+        Hacer                                 ·        1         ·        1        ·
+            1 for a terminal · fill in FECHA, $DB_HOST, your_password (a secret)
+        Restaurar · on demand                 ·        2         1        ·        ·
+            choose 1 of 2
+      Revisión                                1        ·         ·        ·        2
+          1 for a terminal · 1 ticked
+    "#);
 }
 
 #[test]
 fn its_pieces_are_told_with_their_reasons() {
-    insta::assert_snapshot!(manual(Detail::Pieces), @"");
+    insta::assert_snapshot!(manual(Detail::Pieces), @r#"
+    Guía de operación                                         docs/deploy.md · plain
+      8 fences     4 command, 1 interactive, 1 file, 1 data, 1 diagram
+      10 steps     2 ready, 1 destroying, 2 to look at, 1 to fill in, 2 for a
+                   terminal, 2 by hand
+      missing      FECHA, $DB_HOST, your_password (a secret)
+      on demand    3 steps in Restaurar
+
+                                          reads  changes  destroys  unknown  by hand
+    Guía de operación
+        4  web → app → base de datos                    diagram                never
+           arrows between words
+      1. Preparación del servidor de          1        1         ·        ·        ·
+      aplicaciones y de la base de datos
+       12  Ver el disco                                 command      reads     run
+           df -h
+           ~1-preparacion-del-servidor-de · `df` reads
+           server: "En el servidor" stands above
+       15  Instalar                                     command      changes   run
+           apt-get install -y nginx
+           ~1-preparacion-del-servidor-de-2 · `apt-get install` installs packages
+           server: "En el servidor" stands above
+       20  server_name tu-dominio.com;                  file                   never
+           it reads as settings of nginx
+      Copias
+        Hacer                                 ·        1         ·        1        ·
+            1 for a terminal · fill in FECHA, $DB_HOST, your_password (a secret)
+       28  pg_dump tienda > /backup/<FECHA>.sql         command      changes   fill
+           ~hacer · `>` writes a file
+           fill in FECHA (line 28)
+       29  psql -h $DB_HOST -U tienda -W your_password  command      unknown   hand
+           ~hacer-2 · what `psql` is fed is not known
+           in doubt (interactive): `psql` opens a console
+           fill in $DB_HOST (line 29), your_password (a secret) (line 29)
+        Restaurar · on demand                 ·        2         1        ·        ·
+            choose 1 of 2
+       37  psql tienda < copia.sql                      command      destroys  type
+           ~restaurar · `psql … < file` overwrites what the database holds
+           warning on line 37: psql tienda < copia.sql
+       41  Opción A                                     command      changes   ask
+           reboot
+           ~restaurar-2 · `reboot` restarts the machine
+           one is chosen: this, or line 43
+       43  Opción B                                     command      changes   ask
+           shutdown -r now
+           ~restaurar-3 · `shutdown` stops the machine
+           one is chosen: this, or line 41
+      Revisión                                1        ·         ·        ·        2
+          1 for a terminal · 1 ticked
+       49  [ ] Avisar a todos
+           ~revision · a person does it
+       50  [x] Pedir la ventana
+           ~revision-2 · a person does it
+       53  htop                                         interactive  reads     hand
+           ~revision-3 · `htop` wants a terminal
+      Notas
+       59  {}                                           data                   never
+           it is JSON
+    "#);
 }
 
 #[test]
 fn one_of_many_is_told_in_a_few_lines() {
-    insta::assert_snapshot!(manual(Detail::Compact), @"");
+    insta::assert_snapshot!(manual(Detail::Compact), @r#"
+    Guía de operación                                         docs/deploy.md · plain
+      8 fences     4 command, 1 interactive, 1 file, 1 data, 1 diagram
+      10 steps     2 ready, 1 destroying, 2 to look at, 1 to fill in, 2 for a
+                   terminal, 2 by hand
+      missing      FECHA, $DB_HOST, your_password (a secret)
+      on demand    3 steps in Restaurar
+    "#);
 }
 
 #[test]

@@ -314,9 +314,9 @@ mod tests {
 
     #[test]
     fn what_a_command_calls_its_own_is_found() {
-        let body = "for port in 1 2; do echo ${host}$x --user name; done\nDAY=1; read -r answer";
+        let body = "for port in 1 2; do echo ${host}$x --user name; done\nDAY=1; read answer";
         let found: Vec<_> = variables_in(body).collect();
-        assert_eq!(found, ["port", "host", "x", "DAY"]);
+        assert_eq!(found, ["port", "host", "x", "DAY", "answer"]);
     }
 
     #[test]

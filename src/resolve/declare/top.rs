@@ -86,7 +86,7 @@ impl Top {
             }
             Self::Visible(at) => {
                 let lines = declaration(title, inputs, forms, Syntax::Yaml);
-                (at, format!("\n\n```yaml {{runbook}}\n{lines}```\n"))
+                (at, format!("\n```yaml {{runbook}}\n{lines}```\n"))
             }
         };
         Edit {
