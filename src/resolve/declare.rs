@@ -243,7 +243,7 @@ impl<'r> Copier<'r, '_> {
         let text = self.document.text(fence.info);
         let info = parse_info(text, fence.info.start);
         let comments = self.comments_above(index);
-        let row = info.language.and_then(|(tag, _)| language::find(tag));
+        let row = language_of(&info);
         let Some(reading) = self.runbook.fences.get(index) else {
             return;
         };
@@ -252,10 +252,10 @@ impl<'r> Copier<'r, '_> {
             parts.push(Part {
                 first: fence.line + 1,
                 last: reading.last_line,
-                piece: None,
+                piece: reading.pieces.first().filter(|it| !it.nature.is_step()),
                 id: None,
                 fate: Fate::Sample,
-                because: String::new(),
+                because: reading.pieces.first().map(sample).unwrap_or_default(),
                 attributes: Vec::new(),
                 values: Vec::new(),
             });
@@ -352,8 +352,15 @@ impl<'r> Copier<'r, '_> {
                     values: Vec::new(),
                 },
             };
-            // What is no step, or not yet, for one reason, stays together.
+            // A remark between commands is a line of theirs; the first part begins where the body does.
+            if is_remark(piece, &self.document.body(fence)) {
+                if let Some(last) = parts.last_mut() {
+                    last.last = part.last;
+                }
+                continue;
+            }
             match parts.last_mut() {
+                // What is no step stays together.
                 Some(last) if is_same(last, &part) => {
                     last.last = part.last;
                     if !last.because.contains(&part.because) {
@@ -380,8 +387,10 @@ impl<'r> Copier<'r, '_> {
         let last = parts.iter().map(|it| it.last).max().unwrap_or_default();
         let mut reasons: Vec<String> = Vec::new();
         for part in parts.iter().filter(|it| it.fate == Fate::Left) {
-            if !reasons.contains(&part.because) {
-                reasons.push(part.because.clone());
+            for reason in part.because.split("; ") {
+                if !reasons.iter().any(|it| it == reason) {
+                    reasons.push(reason.to_owned());
+                }
             }
         }
         let id = parts.iter().find_map(|it| it.id.clone());
@@ -458,7 +467,12 @@ impl<'r> Copier<'r, '_> {
         };
         let reasons = reasons(&step.doubts);
         if let Some(choice) = piece.choice {
-            left(&mut part, self.alternative(reading.section, choice, piece));
+            let because = if reasons.is_empty() {
+                self.alternative(reading.section, choice, piece)
+            } else {
+                reasons
+            };
+            left(&mut part, because);
             return part;
         }
         let wants_a_person = !step.doubts.is_empty()
@@ -503,10 +517,9 @@ impl<'r> Copier<'r, '_> {
                 (format!("This destroys: {because}. Go on?"), String::new())
             }
             Effect::Unknown => (
-                format!("Nobody said what this does: {because}. Go on?"),
-                format!(
-                    "{because}: say effect=reads, effect=changes or effect=destroys, and take confirm out"
-                ),
+                format!("{}. Run it?", capital(because)),
+                "say effect=reads, effect=changes or effect=destroys, and take confirm out"
+                    .to_owned(),
             ),
             Effect::Reads | Effect::Changes => {
                 (format!("This is {because}. Go on?"), String::new())
@@ -640,7 +653,10 @@ impl<'r> Copier<'r, '_> {
                 prefix.trim_end()
             );
         }
-        let says_why = part.fate != Fate::Sample || would_run;
+        // A query's own tag says what it is.
+        let is_sample = part.fate == Fate::Sample;
+        let is_command = language_of(info).is_some_and(|row| row.kind.is_command());
+        let says_why = !is_sample || would_run && is_command && !part.because.is_empty();
         let remark = Some(&part.because).filter(|it| says_why && !it.is_empty());
         let word = match part.fate {
             Fate::Sample => "no step",
@@ -687,7 +703,7 @@ impl<'r> Copier<'r, '_> {
         }
         if part.id.is_some() || says_why {
             let because = match part.attributes.iter().find(|(name, _)| *name == "confirm") {
-                Some((_, question)) if part.because.is_empty() => question,
+                Some((_, question)) => question,
                 _ => &part.because,
             };
             let decision = Decision {
@@ -718,9 +734,7 @@ impl<'r> Copier<'r, '_> {
             let is_command = row.is_some_and(|row| row.kind.is_command());
             return match piece.nature {
                 Nature::Query if is_command => Form::of("sql"),
-                Nature::Diagram | Nature::Listing | Nature::Output if is_command => {
-                    Form::of("text")
-                }
+                Nature::Diagram | Nature::Output if is_command => Form::of("text"),
                 _ => keep(),
             };
         }
@@ -1012,6 +1026,10 @@ impl Lines {
     }
 }
 
+fn language_of(info: &Info<'_>) -> Option<&'static language::Row> {
+    info.language.and_then(|(tag, _)| language::find(tag))
+}
+
 fn said_run(info: &Info<'_>) -> Run {
     let mut said = Said::default();
     said.read(
@@ -1029,6 +1047,13 @@ fn is_of(piece: &Piece, step: &Step, fence: &Fence, document: &Document<'_>) -> 
     piece.nature.is_step()
         && step.line == piece.line
         && step.span == document.place(fence, piece.range.clone())
+}
+
+/// Whether a piece is comments alone, which run with the commands beside them.
+fn is_remark(piece: &Piece, body: &str) -> bool {
+    let text = body.get(piece.range.clone()).unwrap_or_default();
+    let mut lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
+    !piece.nature.is_step() && lines.all(|line| line.starts_with('#'))
 }
 
 fn is_same(last: &Part<'_>, next: &Part<'_>) -> bool {
@@ -1073,6 +1098,15 @@ fn sample(piece: &Piece) -> String {
         format!("it reads as {}", piece.nature)
     } else {
         format!("{}: {}", piece.nature, piece.because)
+    }
+}
+
+/// Returns `text` with a capital at its beginning.
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    match rest.next() {
+        Some(first) => first.to_uppercase().chain(rest).collect(),
+        None => "Nobody said what this does".to_owned(),
     }
 }
 

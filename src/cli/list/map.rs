@@ -47,9 +47,8 @@ pub(super) fn show(text: &mut String, page: &Page<'_>, detail: Detail) {
         let holding = &sections[index];
         table.row(text, &runbook.sections[index], holding, detail);
         let indent = indent(&runbook.sections[index]) + 4;
-        let details = holding.details(detail);
-        if !details.is_empty() {
-            page.rows(text, indent, FAINT, &details.join(" · "));
+        for row in rows(&holding.details(detail), " · ", page.columns - indent) {
+            line(text, format_args!("{:indent$}{FAINT}{row}{FAINT:#}", ""));
         }
         if detail == Detail::Pieces {
             for entry in holding.entries() {
@@ -149,7 +148,7 @@ impl<'r> Holding<'r> {
         if !rules.is_empty() {
             details.push(format!("in doubt: {}", rules.join(", ")));
         }
-        for number in choices.values() {
+        for number in choices.values().filter(|number| **number > 1) {
             details.push(format!("choose 1 of {number}"));
         }
         let missing = missing(self.steps.iter().copied());
@@ -160,7 +159,7 @@ impl<'r> Holding<'r> {
         if detail != Detail::Pieces {
             let others = natures(self.fences.iter().copied().filter(|it| !self.is_step(it)));
             if !others.is_empty() {
-                details.push(format!("no steps: {others}"));
+                details.push(format!("no steps: {}", others.join(", ")));
             }
         }
         details
@@ -526,9 +525,8 @@ fn first_line<'r>(page: &Page<'r>, fence: &FenceReading, piece: &'r Piece) -> &'
 
 fn totals(text: &mut String, page: &Page<'_>, sections: &[Holding<'_>]) {
     let runbook = page.runbook;
-    let total = |text: &mut String, label: &str, style: Style, words: &str| {
-        let words = inline(words);
-        let rows = wrap_words(&words, page.columns.saturating_sub(LABEL + 2));
+    let total = |text: &mut String, label: &str, style: Style, words: &[String]| {
+        let rows = rows(words, ", ", page.columns.saturating_sub(LABEL + 2));
         for (number, row) in rows.iter().enumerate() {
             let label = if number == 0 { label } else { "" };
             line(text, format_args!("  {label:<LABEL$}{style}{row}{style:#}"));
@@ -570,19 +568,21 @@ fn totals(text: &mut String, page: &Page<'_>, sections: &[Holding<'_>]) {
     );
     let missing = missing(runbook.steps.iter());
     if !missing.is_empty() {
-        total(text, "missing", DOUBT, &missing.join(", "));
+        total(text, "missing", DOUBT, &missing);
     }
     let on_demand = runbook.steps.iter().filter(|it| it.on_demand).count();
     if on_demand > 0 {
-        let top: Vec<&str> = on_demand_sections(runbook);
-        let words = format!("{} in {}", counted(on_demand, "step"), top.join(", "));
+        let mut words = on_demand_sections(runbook);
+        if let Some(first) = words.first_mut() {
+            *first = format!("{} in {first}", counted(on_demand, "step"));
+        }
         total(text, "on demand", Style::new(), &words);
     }
 }
 
 /// Returns the titles of the outermost sections that are on demand and hold steps.
-fn on_demand_sections(runbook: &Runbook) -> Vec<&str> {
-    let mut titles: Vec<&str> = Vec::new();
+fn on_demand_sections(runbook: &Runbook) -> Vec<String> {
+    let mut titles: Vec<String> = Vec::new();
     let mut depth = None;
     for (index, section) in runbook.sections.iter().enumerate() {
         if depth.is_some_and(|level| section.level <= level) {
@@ -600,7 +600,7 @@ fn on_demand_sections(runbook: &Runbook) -> Vec<&str> {
         let first = runbook.steps.partition_point(|step| step.section < index);
         let step = runbook.steps.get(first);
         if step.is_some_and(|step| step.section <= index + below) {
-            titles.push(&section.title);
+            titles.push(section.title.clone());
         }
     }
     titles
@@ -633,7 +633,7 @@ fn named(placeholder: &Placeholder) -> String {
 }
 
 /// Returns `3 file, 1 query`.
-fn natures<'r>(fences: impl Iterator<Item = &'r FenceReading>) -> String {
+fn natures<'r>(fences: impl Iterator<Item = &'r FenceReading>) -> Vec<String> {
     let mut numbers: BTreeMap<Nature, usize> = BTreeMap::new();
     for fence in fences {
         *numbers.entry(fence.nature).or_default() += 1;
@@ -641,10 +641,29 @@ fn natures<'r>(fences: impl Iterator<Item = &'r FenceReading>) -> String {
     counts(numbers.into_iter().map(|(nature, number)| (number, nature)))
 }
 
-fn counts<T: Display>(counts: impl Iterator<Item = (usize, T)>) -> String {
-    let told: Vec<String> = counts
+fn counts<T: Display>(counts: impl Iterator<Item = (usize, T)>) -> Vec<String> {
+    counts
         .filter(|(number, _)| *number > 0)
         .map(|(number, what)| format!("{number} {what}"))
-        .collect();
-    told.join(", ")
+        .collect()
+}
+
+/// Returns `parts` in rows of at most `columns`, broken between two parts where that is possible.
+fn rows(parts: &[String], between: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(20);
+    let mut rows: Vec<String> = Vec::new();
+    for (number, part) in parts.iter().enumerate() {
+        let mut part = inline(part).into_owned();
+        if number + 1 < parts.len() {
+            part.push_str(between.trim_end());
+        }
+        match rows.last_mut() {
+            Some(row) if width(row) + 1 + width(&part) <= columns => {
+                row.push(' ');
+                row.push_str(&part);
+            }
+            _ => rows.extend(wrap_words(&part, columns).into_iter().map(str::to_owned)),
+        }
+    }
+    rows
 }

@@ -270,17 +270,16 @@ fn a_runbook_is_listed_in_eighty_columns() {
     "#);
 }
 
-/// A seed, its steps, and its fences by language.
-type Expected = (&'static str, usize, &'static [(&'static str, usize)]);
+/// A seed, and its fences by language.
+type Expected = (&'static str, &'static [(&'static str, usize)]);
 
 /// Counted by hand in the four manuals that the project exists for.
 #[test]
 fn the_seeds_are_read_as_they_are() {
     let expected: &[Expected] = &[
-        ("000_16a2d67ec8918db7.txt", 0, &[("", 1)]),
+        ("000_16a2d67ec8918db7.txt", &[("", 1)]),
         (
             "001_0dce8c2ff002d009.txt",
-            35,
             &[
                 ("ini", 2),
                 ("json", 1),
@@ -291,12 +290,10 @@ fn the_seeds_are_read_as_they_are() {
         ),
         (
             "002_0398b6bd75eb86dc.txt",
-            8,
             &[("", 2), ("bash", 3), ("env", 1), ("python", 5), ("sql", 2)],
         ),
         (
             "003_35b30ed50e79f912.txt",
-            19,
             &[
                 ("", 9),
                 ("bash", 17),
@@ -316,7 +313,7 @@ fn the_seeds_are_read_as_they_are() {
         );
         return;
     }
-    for (name, steps, languages) in expected {
+    for (name, languages) in expected {
         let path = folder.join(name);
         let bytes = read_document(&path).expect("a seed can be read");
         let source = text_of(&path, &bytes).expect("a seed is text");
@@ -344,11 +341,8 @@ fn the_seeds_are_read_as_they_are() {
             *languages,
             "{name}"
         );
-        let (runbook, diagnostics) = read_and_resolve(source, name);
-        assert_eq!(runbook.steps.len(), *steps, "{name}");
-        assert!(
-            diagnostics.iter().all(|found| found.rule == "not-a-step"),
-            "{name}"
-        );
+        // What they are is held by the hand labels of the classifier.
+        let (runbook, _) = read_and_resolve(source, name);
+        assert_eq!(runbook.fences.len(), document.fences.len(), "{name}");
     }
 }

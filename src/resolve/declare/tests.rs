@@ -26,7 +26,10 @@ fn check(source: &str, readings: &[&[&str]]) -> String {
         ));
         // The line of the copy is the opening of the fence that the decision is about.
         let line = declared.text.lines().nth(it.line_in_copy as usize - 1);
-        assert!(line.is_some_and(|it| it.contains("```") || it.contains("~~~")), "{it:?}\n{text}");
+        assert!(
+            line.is_some_and(|it| it.contains("```") || it.contains("~~~")),
+            "{it:?}\n{text}"
+        );
     }
     text
 }
