@@ -129,8 +129,8 @@ fn a_plain_manual_is_a_map_of_its_sections() {
     insta::assert_snapshot!(manual(Detail::Map), @r#"
     Guía de operación                                         docs/deploy.md · plain
       8 fences     4 command, 1 interactive, 1 file, 1 data, 1 diagram
-      10 steps     2 ready, 1 destroying, 2 to look at, 1 to fill in, 2 for a
-                   terminal, 2 by hand
+      10 steps     2 ready, 1 destroying, 2 to look at, 1 to fill in,
+                   2 for a terminal, 2 by hand
       missing      FECHA, $DB_HOST, your_password (a secret)
       on demand    3 steps in Restaurar
 
@@ -155,8 +155,8 @@ fn its_pieces_are_told_with_their_reasons() {
     insta::assert_snapshot!(manual(Detail::Pieces), @r#"
     Guía de operación                                         docs/deploy.md · plain
       8 fences     4 command, 1 interactive, 1 file, 1 data, 1 diagram
-      10 steps     2 ready, 1 destroying, 2 to look at, 1 to fill in, 2 for a
-                   terminal, 2 by hand
+      10 steps     2 ready, 1 destroying, 2 to look at, 1 to fill in,
+                   2 for a terminal, 2 by hand
       missing      FECHA, $DB_HOST, your_password (a secret)
       on demand    3 steps in Restaurar
 
@@ -218,8 +218,8 @@ fn one_of_many_is_told_in_a_few_lines() {
     insta::assert_snapshot!(manual(Detail::Compact), @r#"
     Guía de operación                                         docs/deploy.md · plain
       8 fences     4 command, 1 interactive, 1 file, 1 data, 1 diagram
-      10 steps     2 ready, 1 destroying, 2 to look at, 1 to fill in, 2 for a
-                   terminal, 2 by hand
+      10 steps     2 ready, 1 destroying, 2 to look at, 1 to fill in,
+                   2 for a terminal, 2 by hand
       missing      FECHA, $DB_HOST, your_password (a secret)
       on demand    3 steps in Restaurar
     "#);

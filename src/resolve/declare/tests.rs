@@ -107,8 +107,8 @@ Texto `final`.
     rm -rf /srv/x
     ```
 
-    <!-- to decide: `raro` is known to nobody: say effect=reads, effect=changes or effect=destroys, and take confirm out -->
-    ```bash {#guia-3 confirm="Nobody said what this does: 'raro' is known to nobody. Go on?"}
+    <!-- to decide: say effect=reads, effect=changes or effect=destroys, and take confirm out -->
+    ```bash {#guia-3 confirm="'raro' is known to nobody. Run it?"}
     raro --hazlo
     ```
     <!-- by hand: `htop` wants a terminal -->
@@ -129,7 +129,6 @@ Texto `final`.
     crontab entry
     ```
 
-    <!-- no step: query: it reads as query -->
     ```sql {run=never}
     select 1;
     ```
@@ -150,14 +149,13 @@ Texto `final`.
     ----
     6 → 10 guia Runs: 
     9 → 15 guia-2 Confirmed: This destroys: `rm -rf` deletes files. Go on?
-    12 → 21 guia-3 Confirmed: `raro` is known to nobody: say effect=reads, effect=changes or effect=destroys, and take confirm out
+    12 → 21 guia-3 Confirmed: `raro` is known to nobody. Run it?
     15 → 25 guia-4 ByHand: `htop` wants a terminal
     18 → 28 guia-5 Runs: 
     20 → 33 guia-6 Runs: 
     24 → 38 - Sample: file: lines of a crontab
-    28 → 43 - Sample: query: it reads as query
-    32 → 48 guia-7 Left: an alternative to `shutdown -r now`: keep one
-    34 → 54 guia-8 Left: an alternative to `reboot`: keep one
+    32 → 47 guia-7 Left: an alternative to `shutdown -r now`: keep one
+    34 → 53 guia-8 Left: an alternative to `reboot`: keep one
     "#);
 }
 
