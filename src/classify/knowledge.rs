@@ -240,21 +240,8 @@ fn row<'t>(words: &'t str, facts: &'t str) -> Result<Row<'t>, String> {
 
 /// The facts that have no value, for suggestions.
 const FLAGS: &[&str] = &[
-    "reads",
-    "changes",
-    "destroys",
-    "unknown",
-    "interactive",
-    "opens",
-    "endless",
-    "ends",
-    "asks",
-    "quiet",
-    "container",
-    "copies",
-    "appends",
-    "bundled",
-    "runs",
+    "reads", "changes", "destroys", "unknown", "interactive", "opens", "endless", "ends", "asks",
+    "quiet", "container", "copies", "appends", "bundled", "runs",
 ];
 
 /// The facts that have one.
@@ -274,9 +261,9 @@ fn whence<'t>(value: &'t str) -> Result<Vec<Whence<'t>>, String> {
             } else if it == "*" {
                 found.push(Whence::At(0));
             } else {
-                let place = it
-                    .parse()
-                    .map_err(|_| format!("`{it}` is no place: write a number, `*` or options"))?;
+                let place = it.parse().map_err(|_| {
+                    format!("`{it}` is no place: write a number, `*` or options")
+                })?;
                 found.push(Whence::At(place));
             }
         }
@@ -466,8 +453,7 @@ fn split<'a>(
                 Some((name, value)) => it.options.push((Cow::Borrowed(name), Some(value), at)),
                 None if values.contains(&word) && at + 1 < arguments.len() => {
                     at += 1;
-                    it.options
-                        .push((Cow::Borrowed(word), Some(arguments[at]), at));
+                    it.options.push((Cow::Borrowed(word), Some(arguments[at]), at));
                 }
                 None => it.options.push((Cow::Borrowed(word), None, at)),
             }
@@ -496,9 +482,7 @@ fn short<'a>(
     letters: &'a str,
 ) -> usize {
     let word = arguments[at];
-    let (name, value) = word
-        .split_once('=')
-        .map_or((word, None), |(name, value)| (name, Some(value)));
+    let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
     if values.contains(&name) && value.is_none() {
         let value = arguments.get(at + 1).copied();
         at += usize::from(value.is_some());
@@ -512,9 +496,7 @@ fn short<'a>(
     for (offset, letter) in letters.char_indices() {
         let name = format!("-{letter}");
         let rest = &letters[offset + letter.len_utf8()..];
-        let optional = values
-            .iter()
-            .any(|it| it.strip_suffix('?') == Some(name.as_str()));
+        let optional = values.iter().any(|it| it.strip_suffix('?') == Some(name.as_str()));
         if values.contains(&name.as_str()) || optional {
             if rest.is_empty() {
                 let value = arguments.get(at + 1).copied().filter(|_| !optional);
@@ -542,9 +524,7 @@ fn is_one_of(alternatives: &str, word: &str) -> bool {
         } else {
             it == word
                 || (it.len() > 1
-                    && it
-                        .bytes()
-                        .all(|it| it.is_ascii_uppercase() || it == b'_' || it == b'-')
+                    && it.bytes().all(|it| it.is_ascii_uppercase() || it == b'_' || it == b'-')
                     && it.eq_ignore_ascii_case(word))
         }
     })
@@ -610,13 +590,10 @@ fn fits(row: &Row<'_>, split: &Split<'_>, arguments: &[&str]) -> Option<Fit> {
                         .split_once('=')
                         .map_or((wanted, None), |(name, value)| (name, Some(value)));
                     split.options.iter().find_map(|(given, has, _)| {
-                        let fits = if name.contains('*') {
-                            glob(name, given)
-                        } else {
-                            name == given
-                        };
-                        let same =
-                            value.is_none_or(|value| has.is_some_and(|has| is_one_of(value, has)));
+                        let fits = if name.contains('*') { glob(name, given) } else { name == given };
+                        let same = value.is_none_or(|value| {
+                            has.is_some_and(|has| is_one_of(value, has))
+                        });
                         (fits && same).then(|| match value {
                             Some(_) => format!("{name} {}", has.unwrap_or_default()),
                             None => given.to_string(),
@@ -767,10 +744,7 @@ fn within(
             (first < all).then_some((first + 1, all + 1))
         }
         Inner::Option(options) => {
-            let first = arguments
-                .iter()
-                .position(|it| options.split(',').any(|o| o == *it))?
-                + 1;
+            let first = arguments.iter().position(|it| options.split(',').any(|o| o == *it))? + 1;
             let last = arguments[first..]
                 .iter()
                 .position(|it| matches!(*it, ";" | "+"))
@@ -837,10 +811,7 @@ mod tests {
                 }
             }
         }
-        assert!(
-            TABLE.lines().all(|line| line.trim_end() == line),
-            "a line ends with blanks"
-        );
+        assert!(TABLE.lines().all(|line| line.trim_end() == line), "a line ends with blanks");
     }
 
     #[test]

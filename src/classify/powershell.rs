@@ -232,15 +232,13 @@ fn is_assignment(line: &str) -> bool {
         .find(|it: char| !(it.is_alphanumeric() || matches!(it, '_' | ':' | '.' | '[' | ']')))
         .unwrap_or(rest.len());
     let after = rest[end..].trim_start();
-    end > 0 && (after.starts_with('=') && !after.starts_with("==") || after.starts_with("+="))
+    end > 0
+        && (after.starts_with('=') && !after.starts_with("==") || after.starts_with("+="))
 }
 
 /// Returns what a cmdlet does, case aside; `None` where the word is none.
 fn cmdlet(word: &str) -> Option<Effect> {
-    if let Some((_, effect)) = CMDLETS
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case(word))
-    {
+    if let Some((_, effect)) = CMDLETS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
         return Some(*effect);
     }
     let (verb, noun) = word.split_once('-')?;
@@ -366,18 +364,8 @@ pub(super) fn understand(body: &str, knowledge: &Knowledge) -> Understanding {
             }
             words = &words[2..];
         }
-        let Some((first, range)) = words.first() else {
-            continue;
-        };
-        judge(
-            &mut all,
-            &mut strange,
-            first,
-            range,
-            words,
-            command.is_fed,
-            knowledge,
-        );
+        let Some((first, range)) = words.first() else { continue };
+        judge(&mut all, &mut strange, first, range, words, command.is_fed, knowledge);
     }
     all.only_assignments = assignments > 0 && all.commands.is_empty();
     all.sense = if body.len() > super::shell::LONGEST {
@@ -417,8 +405,7 @@ fn judge(
     }
     let has = |option: &str| {
         words.iter().any(|(word, _)| {
-            word.get(..option.len())
-                .is_some_and(|it| it.eq_ignore_ascii_case(option))
+            word.get(..option.len()).is_some_and(|it| it.eq_ignore_ascii_case(option))
         })
     };
     let push = |all: &mut Understanding, effect: Effect, because: String| {
@@ -453,9 +440,7 @@ fn judge(
             }
             "get-content" if has("-Wait") => all.endless = mark("does not end by itself"),
             "invoke-webrequest" | "invoke-restmethod" => {
-                let method = value_of(words, "-Method")
-                    .unwrap_or_default()
-                    .to_ascii_uppercase();
+                let method = value_of(words, "-Method").unwrap_or_default().to_ascii_uppercase();
                 effect = match method.as_str() {
                     "DELETE" => Effect::Destroys,
                     "" | "GET" | "HEAD" if !has("-OutFile") => Effect::Reads,
@@ -473,28 +458,11 @@ fn judge(
             "write-output" | "write-host" => {}
             _ => {}
         }
-        let verb = full
-            .split('-')
-            .next()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
+        let verb = full.split('-').next().unwrap_or_default().to_ascii_lowercase();
         if matches!(
             verb.as_str(),
-            "start"
-                | "stop"
-                | "enable"
-                | "disable"
-                | "install"
-                | "uninstall"
-                | "backup"
-                | "restore"
-                | "mount"
-                | "dismount"
-                | "add"
-                | "remove"
-                | "restart"
-                | "import"
-                | "export"
+            "start" | "stop" | "enable" | "disable" | "install" | "uninstall" | "backup" | "restore"
+                | "mount" | "dismount" | "add" | "remove" | "restart" | "import" | "export"
         ) && !all.verbs.contains(&verb)
         {
             all.verbs.push(verb);
@@ -509,11 +477,7 @@ fn judge(
         return;
     }
     if first.contains(['\\', '/']) || lower.ends_with(".ps1") || lower.ends_with(".bat") {
-        push(
-            all,
-            Effect::Unknown,
-            format!("what the program `{first}` does is not known"),
-        );
+        push(all, Effect::Unknown, format!("what the program `{first}` does is not known"));
         return;
     }
     native(all, strange, first, &whole, words, knowledge);
@@ -534,11 +498,7 @@ fn native(
         .iter()
         .map(|(word, _)| word.trim_matches(['"', '\'']))
         .collect();
-    plain[0] = if knowledge.knows(program) {
-        program
-    } else {
-        &lower
-    };
+    plain[0] = if knowledge.knows(program) { program } else { &lower };
     let Some(finding) = knowledge.find(&plain) else {
         if !strange.iter().any(|it| it == first) {
             strange.push(first.to_owned());
@@ -580,10 +540,7 @@ fn native(
         && finding.shell.is_empty()
         && finding.code.is_empty()
         && finding.sql.is_empty();
-    let effect = finding
-        .effect
-        .filter(|_| is_told)
-        .unwrap_or(Effect::Unknown);
+    let effect = finding.effect.filter(|_| is_told).unwrap_or(Effect::Unknown);
     let name = &finding.name;
     let because = match effect {
         _ if effect != Effect::Unknown && !finding.because.is_empty() => {
