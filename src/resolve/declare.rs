@@ -435,9 +435,9 @@ impl<'r> Copier<'r, '_> {
             let reasons = reasons(&step.doubts);
             match step.offer() {
                 Offer::Run => {}
-                Offer::Type => self.confirm(&mut part, step.effect, &step.because),
+                Offer::Type => confirm(&mut part, step.effect, &step.because, Vec::new()),
                 Offer::Ask if reasons.is_empty() => {
-                    self.confirm(&mut part, step.effect, &step.because);
+                    confirm(&mut part, step.effect, &step.because, Vec::new());
                 }
                 Offer::Hand => by_hand(&mut part, reasons, &step.because),
                 _ => left(&mut part, all_reasons(&step.doubts)),
@@ -465,6 +465,9 @@ impl<'r> Copier<'r, '_> {
             attributes: Vec::new(),
             values: Vec::new(),
         };
+        let mut open = step.doubts.iter().filter(|it| is_open(it)).peekable();
+        let is_settled = open.peek().is_none();
+        let wants_a_person = open.all(|it| WANT_A_PERSON.contains(&it.rule));
         let reasons = reasons(&step.doubts);
         if let Some(choice) = piece.choice {
             let because = if reasons.is_empty() {
@@ -475,58 +478,35 @@ impl<'r> Copier<'r, '_> {
             left(&mut part, because);
             return part;
         }
-        let wants_a_person = !step.doubts.is_empty()
-            && step.doubts.iter().all(|it| {
-                it.is_a_value() || matches!(it.rule, "interactive" | "endless" | "prompts")
-            });
         match step.offer() {
-            Offer::Run | Offer::Type => self.of_effect(&mut part, piece),
+            Offer::Never => part.fate = Fate::Sample,
             Offer::Hand => by_hand(&mut part, reasons, &step.because),
-            Offer::Ask if wants_a_person => by_hand(&mut part, reasons, &step.because),
-            Offer::Ask if step.doubts.is_empty() => self.of_effect(&mut part, piece),
-            Offer::Ask => left(&mut part, reasons),
-            Offer::Fill => match self.filled(fence, piece) {
+            _ if is_settled => match self.filled(fence, piece) {
                 Ok(values) => {
                     part.values = values;
                     self.of_effect(&mut part, piece);
                 }
                 Err(because) => by_hand(&mut part, because, &step.because),
             },
-            Offer::Never => part.fate = Fate::Sample,
+            _ if wants_a_person => by_hand(&mut part, reasons, &step.because),
+            _ => left(&mut part, reasons),
         }
         part
     }
 
-    /// Asks before what destroys, what is not understood, and what is meant for another machine.
+    /// Asks before what destroys, what is not understood, and what happens on another machine.
     fn of_effect(&self, part: &mut Part<'r>, piece: &Piece) {
+        let mut said = Vec::new();
         if piece.place == Place::Workstation && self.on_a_server {
-            let words = format!("meant for your own computer ({})", piece.place_because);
-            self.confirm(part, piece.effect, &words);
-            return;
+            said.push(format!(
+                "This is meant for your own computer ({}).",
+                piece.place_because
+            ));
         }
-        if matches!(piece.effect, Effect::Destroys | Effect::Unknown) {
-            self.confirm(part, piece.effect, &piece.because);
+        if piece.doubts.iter().any(|it| it.rule == LEAVES) {
+            said.push(format!("This reaches {}.", piece.hosts.join(", ")));
         }
-    }
-
-    fn confirm(&self, part: &mut Part<'r>, effect: Effect, because: &str) {
-        part.fate = Fate::Confirmed;
-        let (question, remark) = match effect {
-            Effect::Destroys => {
-                part.attributes.push(("effect", "destroys".to_owned()));
-                (format!("This destroys: {because}. Go on?"), String::new())
-            }
-            Effect::Unknown => (
-                format!("{}. Run it?", capital(because)),
-                "say effect=reads, effect=changes or effect=destroys, and take confirm out"
-                    .to_owned(),
-            ),
-            Effect::Reads | Effect::Changes => {
-                (format!("This is {because}. Go on?"), String::new())
-            }
-        };
-        part.attributes.push(("confirm", question));
-        part.because = remark;
+        confirm(part, piece.effect, &piece.because, said);
     }
 
     fn alternative(&self, section: usize, choice: u32, piece: &Piece) -> String {
@@ -1060,6 +1040,27 @@ fn is_same(last: &Part<'_>, next: &Part<'_>) -> bool {
     last.fate == Fate::Sample && next.fate == Fate::Sample
 }
 
+/// Has a person asked before a step, where `said` or its effect gives a reason.
+fn confirm(part: &mut Part<'_>, effect: Effect, because: &str, mut said: Vec<String>) {
+    match effect {
+        Effect::Destroys => {
+            part.attributes.push(("effect", "destroys".to_owned()));
+            said.insert(0, format!("This destroys: {because}."));
+        }
+        Effect::Unknown => {
+            said.insert(0, format!("{}.", capital(because)));
+            "say effect=reads, effect=changes or effect=destroys, and take confirm out"
+                .clone_into(&mut part.because);
+        }
+        Effect::Reads | Effect::Changes => {}
+    }
+    if !said.is_empty() {
+        part.fate = Fate::Confirmed;
+        said.push("Run it?".to_owned());
+        part.attributes.push(("confirm", said.join(" ")));
+    }
+}
+
 fn by_hand(part: &mut Part<'_>, reasons: String, otherwise: &str) {
     part.fate = Fate::ByHand;
     part.because = if reasons.is_empty() {
@@ -1074,9 +1075,19 @@ fn left(part: &mut Part<'_>, reasons: String) {
     part.because = reasons;
 }
 
-/// Returns why a step is in doubt, values aside.
+/// What a step is in doubt for that reaches another host.
+const LEAVES: &str = "leaves-machine";
+/// What a step is in doubt for that somebody at a terminal can do as it is.
+const WANT_A_PERSON: &[&str] = &["interactive", "endless", "prompts"];
+
+/// Whether a doubt is open when values are given and hosts are confirmed.
+fn is_open(doubt: &Doubt) -> bool {
+    !doubt.is_a_value() && doubt.rule != LEAVES
+}
+
+/// Returns why a step is in doubt, values and hosts aside.
 fn reasons(doubts: &[Doubt]) -> String {
-    joined(doubts.iter().filter(|it| !it.is_a_value()))
+    joined(doubts.iter().filter(|it| is_open(it)))
 }
 
 fn all_reasons(doubts: &[Doubt]) -> String {

@@ -22,7 +22,7 @@ pub(crate) fn read_and_resolve(source: &str, name: &str) -> (Runbook, Vec<Diagno
 /// Returns the runbook whose fences are what `said` says, fence by fence and piece by piece. A piece
 /// is `"1-2 command changes"`, lines of the body first, and then after `;` any of `title …`,
 /// `in LANGUAGE`, `doubt RULE …`, `bare|double|single|plain|variable NAME TEXT`, `secret` (the last
-/// value is one), `choice N`, `place PLACE …`, `because …`, `warned`.
+/// value is one), `choice N`, `host NAME`, `place PLACE …`, `because …`, `warned`.
 pub(crate) fn by_hand(
     document: &Document<'_>,
     name: &str,
@@ -124,6 +124,7 @@ fn say(piece: &mut Piece, part: &str, span: Span) {
         "title" => rest.clone_into(&mut piece.title),
         "because" => rest.clone_into(&mut piece.because),
         "in" => piece.language = crate::classify::language::find(rest).map(|row| row.language()),
+        "host" => piece.hosts.push(rest.to_owned()),
         "choice" => piece.choice = rest.parse().ok(),
         "warned" => piece.warnings.push(span),
         "secret" => piece.placeholders.last_mut().unwrap().secret = true,
@@ -183,6 +184,7 @@ fn of_rule(name: &str) -> &'static str {
         "interactive",
         "endless",
         "prompts",
+        "leaves-machine",
     ];
     RULES.iter().find(|it| **it == name).unwrap()
 }

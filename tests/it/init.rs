@@ -47,7 +47,11 @@ fn steps(fixture: &Fixture, name: &str) -> Value {
 #[test]
 fn a_starting_runbook_is_written_once() {
     let fixture = Fixture::new();
-    assert_snapshot!(fixture.run(&["init"]).code(0).stdout, @"");
+    assert_snapshot!(fixture.run(&["init"]).code(0).stdout, @r#"
+    wrote runbook.md
+      runbook lint runbook.md
+      runbook run runbook.md
+    "#);
     let (_, found) = lint(&fixture, "runbook.md");
     assert_eq!(
         (&found["errors"], &found["warnings"]),
@@ -57,7 +61,10 @@ fn a_starting_runbook_is_written_once() {
     let written = fixture.read("runbook.md");
     assert_eq!(steps(&fixture, "runbook.md")["kind"], "declared");
     fixture.write("runbook.md", "mine");
-    assert_snapshot!(fixture.run(&["init"]).code(2).stderr, @"");
+    assert_snapshot!(fixture.run(&["init"]).code(2).stderr, @r#"
+    error: `runbook.md` is there already
+      hint: take another name, or `--force` to overwrite it
+    "#);
     assert_eq!(fixture.read("runbook.md"), "mine");
     fixture.run(&["init", "--force"]).code(0);
     assert_eq!(fixture.read("runbook.md"), written);
@@ -78,11 +85,55 @@ fn a_manual_is_copied_and_what_is_left_to_decide_is_told() {
     let told = fixture
         .run(&["init", "--from", "manual.md", "-o", "shop.md"])
         .code(0);
-    assert_snapshot!(told.stdout, @"");
+    assert_snapshot!(told.stdout, @r#"
+    wrote shop.md
+      1 step     as the manual has it
+      1 step     asked for first (confirm)
+      1 step     by hand (run=manual)
+    to decide, by line of the copy:
+         19  confirm mover-la-tienda-2: This destroys: `rm` deletes files. Go on?
+         25  by hand mover-la-tienda-3: it reaches `xxxxxxxxxx`: that host is to be
+                   confirmed
+      runbook lint shop.md
+      runbook list shop.md
+    "#);
     let copy = fixture.read("shop.md");
-    assert_snapshot!(copy, @"");
+    assert_snapshot!(copy, @r#"
+    ---
+    runbook: 1
+    title: "Mover la tienda"
+    # Settings that the manual shows and no step reads. What is to be asked for goes under
+    # `inputs`; every step sees it as a variable then.
+    #  DB_HOST: { description: "line 18 shows localhost" }
+    #  DB_PASSWORD: { description: "a secret, line 19" }
+    ---
+
+    # Mover la tienda
+
+    Antes de nada, ver el disco:
+
+    ```bash {#mover-la-tienda}
+    # Ver el disco
+    df -h
+    ```
+
+    ```bash {#mover-la-tienda-2 effect=destroys confirm="This destroys: 'rm' deletes files. Go on?"}
+    # Borrar lo viejo
+    rm -rf /srv/tienda/viejo
+    ```
+
+    <!-- by hand: it reaches `xxxxxxxxxx`: that host is to be confirmed -->
+    ```bash {#mover-la-tienda-3 run=manual}
+    ssh <SERVIDOR>
+    ```
+
+    ```env
+    DB_HOST=localhost
+    DB_PASSWORD=hunter2hunter2
+    ```
+    "#);
     assert_eq!(
-        copy.matches("hunter2").count(),
+        copy.matches("hunter2hunter2").count(),
         1,
         "a secret's value:\n{copy}"
     );
@@ -105,7 +156,27 @@ fn the_difference_is_shown_before_anything_is_written() {
     let shown = fixture
         .run(&["init", "--from", "manual.md", "--diff"])
         .code(0);
-    assert_snapshot!(shown, @"");
+    assert_snapshot!(shown, @r#"
+    exit: 0
+    --- stdout
+    --- manual.md
+    +++ manual.md (declared)
+    @@ -1,5 +1,10 @@
+    +---
+    +runbook: 1
+    +title: "A"
+    +---
+    +
+     # A
+     
+    -```
+    +```bash {#a}
+     ls -l
+     ```
+    --- stderr
+      1 step     as the manual has it
+    nothing was written: `--output FILE` writes the copy
+    "#);
 }
 
 #[test]
@@ -126,7 +197,20 @@ fn nothing_is_overwritten_that_was_not_meant() {
     ] {
         told += &fixture.run(args).code(2).stderr;
     }
-    assert_snapshot!(told, @"");
+    assert_snapshot!(told, @r#"
+    error: `there.md` is there already
+      hint: take another name, or `--force` to overwrite it
+    error: `manual.md` is the manual itself
+      hint: write the copy beside it, compare, and then move it
+    error: `.` is a folder
+      hint: name a file in it
+    error: `declared.md`: it is a declared runbook already
+      hint: `runbook lint` and `runbook list` read it as it is
+    error: `broken.md`: its front matter does not parse (line 2): unclosed bracket '['
+      hint: mend it first; `runbook lint` shows it
+    error: `none.md` does not exist
+      hint: `runbook list` shows the runbooks of this folder
+    "#);
     assert_eq!(fixture.read("there.md"), "mine");
     assert_eq!(fixture.read("manual.md"), MANUAL);
     // A link is followed, with `--force` only.

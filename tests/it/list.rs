@@ -47,7 +47,21 @@ fn a_manual_is_shown_as_a_map() {
     for line in map.stdout.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
-    assert_snapshot!(map.stdout, @"");
+    assert_snapshot!(map.stdout, @r#"
+    Running the shop                                               manual.md · plain
+      4 fences     3 command, 1 file
+      5 steps      2 ready, 1 destroying, 1 to fill in, 1 by hand
+      missing      DATE
+      on demand    1 step in Rollback
+
+                                                   reads  changes  destroys  by hand
+    Running the shop                                   ·        ·         ·        1
+      Look                                             2        ·         ·        ·
+          no steps: 1 file
+      Copies                                           ·        1         ·        ·
+          fill in DATE
+      Rollback · on demand                             ·        ·         1        ·
+    "#);
 }
 
 #[test]
@@ -59,7 +73,20 @@ fn several_documents_are_shown_by_their_first_lines() {
             "docs/shop.md",
             "---\nrunbook: 1\n---\n# Shop\n\n```bash {#look}\nls\n```\n",
         );
-    assert_snapshot!(fixture.run(&["list", "docs"]).code(0).stdout, @"");
+    assert_snapshot!(fixture.run(&["list", "docs"]).code(0).stdout, @r#"
+    Running the shop                                          docs/manual.md · plain
+      4 fences     3 command, 1 file
+      5 steps      2 ready, 1 destroying, 1 to fill in, 1 by hand
+      missing      DATE
+      on demand    1 step in Rollback
+
+    Notes                                                      docs/notes.md · plain
+      no steps: nothing in it would run
+
+    Shop                                                     docs/shop.md · declared
+    Shop
+      look         6  bash        reads
+    "#);
 }
 
 #[test]
@@ -85,7 +112,12 @@ fn json_says_of_each_piece_which_step_it_became() {
             became.push(format!("{line} {id} {offer}"));
         }
     }
-    assert_snapshot!(became.join("\n"), @"");
+    assert_snapshot!(became.join("\n"), @r#"
+    10 look run
+    13 look-2 run
+    24 copies fill
+    30 rollback type
+    "#);
 }
 
 #[test]

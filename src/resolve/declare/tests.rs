@@ -102,7 +102,7 @@ Texto `final`.
     df -h
     ```
 
-    ```bash {#guia-2 effect=destroys confirm="This destroys: 'rm -rf' deletes files. Go on?"}
+    ```bash {#guia-2 effect=destroys confirm="This destroys: 'rm -rf' deletes files. Run it?"}
     # Borrar
     rm -rf /srv/x
     ```
@@ -148,7 +148,7 @@ Texto `final`.
     Texto `final`.
     ----
     6 → 10 guia Runs: 
-    9 → 15 guia-2 Confirmed: This destroys: `rm -rf` deletes files. Go on?
+    9 → 15 guia-2 Confirmed: This destroys: `rm -rf` deletes files. Run it?
     12 → 21 guia-3 Confirmed: `raro` is known to nobody. Run it?
     15 → 25 guia-4 ByHand: `htop` wants a terminal
     18 → 28 guia-5 Runs: 
@@ -240,11 +240,12 @@ OTRO=nada
 
 #[test]
 fn what_is_in_doubt_is_left_out_with_its_reason() {
-    let source = "# A\n```bash {linenums=1 .x}\nrm -rf /\n```\n<!-- runbook: timeout=5m -->\n```bash\nssh host\n\nls\n```\n- ```\n  ls\n  ```\n```bash\nls\n";
+    let source = "# A\n```bash {linenums=1 .x}\nrm -rf /\n```\n<!-- runbook: timeout=5m -->\n```bash\nssh host\n\nls\n```\n- ```\n  ls\n  ```\n```bash\nscp x web1:\n```\n```bash\nls\n";
     insta::assert_snapshot!(check(source, &[
         &["1-1 command destroys; doubt counter-example the text says not to --> run it"],
         &["1-1 interactive changes; doubt interactive `ssh` opens a shell", "3-3 command reads; doubt remote-shell typed in the shell of `host`"],
         &["1-1 command reads; place workstation \"on your computer\""],
+        &["1-1 command changes; host web1; doubt leaves-machine it reaches `web1`"],
         &["1-1 command reads; place server \"on the server\""],
     ]), @r#"
     ---
@@ -267,19 +268,23 @@ fn what_is_in_doubt_is_left_out_with_its_reason() {
     ```bash {#a-3 timeout=5m run=never}
     ls
     ```
-    - ```bash {#a-4 confirm="This is meant for your own computer ('on your computer'). Go on?"}
+    - ```bash {#a-4 confirm="This is meant for your own computer ('on your computer'). Run it?"}
       ls
       ```
+    ```bash {#a-5 confirm="This reaches web1. Run it?"}
+    scp x web1:
+    ```
     <!-- not run: the fence is not closed -->
-    ```bash {#a-5 run=never}
+    ```bash {#a-6 run=never}
     ls
     ```
     ----
     3 → 8 a Left: the text says not to --> run it
     7 → 13 a-2 ByHand: `ssh` opens a shell
     9 → 18 a-3 Left: typed in the shell of `host`
-    12 → 21 a-4 Confirmed: This is meant for your own computer ("on your computer"). Go on?
-    15 → 25 a-5 Left: the fence is not closed
+    12 → 21 a-4 Confirmed: This is meant for your own computer ("on your computer"). Run it?
+    15 → 24 a-5 Confirmed: This reaches web1. Run it?
+    18 → 28 a-6 Left: the fence is not closed
     "#);
 }
 
