@@ -495,7 +495,9 @@ fn blocks(code: &[&str]) -> Option<Shape> {
     let first = first_word(code.first()?);
     let directive = |line: &str| line.trim_end().split(" #").next().unwrap_or_default().trim_end().ends_with([';', '{', '}']);
     if NGINX.contains(&first.trim_end_matches('{')) && most(code, 80, directive) && !code[0].contains("()") {
-        return shape(Form::Settings, Nature::File, "settings in blocks, like those of nginx");
+        // A directive or two out of a file are a sample.
+        let nature = if code.len() < 6 && !matches!(first, "server" | "http" | "user") { Nature::Data } else { Nature::File };
+        return shape(Form::Settings, nature, "settings in blocks, like those of nginx");
     }
     let text = code[0].trim();
     if text.starts_with('<') && text.ends_with('>') && ["<VirtualHost", "<Directory", "<IfModule", "<Location"].iter().any(|mark| text.starts_with(mark)) {
@@ -644,6 +646,13 @@ fn addresses(code: &[&str]) -> Option<Shape> {
     };
     if all(code, is_path) {
         return shape(Form::Address, Nature::Listing, "paths");
+    }
+    let is_file = |line: &str| {
+        let line = line.split(" #").next().unwrap_or_default().trim();
+        !line.contains(char::is_whitespace) && !line.starts_with(['.', '~', '/']) && line.rsplit_once('.').is_some_and(|(name, end)| !name.is_empty() && (1..5).contains(&end.len()) && end != "sh" && end.bytes().all(|b| b.is_ascii_alphanumeric()))
+    };
+    if all(code, is_file) {
+        return shape(Form::Address, Nature::Listing, "names of files");
     }
     None
 }

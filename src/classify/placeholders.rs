@@ -488,7 +488,7 @@ impl Part<'_, '_> {
         // `container_name`, `nombre-paquete`, `nom_du_serveur`.
         let mut parts = folded.split(['_', '-']);
         let (first, last) = (parts.next().unwrap_or_default(), parts.next_back().unwrap_or_default());
-        if is_value && !last.is_empty() && (words::NAMES.contains(&first) || words::NAMES.contains(&last)) && !folded.contains('.') {
+        if (is_value || self.before == '/') && !last.is_empty() && (words::NAMES.contains(&first) || words::NAMES.contains(&last)) && !folded.contains('.') {
             return Verdict::Value;
         }
         if self.is_capitals(text) && !is_key {
@@ -661,6 +661,15 @@ fn holds_date(text: &str) -> bool {
 fn literal_secret(text: &str) -> Option<String> {
     const KEYS: &[&str] = &["password", "passwd", "secret", "token", "api_key", "apikey", "api-key", "secret_key", "access_key", "secretkey", "contrasena", "contraseña", "senha", "passwort", "kennwort", "motdepasse", "mot_de_passe", "-pass", "_pass", "_pwd", "requirepass", "密码", "пароль"];
     let lower = text.to_lowercase();
+    // `postgres://user:pass@host`.
+    if let Some((_, rest)) = lower.split_once("://")
+        && let Some((login, _)) = rest.split(['/', '?']).next().unwrap_or_default().rsplit_once('@')
+        && let Some((_, password)) = login.split_once(':')
+        && !password.is_empty()
+        && !password.starts_with(['$', '<', '{'])
+    {
+        return Some("a secret's value stands in the command".to_owned());
+    }
     for key in KEYS {
         let mut from = 0;
         while let Some(found) = lower[from..].find(key) {

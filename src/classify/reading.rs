@@ -127,6 +127,14 @@ impl Context<'_> {
             if piece.form == Some(Form::Python) && (words::find(&lead, words::SHELLS).is_some() || words::find(&title, words::SHELLS).is_some() || words::find(&heading, words::SHELLS).is_some()) {
                 piece.nature = Nature::Query;
                 "it is Python for a shell".clone_into(&mut piece.because);
+                let text = &self.body[piece.range.clone()];
+                piece.effect = if text.contains("delete(") {
+                    Effect::Destroys
+                } else if ["save(", "create", "update(", "set_password", ".add(", "open(", "subprocess", "os.system"].iter().any(|mark| text.contains(mark)) {
+                    Effect::Changes
+                } else {
+                    Effect::Reads
+                };
             }
             if !piece.nature.is_step() {
                 continue;
@@ -163,7 +171,7 @@ impl Context<'_> {
         let choices = self.choices;
         for ((index, piece), unset) in self.pieces.into_iter().enumerate().zip(unset) {
             let line = |offset: usize| fence.line + 1 + body_lines.of(offset);
-            let (place, place_because) = if piece.nature == Nature::Query {
+            let (place, place_because) = if piece.nature == Nature::Query && piece.form != Some(Form::Python) {
                 (Place::Database, "it is for the console of a database".to_owned())
             } else if piece.nature.is_step() {
                 let in_container = piece.understanding.as_ref().is_some_and(|understood| understood.in_container);
