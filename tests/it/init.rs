@@ -91,9 +91,8 @@ fn a_manual_is_copied_and_what_is_left_to_decide_is_told() {
       1 step     asked for first (confirm)
       1 step     by hand (run=manual)
     to decide, by line of the copy:
-         19  confirm mover-la-tienda-2: This destroys: `rm` deletes files. Go on?
-         25  by hand mover-la-tienda-3: it reaches `xxxxxxxxxx`: that host is to be
-                   confirmed
+         19  confirm mover-la-tienda-2: This destroys: `rm` deletes files. Run it?
+         25  by hand mover-la-tienda-3: `ssh` opens a shell or a console
       runbook lint shop.md
       runbook list shop.md
     "#);
@@ -117,12 +116,12 @@ fn a_manual_is_copied_and_what_is_left_to_decide_is_told() {
     df -h
     ```
 
-    ```bash {#mover-la-tienda-2 effect=destroys confirm="This destroys: 'rm' deletes files. Go on?"}
+    ```bash {#mover-la-tienda-2 effect=destroys confirm="This destroys: 'rm' deletes files. Run it?"}
     # Borrar lo viejo
     rm -rf /srv/tienda/viejo
     ```
 
-    <!-- by hand: it reaches `xxxxxxxxxx`: that host is to be confirmed -->
+    <!-- by hand: `ssh` opens a shell or a console -->
     ```bash {#mover-la-tienda-3 run=manual}
     ssh <SERVIDOR>
     ```

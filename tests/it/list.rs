@@ -49,7 +49,7 @@ fn a_manual_is_shown_as_a_map() {
     }
     assert_snapshot!(map.stdout, @r#"
     Running the shop                                               manual.md · plain
-      4 fences     3 command, 1 file
+      4 fences     3 command, 1 data
       5 steps      2 ready, 1 destroying, 1 to fill in, 1 by hand
       missing      DATE
       on demand    1 step in Rollback
@@ -57,7 +57,7 @@ fn a_manual_is_shown_as_a_map() {
                                                    reads  changes  destroys  by hand
     Running the shop                                   ·        ·         ·        1
       Look                                             2        ·         ·        ·
-          no steps: 1 file
+          no steps: 1 data
       Copies                                           ·        1         ·        ·
           fill in DATE
       Rollback · on demand                             ·        ·         1        ·
@@ -75,7 +75,7 @@ fn several_documents_are_shown_by_their_first_lines() {
         );
     assert_snapshot!(fixture.run(&["list", "docs"]).code(0).stdout, @r#"
     Running the shop                                          docs/manual.md · plain
-      4 fences     3 command, 1 file
+      4 fences     3 command, 1 data
       5 steps      2 ready, 1 destroying, 1 to fill in, 1 by hand
       missing      DATE
       on demand    1 step in Rollback
