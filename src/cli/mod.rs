@@ -6,6 +6,7 @@ mod control;
 pub mod document;
 pub mod exit;
 pub mod failure;
+mod init;
 mod inputs;
 pub mod lint;
 pub mod list;
@@ -57,6 +58,8 @@ enum Command {
     List(list::Args),
     /// Say what is wrong or doubtful in documents
     Lint(lint::Args),
+    /// Write the beginning of a runbook, or a declared copy of a manual
+    Init(init::InitArgs),
     /// Show the runs that were
     History(records::HistoryArgs),
     /// Show how a run stands; --follow watches it
@@ -74,9 +77,6 @@ enum Command {
     /// Run in a throw-away copy of the machine and show the diffs
     #[command(hide = true)]
     Preview(NotYet),
-    /// Write the beginning of a runbook
-    #[command(hide = true)]
-    Init(NotYet),
 }
 
 #[derive(Debug, clap::Args)]
@@ -111,6 +111,7 @@ fn perform(command: Command) -> Result<ExitCode, Failure> {
         Command::Note(args) => control::note(&args),
         Command::List(args) => list::run(&args),
         Command::Lint(args) => lint::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::History(args) => records::history(&args),
         Command::Show(args) => records::show(&args),
         Command::Verify(args) => records::run_verify(&args),
@@ -125,7 +126,6 @@ fn perform(command: Command) -> Result<ExitCode, Failure> {
             "`runbook run` shows the plan before it asks",
         )),
         Command::Preview(_) => Err(not_yet("preview", "`runbook list` executes nothing")),
-        Command::Init(_) => Err(not_yet("init", "see docs/format.md for how to begin")),
     }
 }
 

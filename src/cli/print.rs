@@ -20,6 +20,19 @@ pub fn out(text: &str) -> Result<(), Failure> {
     )
 }
 
+/// Writes `text` to standard output as it is, byte for byte: a document.
+///
+/// # Errors
+/// When it cannot be written; not when nobody reads it any more.
+pub fn verbatim(text: &str) -> Result<(), Failure> {
+    let mut stream = io::stdout().lock();
+    tolerate(
+        stream
+            .write_all(text.as_bytes())
+            .and_then(|()| stream.flush()),
+    )
+}
+
 /// Writes `text` and a line end to standard error, as well as may be.
 pub fn note(text: impl Display) {
     let mut stream = anstream::stderr().lock();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Beside, Surveyed, further, lint, masked, merge};
 use crate::classify::knowledge::Knowledge;
-use crate::classify::reading::Readings;
+use crate::classify::readings::Readings;
 use crate::markdown::encoding::Misreading;
 use crate::markdown::{Document, Lines, outline};
 use crate::model::{

@@ -160,6 +160,27 @@ pub enum Offer {
 }
 
 impl Offer {
+    /// Returns what is offered of that which has this nature and effect, and these doubts.
+    pub fn of(nature: Nature, effect: Effect, doubts: &[Doubt], choice: Option<u32>) -> Self {
+        let has = |rule: &str| doubts.iter().any(|doubt| doubt.rule == rule);
+        if !nature.is_step() {
+            Self::Never
+        } else if nature == Nature::Interactive || has("interactive") || has("endless") {
+            Self::Hand
+        } else if doubts.iter().any(|doubt| !doubt.is_a_value()) {
+            Self::Ask
+        } else if !doubts.is_empty() {
+            Self::Fill
+        } else {
+            match effect {
+                Effect::Reads | Effect::Changes if choice.is_some() => Self::Ask,
+                Effect::Reads | Effect::Changes => Self::Run,
+                Effect::Destroys => Self::Type,
+                Effect::Unknown => Self::Ask,
+            }
+        }
+    }
+
     /// Returns its name, as `--json` prints it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -216,23 +237,7 @@ pub struct Piece {
 impl Piece {
     /// Says what is offered of it on a terminal.
     pub fn offer(&self) -> Offer {
-        let has = |rule: &str| self.doubts.iter().any(|doubt| doubt.rule == rule);
-        if !self.nature.is_step() {
-            Offer::Never
-        } else if self.nature == Nature::Interactive || has("interactive") || has("endless") {
-            Offer::Hand
-        } else if self.doubts.iter().any(|doubt| !doubt.is_a_value()) {
-            Offer::Ask
-        } else if !self.doubts.is_empty() {
-            Offer::Fill
-        } else {
-            match self.effect {
-                Effect::Reads | Effect::Changes if self.choice.is_some() => Offer::Ask,
-                Effect::Reads | Effect::Changes => Offer::Run,
-                Effect::Destroys => Offer::Type,
-                Effect::Unknown => Offer::Ask,
-            }
-        }
+        Offer::of(self.nature, self.effect, &self.doubts, self.choice)
     }
 }
 

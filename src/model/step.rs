@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Nature, Place, Placeholder, Span};
+use super::{Nature, Offer, Place, Placeholder, Span};
 
 /// The name of a step, unique in its document: letters, digits, `-`, `_`, `.`; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -189,4 +189,20 @@ pub struct Step {
     /// What its attributes say.
     #[serde(flatten)]
     pub settings: Settings,
+}
+
+impl Step {
+    /// Says what is offered of it: what a person does by hand is never run as it stands.
+    pub fn offer(&self) -> Offer {
+        match &self.task {
+            Task::ByHand { .. } if self.ticked => Offer::Never,
+            Task::ByHand { .. } => Offer::Hand,
+            Task::Command { .. } => Offer::of(
+                self.nature,
+                self.effect,
+                &self.doubts,
+                self.circumstances.choice,
+            ),
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 mod attributes;
 mod declaration;
+mod declare;
 mod duration;
 mod fences;
 mod names;
@@ -15,20 +16,9 @@ mod sections;
 pub mod select;
 
 pub use declaration::{INPUT_KEYS, Key, TOP_KEYS};
+pub use declare::{Decision, Declared, Fate, NotDeclared, declare};
 pub use duration::parse_duration;
 pub use fences::resolve;
 
 #[cfg(test)]
-mod testing {
-    use super::resolve;
-    use crate::classify::knowledge::Knowledge;
-    use crate::classify::readings;
-    use crate::markdown::outline;
-    use crate::model::{Diagnostic, Runbook};
-
-    pub(super) fn read_and_resolve(source: &str, name: &str) -> (Runbook, Vec<Diagnostic>) {
-        let document = outline(source);
-        let readings = readings::readings(&document, &Knowledge::built_in(), 1);
-        resolve(&document, name, readings)
-    }
-}
+pub(crate) mod testing;

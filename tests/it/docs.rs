@@ -16,7 +16,7 @@ use runbook::cli::exit::ExitCode;
 use runbook::lint::{INSTEAD, rules};
 use runbook::markdown::attributes::{self, Performed, Row, Takes};
 use runbook::markdown::outline;
-use runbook::model::Severity;
+use runbook::model::{Nature, Offer, Severity};
 use runbook::resolve::{INPUT_KEYS, Key, TOP_KEYS};
 use runbook::target::{needed, starter};
 
@@ -28,6 +28,7 @@ const COMMANDS: &[&str] = &[
     "note",
     "list",
     "lint",
+    "init",
     "history",
     "show",
     "verify",
@@ -195,6 +196,121 @@ fn the_tables_of_front_matter_are_the_programs_own() {
     check_block("docs/format.md", "input keys", &keys(INPUT_KEYS));
 }
 
+const fn is(nature: Nature) -> &'static str {
+    match nature {
+        Nature::Command => "lines for an interpreter: the only one that runs as it stands",
+        Nature::Session => "prompted commands, with what they printed",
+        Nature::Interactive => {
+            "a command that wants a person at the terminal: an editor, a console"
+        }
+        Nature::File => {
+            "what is to stand in a file: settings, units, crontab lines, `.env`, source"
+        }
+        Nature::Output => "what a command prints",
+        Nature::Query => "for the console of a database or another service",
+        Nature::Data => "a payload or a sample",
+        Nature::Diagram => "a picture in words: mermaid, a tree, boxes",
+        Nature::Listing => "anything else: prose, a synopsis, a list",
+    }
+}
+
+#[test]
+fn the_tables_of_natures_and_offers_are_the_programs_own() {
+    let mut natures = String::from("| nature | |\n|---|---|\n");
+    for nature in Nature::ALL {
+        writeln!(natures, "| `{nature}` | {} |", is(nature)).unwrap();
+    }
+    let offers = [
+        (Offer::Run, "it may be run as it stands"),
+        (Offer::Type, "it destroys: it runs once its id was typed"),
+        (
+            Offer::Ask,
+            "a person must look first: it is in doubt, it is one of several, or it is not known what it does",
+        ),
+        (Offer::Fill, "a value must be given first"),
+        (
+            Offer::Hand,
+            "a person does it, in a terminal of their own or anywhere else",
+        ),
+        (Offer::Never, "it is no step, and never runs"),
+    ];
+    let mut table = String::from("| offer | |\n|---|---|\n");
+    for (offer, meaning) in offers {
+        writeln!(table, "| `{}` | {meaning} |", offer.name()).unwrap();
+    }
+    for document in ["docs/json.md", "docs/manuals.md"] {
+        check_block(document, "natures", &natures);
+        check_block(document, "offers", &table);
+    }
+}
+
+/// Runs `list --json` on a manual of this text.
+fn listed(text: &str) -> serde_json::Value {
+    let state = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("manual.md");
+    std::fs::write(&file, text).unwrap();
+    let list = runbook(state.path(), &["list", "--json", file.to_str().unwrap()]);
+    assert_eq!(list.code, 0, "{}", list.text);
+    serde_json::from_str(&list.text).unwrap()
+}
+
+#[test]
+fn every_field_of_list_is_documented_and_every_documented_field_is_there() {
+    let document = read("docs/json.md");
+    let text = "# A\n\n- [ ] look\n\n```bash\nssh deploy@<HOST> uptime > /tmp/x\n```\n";
+    let plain = listed(text);
+    let declared = listed("---\nrunbook: 1\ninputs: { a: { default: b } }\n---\n");
+    let runbook = &plain["runbooks"][0];
+    let piece = &runbook["fences"][0]["pieces"][0];
+    for (what, value) in [
+        ("the whole", &plain),
+        ("a runbook", runbook),
+        ("an input", &declared["runbooks"][0]["inputs"][0]),
+        ("a section", &runbook["sections"][0]),
+        ("a fence", &runbook["fences"][0]),
+        ("a piece", piece),
+        ("a step", &runbook["steps"][0]),
+        ("a doubt", &piece["doubts"][0]),
+        ("a placeholder", &piece["placeholders"][0]),
+    ] {
+        let rows = rows(&document, &format!("of {what}"));
+        let mut documented: Vec<&str> = rows.iter().flat_map(|row| in_backticks(&row[0])).collect();
+        documented.sort_unstable();
+        let object = value
+            .as_object()
+            .unwrap_or_else(|| panic!("{what}: {plain:#}"));
+        let mut there: Vec<&str> = object.keys().map(String::as_str).collect();
+        there.sort_unstable();
+        assert_eq!(documented, there, "{what}");
+    }
+}
+
+#[test]
+fn the_example_of_list_is_what_it_prints() {
+    let document = read("docs/json.md");
+    let start = document.find("````markdown\n").unwrap() + "````markdown\n".len();
+    let end = start + document[start..].find("````\n").unwrap();
+    // As it is printed, in the order in which it is printed.
+    let state = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("manual.md");
+    std::fs::write(&file, &document[start..end]).unwrap();
+    let list = runbook(state.path(), &["list", "--json", file.to_str().unwrap()]);
+    let lines = list.text.lines();
+    let lines = lines.skip_while(|line| *line != "      \"steps\": [");
+    let lines = lines.take_while(|line| !line.starts_with("      \"errors\""));
+    let shown: Vec<&str> = lines.map(|line| line.get(4..).unwrap_or(line)).collect();
+    let shown = shown.join("\n");
+    let shown = format!("{{\n{}\n}}", shown.trim_end_matches(','));
+    assert!(
+        serde_json::from_str::<serde_json::Value>(&shown).is_ok(),
+        "{shown}"
+    );
+    let text = format!("```json\n{shown}\n```\n");
+    check_block("docs/json.md", "example of list", &text);
+}
+
 /// The rows of the table whose first column is headed `heading`, cell by cell.
 fn rows(document: &str, heading: &str) -> Vec<Vec<String>> {
     let start = format!("| {heading} |");
@@ -314,7 +430,7 @@ fn what_is_said_to_be_refused_is_refused_before_step_one() {
         .find(|it| it.contains("known and refused"))
         .expect("there is such a paragraph");
     let words = in_backticks(paragraph);
-    assert!(words.len() > 8, "{words:?}");
+    assert!(words.len() > 6, "{words:?}");
     for word in words {
         let args: &[&str] = match word {
             "--require" => &["verify", "last", word, "x"],

@@ -17,11 +17,15 @@ mod floors;
 #[cfg(feature = "testing")]
 mod handover;
 #[cfg(feature = "testing")]
+mod init;
+#[cfg(feature = "testing")]
 mod kills;
 #[cfg(feature = "testing")]
 mod labels;
 #[cfg(feature = "testing")]
 mod lint;
+#[cfg(feature = "testing")]
+mod list;
 #[cfg(feature = "testing")]
 mod model;
 #[cfg(feature = "testing")]

@@ -597,7 +597,6 @@ fn what_this_version_does_not_perform_is_refused_before_step_one() {
         &["run", "a.md", "--report", "junit=x"],
         &["plan", "a.md"],
         &["preview", "a.md"],
-        &["init"],
     ] {
         fixture.run(args).code(2).says("not in this version");
     }
