@@ -181,7 +181,7 @@ impl Context<'_> {
                     Effect::Destroys
                 } else if [
                     "save(",
-                    "create",
+                    ".create(",
                     "update(",
                     "set_password",
                     ".add(",
@@ -199,6 +199,13 @@ impl Context<'_> {
             }
             if !piece.nature.is_step() {
                 continue;
+            }
+            // The writer knows what a program of their own does.
+            if piece.effect != Effect::Destroys
+                && let Some(word) = words::find(&title, words::LOSES)
+            {
+                piece.effect = Effect::Destroys;
+                piece.because = format!("its comment says “{word}”");
             }
             let whole = piece.range.clone();
             for (text, who) in [
