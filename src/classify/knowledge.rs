@@ -271,7 +271,7 @@ const VALUED: &[&str] = &[
     "stdin", "verb",
 ];
 
-fn whence<'t>(value: &'t str) -> Result<Vec<Whence<'t>>, String> {
+fn whence(value: &str) -> Result<Vec<Whence<'_>>, String> {
     let mut found = Vec::new();
     if value.starts_with('-') {
         found.push(Whence::Option(value));

@@ -470,7 +470,6 @@ fn judge(
                     all.hosts.push(host);
                 }
             }
-            "write-output" | "write-host" => {}
             _ => {}
         }
         let verb = full
@@ -508,7 +507,7 @@ fn judge(
         push(all, effect, because);
         return;
     }
-    if first.contains(['\\', '/']) || lower.ends_with(".ps1") || lower.ends_with(".bat") {
+    if first.contains(['\\', '/']) || [".ps1", ".bat"].iter().any(|it| lower.ends_with(it)) {
         push(
             all,
             Effect::Unknown,
@@ -634,11 +633,11 @@ mod tests {
             (&it.prompts, "asks"),
         ] {
             if mark.is_some() {
-                shown += &format!(" {name}");
+                shown = format!("{shown} {name}");
             }
         }
         if !it.hosts.is_empty() {
-            shown += &format!(" host={}", it.hosts.join(","));
+            shown = format!("{shown} host={}", it.hosts.join(","));
         }
         assert_eq!(shown, expected, "{body}\n{}", it.because);
     }

@@ -214,7 +214,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn children<'t>(node: Node<'t>) -> Vec<Node<'t>> {
+    fn children(node: Node<'_>) -> Vec<Node<'_>> {
         let mut cursor = node.walk();
         node.children(&mut cursor).collect()
     }
@@ -900,18 +900,20 @@ mod tests {
                 .collect();
             let mut line = format!("[{}]", words.join(" "));
             for redirect in &it.redirects {
-                line += &match redirect {
-                    Redirect::From(word) => format!(" <{}", word.text),
-                    Redirect::Over(word) => format!(" >{}", word.text),
-                    Redirect::Onto(word) => format!(" >>{}", word.text),
+                let shown = match redirect {
+                    Redirect::From(word) => format!("<{}", word.text),
+                    Redirect::Over(word) => format!(">{}", word.text),
+                    Redirect::Onto(word) => format!(">>{}", word.text),
                     Redirect::Here(text, literal) => {
-                        format!(" <<{}{}", if *literal { "'" } else { "" }, text.trim_end())
+                        let quote = if *literal { "'" } else { "" };
+                        format!("<<{quote}{}", text.trim_end())
                     }
                 };
+                line = format!("{line} {shown}");
             }
-            line += &it
-                .fed_by
-                .map_or(String::new(), |from| format!(" fed by {from}"));
+            if let Some(from) = it.fed_by {
+                line = format!("{line} fed by {from}");
+            }
             line += if it.in_substitution { " sub" } else { "" };
             line += if it.in_loop { " loop" } else { "" };
             line += if it.in_function { " function" } else { "" };

@@ -170,6 +170,10 @@ fn statement_does(words: &[String]) -> Verdict {
     if first.starts_with(['\\', '.']) {
         return meta(words);
     }
+    // `PRAGMA x` asks, `PRAGMA x = 1` sets.
+    if first == "PRAGMA" && words.len() < 3 {
+        return Verdict::new(Effect::Reads, first);
+    }
     match first {
         "SELECT" | "(" | "TABLE" | "VALUES" => select(words),
         "WITH" => {
@@ -183,7 +187,7 @@ fn statement_does(words: &[String]) -> Verdict {
         }
         "SHOW" | "DESCRIBE" | "DESC" | "USE" | "HELP" | "STATUS" | "LIST" | "PRINT" | "BEGIN"
         | "COMMIT" | "ROLLBACK" | "END" | "SAVEPOINT" | "FETCH" | "CLOSE" | "DECLARE" | "GO"
-        | "QUIT" | "EXIT" | "EXISTS" => Verdict::new(Effect::Reads, first),
+        | "QUIT" | "EXIT" | "EXISTS" | "'" | "" => Verdict::new(Effect::Reads, first),
         "EXPLAIN" => {
             // ANALYZE runs the statement that it explains.
             let verb = words
@@ -194,21 +198,19 @@ fn statement_does(words: &[String]) -> Verdict {
                 _ => Verdict::new(Effect::Reads, first),
             }
         }
-        "PRAGMA" => Verdict::new(Effect::Reads, first),
         "START" if at(1) == "TRANSACTION" => Verdict::new(Effect::Reads, two()),
         "CHECK" | "CHECKSUM" => Verdict::new(Effect::Reads, two()),
-        "DROP" if at(1) == "USER" || at(1) == "ROLE" => Verdict::new(Effect::Destroys, two()),
-        "DROP" | "TRUNCATE" | "PURGE" | "DETACH" => Verdict::new(Effect::Destroys, two()),
-        "RESET" if matches!(at(1), "MASTER" | "SLAVE" | "REPLICA" | "BINARY") => {
-            Verdict::new(Effect::Destroys, two())
+        "RESET" if !matches!(at(1), "MASTER" | "SLAVE" | "REPLICA" | "BINARY") => {
+            Verdict::new(Effect::Changes, two())
         }
+        "DROP" | "TRUNCATE" | "PURGE" | "DETACH" | "RESET" | "REPLACE" | "RESTORE"
+        | "OVERWRITE" => Verdict::new(Effect::Destroys, two()),
         "DELETE" if has("WHERE") => Verdict::new(Effect::Destroys, "DELETE"),
         "DELETE" => Verdict::new(Effect::Destroys, "DELETE without WHERE"),
         "UPDATE" if !has("WHERE") => Verdict::new(Effect::Destroys, "UPDATE without WHERE"),
         "ALTER" if has("DROP") => Verdict::new(Effect::Destroys, "ALTER … DROP"),
-        "REPLACE" | "RESTORE" | "OVERWRITE" => Verdict::new(Effect::Destroys, two()),
         "INSERT" | "UPDATE" | "MERGE" | "UPSERT" => Verdict::new(Effect::Changes, first),
-        "CREATE" | "ALTER" | "GRANT" | "REVOKE" | "COMMENT" | "RENAME" | "SET" | "RESET"
+        "CREATE" | "ALTER" | "GRANT" | "REVOKE" | "COMMENT" | "RENAME" | "SET" | "PRAGMA"
         | "VACUUM" | "ANALYZE" | "ANALYSE" | "REINDEX" | "CLUSTER" | "OPTIMIZE" | "REPAIR"
         | "FLUSH" | "KILL" | "START" | "STOP" | "CHANGE" | "LOCK" | "UNLOCK" | "LOAD"
         | "REFRESH" | "ATTACH" | "INSTALL" | "UNINSTALL" | "NOTIFY" | "LISTEN" | "CHECKPOINT"
@@ -218,7 +220,6 @@ fn statement_does(words: &[String]) -> Verdict {
         }
         "COPY" if has("TO") && !has("FROM") => Verdict::new(Effect::Reads, "COPY … TO"),
         "COPY" => Verdict::new(Effect::Changes, "COPY … FROM"),
-        "'" | "" => Verdict::new(Effect::Reads, first),
         _ => Verdict::new(Effect::Unknown, first),
     }
 }

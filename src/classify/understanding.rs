@@ -666,7 +666,7 @@ impl Judge<'_> {
             match inner {
                 // `ssh host "a && b"`, `watch 'a | b'`.
                 [one] if one.text.contains([' ', '\n', ';', '|', '&']) => {
-                    self.text(&one.text, &inside)
+                    self.text(&one.text, &inside);
                 }
                 [first, ..] if !first.literal => {
                     let because = format!("which program `{}` is, is not known", first.text);
@@ -989,7 +989,7 @@ mod tests {
             ("needs", &it.needs),
         ] {
             if !values.is_empty() {
-                shown += &format!(" {name}={}", values.join(","));
+                shown = format!("{shown} {name}={}", values.join(","));
             }
         }
         shown
