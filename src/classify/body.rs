@@ -216,7 +216,7 @@ impl Reader<'_> {
                     "it is too long to be read: nobody knows what it does",
                     whole.range,
                 );
-                piece.command = self.body[piece.range.clone()].to_owned();
+                self.body[piece.range.clone()].clone_into(&mut piece.command);
                 piece.lines = line_map(&piece.command, piece.range.start);
                 piece.language = self.language();
             }
@@ -447,7 +447,7 @@ impl Reader<'_> {
             let _ = write!(piece.because, ": {}", verdict.words);
         }
         piece.form = Some(Form::Sql);
-        piece.command = text.to_owned();
+        text.clone_into(&mut piece.command);
         piece.lines = line_map(text, piece.range.start);
         piece
     }
@@ -571,7 +571,7 @@ impl Reader<'_> {
                 }
             }
         }
-        self.mark(&mut piece, &understood);
+        Self::mark(&mut piece, &understood);
         for found in suspicion::suspicions(
             &piece.command,
             if dialect == Dialect::Powershell {
@@ -629,7 +629,7 @@ impl Reader<'_> {
         piece
     }
 
-    fn mark(&self, piece: &mut BodyPiece, understood: &Understanding) {
+    fn mark(piece: &mut BodyPiece, understood: &Understanding) {
         let place = |piece: &BodyPiece, range: &Range<usize>| piece.place(range);
         if let Some(mark) = &understood.interactive {
             let at = place(piece, &mark.range);
@@ -872,10 +872,9 @@ impl Reader<'_> {
                     return false;
                 }
                 commands += 1;
-            } else if !is_console && self.knows(line.split_whitespace().next().unwrap_or_default())
+            } else if !is_console
+                && (commands == 0 || self.knows(line.split_whitespace().next().unwrap_or_default()))
             {
-                return false;
-            } else if !is_console && commands == 0 {
                 return false;
             }
         }
@@ -921,7 +920,7 @@ fn looks_like_a_command(line: &str) -> bool {
         && (rest
             .iter()
             .any(|word| word.starts_with('-') && word.len() > 1)
-            || (first.starts_with("./") || first.ends_with(".sh") || first.starts_with("~/"))
+            || (first.starts_with("./") || first.contains(".sh") || first.starts_with("~/"))
             || (!rest.is_empty()
                 && rest.len() < 5
                 && rest.iter().all(|word| word.is_ascii())

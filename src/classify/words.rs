@@ -591,6 +591,43 @@ pub(super) const WARNING: &[&str] = &[
     "опасно",
 ];
 
+/// Says in a comment that something is lost for good.
+pub(super) const LOSES: &[&str] = &[
+    "borra datos",
+    "borra todos",
+    "borra todo",
+    "elimina todos",
+    "elimina todo",
+    "perdida de datos",
+    "deletes all",
+    "deletes data",
+    "delete all data",
+    "erases",
+    "wipes",
+    "data loss",
+    "destroys",
+    "irreversible",
+    "apaga todos",
+    "apaga os dados",
+    "perda de dados",
+    "supprime toutes",
+    "supprime les donnees",
+    "efface",
+    "perte de donnees",
+    "loscht alle",
+    "datenverlust",
+    "unwiderruflich",
+    "cancella tutti",
+    "perdita di dati",
+    "删除所有",
+    "清空",
+    "数据丢失",
+    "データが消",
+    "全て削除",
+    "удаляет все",
+    "потеря данных",
+];
+
 /// Names the reader's own computer.
 pub(super) const WORKSTATION: &[&str] = &[
     "your laptop",
