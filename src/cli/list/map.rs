@@ -281,11 +281,12 @@ impl Columns {
                 for (name, style, count) in &self.heads {
                     let number = count.of(holding);
                     let room = name.len() + 2;
-                    counts += &if number == 0 {
+                    let told = if number == 0 {
                         format!("{:>room$}", "·")
                     } else {
                         format!("{style}{number:>room$}{style:#}")
                     };
+                    counts.push_str(&told);
                 }
             }
             let filled = pad(row, self.titles.saturating_sub(indent).max(width(row)));
