@@ -708,3 +708,215 @@ fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Uns
     }
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
+    use super::read;
+    use crate::classify::knowledge::Knowledge;
+    use crate::markdown::outline;
+
+    /// Shows each piece as `lines nature offer rules`.
+    fn show(document: &str) -> String {
+        let document = outline(document);
+        let mut shown = Vec::new();
+        for fence in read(&document, &Knowledge::built_in(), 1) {
+            for piece in &fence.pieces {
+                let mut rules: Vec<&str> = piece.doubts.iter().map(|doubt| doubt.rule).collect();
+                rules.sort_unstable();
+                rules.dedup();
+                let line = format!("{}-{} {} {} {}", piece.line, piece.last_line, piece.nature, piece.offer().name(), rules.join(","));
+                shown.push(line.trim_end().to_owned());
+            }
+        }
+        shown.join("; ")
+    }
+
+    fn check(before: &str, tag: &str, body: &str, expected: &str) {
+        let document = format!("{before}\n\n```{tag}\n{body}\n```\n");
+        // Lines are counted from the body's first one.
+        let first = before.lines().count().max(1) + 2;
+        let shown: Vec<String> = show(&document)
+            .split("; ")
+            .map(|piece| {
+                let Some((lines, rest)) = piece.split_once(' ') else { return piece.to_owned() };
+                let Some((start, end)) = lines.split_once('-') else { return piece.to_owned() };
+                let line = |text: &str| text.parse::<usize>().unwrap() - first;
+                format!("{}-{} {rest}", line(start), line(end))
+            })
+            .collect();
+        assert_eq!(shown.join("; "), expected, "{document}");
+    }
+
+    #[test]
+    fn plain_commands_run() {
+        for (tag, body) in [
+            ("", "sudo systemctl restart nginx"),
+            ("bash", "docker compose up -d"),
+            ("sh", "sudo apt update && sudo apt install -y nginx"),
+            ("bash", "pg_dump shop > backup.sql"),
+            ("", "df -h\nfree -m"),
+            ("bash", "for i in 1 2; do\n\n  docker restart web$i\ndone"),
+            ("bash", "kubectl apply -f - <<'YAML'\nkind: Namespace\n\nname: x\nYAML"),
+            ("bash", "docker compose down && docker compose up -d"),
+            ("bash", "sudo systemctl stop app\nsudo cp app /usr/local/bin/app\nsudo systemctl start app"),
+            ("powershell", "docker run -d `\n  --name x `\n  redis"),
+            ("python", "pip3 --version"),
+        ] {
+            let last = body.lines().count();
+            check("# Do it", tag, body, &format!("1-{last} command run"));
+        }
+    }
+
+    #[test]
+    fn pieces_have_offers_of_their_own() {
+        check(
+            "# Backup",
+            "bash",
+            "# Make one\npg_dump shop > backup.sql\n\n# Restore it\npsql shop < backup.sql\n\n# that was all",
+            "1-2 command run; 4-5 command type; 7-7 listing never",
+        );
+        check("x", "bash", "{\n  \"a\": 1\n}\ncurl http://localhost/", "1-3 data never; 4-4 command run");
+        check("x", "python", "# look\npython3 --version\n\n# end them\nSELECT pg_terminate_backend(pid)\nFROM pg_stat_activity;", "1-2 command run; 4-6 query never");
+    }
+
+    #[test]
+    fn what_is_no_command_never_runs() {
+        for (tag, body, nature) in [
+            ("bash", "0 2 * * * /usr/bin/x >> /tmp/log 2>&1", "file"),
+            ("bash", "{\"a\": 1}", "data"),
+            ("bash", "DB_HOST=localhost\nDB_PASSWORD=x", "file"),
+            ("python", "streamlit==1.32.0\npandas==2.2.0", "listing"),
+            ("python", "├── a\n└── b", "diagram"),
+            ("console", "rate(http_requests_total[5m])", "query"),
+            ("python", "SELECT 1;", "query"),
+            ("", "Internet → Nginx → Django\n           ↓", "diagram"),
+            ("", "Status: active\n\nTo   Action\n--   ------", "output"),
+            ("", "[Unit]\nDescription=x\n\n[Service]\nExecStart=/bin/x", "file"),
+            ("", "NAME    READY   STATUS\nweb-1   1/1     Running", "output"),
+            ("", "mysql> SHOW TABLES;\n+--+", "query"),
+            ("", "Now go to the server and restart it.\nThen look at the log.", "listing"),
+            ("", "make sure the database is running", "listing"),
+            ("", "git checkout [OPTIONS] <branch>", "listing"),
+            ("", "GET /health HTTP/1.1", "data"),
+            ("", "2024-01-01 10:00:00 INFO up", "output"),
+            ("python", "DATABASES = {\n    'default': {\n        'NAME': os.environ.get('X'),\n    }\n}", "listing"),
+            ("", "FROM python:3.11\nRUN pip install x", "file"),
+            ("mermaid", "graph LR", "diagram"),
+            ("bash", "① docker compose up -d\n② docker compose down", "listing"),
+            ("", "import os\nprint(1)", "listing"),
+        ] {
+            let last = body.lines().count();
+            check("x", tag, body, &format!("1-{last} {nature} never"));
+        }
+    }
+
+    #[test]
+    fn the_text_around_is_heard() {
+        for (before, tag, body, expected) in [
+            ("Expected output:", "", "nginx is running", "1-1 output never"),
+            ("Salida esperada:", "", "{\"a\": 1}", "1-1 output never"),
+            ("Don't do this:", "bash", "chmod 777 /srv", "1-1 command ask counter-example"),
+            ("NO ejecutar en producción:", "bash", "docker restart x", "1-1 command ask counter-example"),
+            ("Falsch:", "bash", "docker restart x", "1-1 command ask counter-example"),
+            ("À ne pas faire :", "bash", "docker restart x", "1-1 command ask counter-example"),
+            ("Ejemplo:", "bash", "docker restart x", "1-1 command ask example"),
+            ("Beispiel:", "bash", "docker restart x", "1-1 command ask example"),
+            ("x", "bash", "# Sin sudo: falla\ndocker restart x\n\n# Con sudo\nsudo docker restart x", "1-2 command ask alternative,counter-example; 4-5 command ask alternative"),
+        ] {
+            if body.contains("Sin sudo") {
+                assert!(show(&format!("{before}\n\n```{tag}\n{body}\n```\n")).contains("counter-example"));
+            } else {
+                check(before, tag, body, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_excludes_each_other_is_asked() {
+        check("x", "bash", "sudo systemctl start nginx\nsudo systemctl stop nginx", "1-2 command ask opposite");
+        check("# Menu", "bash", "# Up\ndocker compose up -d\n\n# Down\ndocker compose down", "1-2 command ask opposite; 4-5 command ask opposite");
+        check("# Restart", "bash", "docker compose down\ndocker compose up -d", "1-2 command run");
+        check("x", "bash", "# Ubuntu\nsudo apt install -y nginx\n\n# CentOS\nsudo yum install -y nginx", "1-2 command ask alternative; 4-5 command ask alternative");
+        check("x", "bash", "# Plain\npg_dump a > a.sql\n\n# Small\npg_dump a | gzip > a.gz", "1-2 command ask alternative; 4-5 command ask alternative");
+        let document = "# A\n\n```sh\ndocker restart x\n```\n\nOr:\n\n```sh\ndocker stop x\n```\n";
+        assert_eq!(show(document), "4-4 command ask alternative; 10-10 command ask alternative");
+        let document = "## Opción A\n\n```sh\ndocker restart x\n```\n\n## Opción B\n\n```sh\ndocker pull y\n```\n";
+        assert_eq!(show(document), "4-4 command ask alternative; 10-10 command ask alternative");
+    }
+
+    #[test]
+    fn shells_inside_shells_are_not_run() {
+        check("x", "bash", "ssh deploy@web1\ncd /srv\ngit pull", "1-3 command hand interactive,leaves-machine,remote-shell");
+        check("x", "bash", "docker exec -it web bash\n\nls", "1-1 interactive hand; 3-3 command ask remote-shell");
+    }
+
+    #[test]
+    fn sessions_hold_their_commands() {
+        check("x", "", "$ docker ps\nCONTAINER ID\n\n$ uptime\nup", "1-2 session run; 4-5 session run");
+        check("x", "console", "root@web1:~# systemctl status nginx\nok", "1-2 session run");
+        check("x", "", "C:\\Users\\x>dir", "1-1 session ask no-interpreter");
+        let document = outline("```\n$ ls -l \\\n  /tmp\ntotal 0\n```\n");
+        let readings = read(&document, &Knowledge::built_in(), 1);
+        assert_eq!(readings[0].pieces[0].command, "ls -l \\\n  /tmp");
+    }
+
+    #[test]
+    fn values_are_asked_for_where_they_stand() {
+        let source = "> ```sh\n> ssh-keyscan <HOST> > $OUT\n> echo 'x{name}'\n> ```\n";
+        let document = outline(source);
+        let readings = read(&document, &Knowledge::built_in(), 1);
+        let piece = &readings[0].pieces[0];
+        for value in &piece.placeholders {
+            assert_eq!(&piece.command[value.range.clone()], value.text);
+        }
+        let texts: Vec<&str> = piece.doubts.iter().filter(|doubt| doubt.is_a_value()).map(|doubt| document.text(doubt.span)).collect();
+        assert_eq!(texts, ["<HOST>", "$OUT", "{name}"]);
+    }
+
+    #[test]
+    fn variables_of_other_sections_are_named() {
+        let document = "# A\n\n```sh\nNS=$(id -un)\necho $NS\n```\n\n# B\n\n```sh\ndocker restart $NS\n```\n";
+        assert_eq!(show(document), "4-5 command run; 11-11 command fill unset-variable");
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let mut source = String::new();
+        for number in 0..4000 {
+            source.push_str(&format!("# S{}\n\n```sh\n# do {number}\nsudo systemctl restart web{number}\n\nls <X{number}>\n```\n", number % 7));
+        }
+        let document = outline(&source);
+        let knowledge = Knowledge::built_in();
+        assert_eq!(read(&document, &knowledge, 1), read(&document, &knowledge, 4));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_and_pieces_keep_their_places(
+            tag in "(sh|python|powershell||console|sql|yaml|text)",
+            body in "(ls|\\$ |# |> |<X>|\\{|\\}|\"|'|=|\\||\\\\|<<E|E|SELECT|;|mysql> |sudo |docker |[ \\n\\n\\t]|ñ|→|\\PC){0,50}",
+        ) {
+            let source = format!("{body}\n\n```{tag}\n{body}\n```\n\n{body}\n\n> ~~~{tag}\n> {}\n> ~~~\n", body.replace('\n', "\n> "));
+            let document = outline(&source);
+            let readings = read(&document, &Knowledge::built_in(), 1);
+            prop_assert_eq!(readings.len(), document.fences.len());
+            for (reading, fence) in readings.iter().zip(&document.fences) {
+                let body = document.body(fence);
+                let mut end = 0;
+                for piece in &reading.pieces {
+                    prop_assert!(piece.range.start >= end && piece.range.end <= body.len());
+                    end = piece.range.end;
+                    let _ = &body[piece.range.clone()];
+                    for value in &piece.placeholders {
+                        prop_assert!(piece.command.get(value.range.clone()).is_some());
+                    }
+                    for doubt in &piece.doubts {
+                        prop_assert!(source.get(doubt.span.start..doubt.span.end).is_some());
+                    }
+                }
+            }
+        }
+    }
+}

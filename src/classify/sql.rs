@@ -181,9 +181,9 @@ fn statement_does(words: &[String]) -> Verdict {
             }
             select(words)
         }
-        "SHOW" | "DESCRIBE" | "DESC" | "USE" | "HELP" | "STATUS" | "LIST" | "PRINT"
-        | "BEGIN" | "COMMIT" | "ROLLBACK" | "END" | "SAVEPOINT" | "FETCH" | "CLOSE" | "DECLARE"
-        | "GO" | "QUIT" | "EXIT" | "EXISTS" => Verdict::new(Effect::Reads, first),
+        "SHOW" | "DESCRIBE" | "DESC" | "USE" | "HELP" | "STATUS" | "LIST" | "PRINT" | "BEGIN"
+        | "COMMIT" | "ROLLBACK" | "END" | "SAVEPOINT" | "FETCH" | "CLOSE" | "DECLARE" | "GO"
+        | "QUIT" | "EXIT" | "EXISTS" => Verdict::new(Effect::Reads, first),
         "EXPLAIN" => {
             // ANALYZE runs the statement that it explains.
             let verb = words
@@ -225,10 +225,13 @@ fn statement_does(words: &[String]) -> Verdict {
 
 fn select(words: &[String]) -> Verdict {
     let is_call = |names: &[&str]| {
-        words.iter().zip(words.iter().skip(1)).find_map(|(name, next)| {
-            let name = name.rsplit('.').next().unwrap_or(name);
-            (next == "(" && names.contains(&name)).then(|| name.to_lowercase())
-        })
+        words
+            .iter()
+            .zip(words.iter().skip(1))
+            .find_map(|(name, next)| {
+                let name = name.rsplit('.').next().unwrap_or(name);
+                (next == "(" && names.contains(&name)).then(|| name.to_lowercase())
+            })
     };
     if let Some(name) = is_call(LOSING) {
         return Verdict::new(Effect::Destroys, name);
@@ -260,22 +263,79 @@ fn meta(words: &[String]) -> Verdict {
 /// Returns what JavaScript for a mongo shell does, by the methods that it calls.
 pub fn judge_mongo(text: &str) -> Verdict {
     const DESTROYS: &[&str] = &[
-        ".drop(", ".dropDatabase(", ".dropIndex", ".dropUser(", ".dropAllUsers", ".remove(",
-        ".deleteOne(", ".deleteMany(", ".findOneAndDelete(", ".findAndModify(", "removeUser(",
-        "rs.remove(", "compact:", ".dropRole(",
+        ".drop(",
+        ".dropDatabase(",
+        ".dropIndex",
+        ".dropUser(",
+        ".dropAllUsers",
+        ".remove(",
+        ".deleteOne(",
+        ".deleteMany(",
+        ".findOneAndDelete(",
+        ".findAndModify(",
+        "removeUser(",
+        "rs.remove(",
+        "compact:",
+        ".dropRole(",
     ];
     const CHANGES: &[&str] = &[
-        ".insert", ".update", ".replaceOne(", ".save(", ".create", ".bulkWrite(", ".grant",
-        ".revoke", ".changeUserPassword(", ".renameCollection(", ".shutdownServer(",
-        ".killOp(", "rs.initiate(", "rs.add", "rs.reconfig(", "rs.stepDown(", "rs.freeze(",
-        "sh.", ".setProfilingLevel(", ".findOneAnd", ".fsyncLock(", ".fsyncUnlock(", ".set",
+        ".insert",
+        ".update",
+        ".replaceOne(",
+        ".save(",
+        ".create",
+        ".bulkWrite(",
+        ".grant",
+        ".revoke",
+        ".changeUserPassword(",
+        ".renameCollection(",
+        ".shutdownServer(",
+        ".killOp(",
+        "rs.initiate(",
+        "rs.add",
+        "rs.reconfig(",
+        "rs.stepDown(",
+        "rs.freeze(",
+        "sh.",
+        ".setProfilingLevel(",
+        ".findOneAnd",
+        ".fsyncLock(",
+        ".fsyncUnlock(",
+        ".set",
     ];
     const READS: &[&str] = &[
-        ".find", ".count", ".stats(", ".aggregate(", ".distinct(", ".status(", ".getUsers(",
-        ".getUser(", ".get", ".serverStatus(", ".version(", ".currentOp(", "rs.status", "rs.conf",
-        "rs.printS", "show ", "print", "ping", "listDatabases", ".isMaster(", ".hello(", "use ",
-        ".explain(", ".auth(", "buildInfo", ".runCommand({ping", "rs.isMaster", "rs.hello",
-        "sh.status(", "listCommands", ".latencyStats(", ".validate(",
+        ".find",
+        ".count",
+        ".stats(",
+        ".aggregate(",
+        ".distinct(",
+        ".status(",
+        ".getUsers(",
+        ".getUser(",
+        ".get",
+        ".serverStatus(",
+        ".version(",
+        ".currentOp(",
+        "rs.status",
+        "rs.conf",
+        "rs.printS",
+        "show ",
+        "print",
+        "ping",
+        "listDatabases",
+        ".isMaster(",
+        ".hello(",
+        "use ",
+        ".explain(",
+        ".auth(",
+        "buildInfo",
+        ".runCommand({ping",
+        "rs.isMaster",
+        "rs.hello",
+        "sh.status(",
+        "listCommands",
+        ".latencyStats(",
+        ".validate(",
     ];
     let found = |names: &[&str]| {
         names
@@ -304,7 +364,11 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         let verdict = judge(text);
-        assert_eq!(format!("{}: {}", verdict.effect, verdict.words), expected, "{text}");
+        assert_eq!(
+            format!("{}: {}", verdict.effect, verdict.words),
+            expected,
+            "{text}"
+        );
     }
 
     #[test]
@@ -328,9 +392,15 @@ mod tests {
 
     #[test]
     fn the_worst_statement_decides() {
-        check("BEGIN; SELECT 1; DROP TABLE a; COMMIT;", "destroys: DROP TABLE");
+        check(
+            "BEGIN; SELECT 1; DROP TABLE a; COMMIT;",
+            "destroys: DROP TABLE",
+        );
         check("\\c shop\nINSERT INTO a VALUES (1);", "changes: INSERT");
-        check("WITH x AS (SELECT 1) DELETE FROM a WHERE b", "destroys: DELETE");
+        check(
+            "WITH x AS (SELECT 1) DELETE FROM a WHERE b",
+            "destroys: DELETE",
+        );
     }
 
     #[test]
@@ -342,8 +412,14 @@ mod tests {
 
     #[test]
     fn a_select_may_act() {
-        check("SELECT pg_terminate_backend(pid) FROM x", "changes: pg_terminate_backend");
-        check("SELECT pg_drop_replication_slot('x')", "destroys: pg_drop_replication_slot");
+        check(
+            "SELECT pg_terminate_backend(pid) FROM x",
+            "changes: pg_terminate_backend",
+        );
+        check(
+            "SELECT pg_drop_replication_slot('x')",
+            "destroys: pg_drop_replication_slot",
+        );
         check("SELECT * INTO b FROM a", "changes: SELECT … INTO");
     }
 
@@ -357,7 +433,11 @@ mod tests {
             ("f()", "unknown: JavaScript"),
         ] {
             let verdict = judge_mongo(text);
-            assert_eq!(format!("{}: {}", verdict.effect, verdict.words), expected, "{text}");
+            assert_eq!(
+                format!("{}: {}", verdict.effect, verdict.words),
+                expected,
+                "{text}"
+            );
         }
     }
 
