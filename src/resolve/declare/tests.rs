@@ -1,5 +1,7 @@
 #![cfg(test)]
 
+use std::fmt::Write as _;
+
 use super::{Declared, Fate, NotDeclared, declare};
 use crate::markdown::outline;
 use crate::model::{Kind, Severity};
@@ -20,10 +22,12 @@ fn check(source: &str, readings: &[&[&str]]) -> String {
     text.push_str("----\n");
     for it in &declared.decisions {
         let id = it.id.as_ref().map_or("-", |id| id.as_str());
-        text.push_str(&format!(
-            "{} → {} {id} {:?}: {}\n",
+        writeln!(
+            text,
+            "{} → {} {id} {:?}: {}",
             it.line, it.line_in_copy, it.fate, it.because
-        ));
+        )
+        .unwrap();
         // The line of the copy is the opening of the fence that the decision is about.
         let line = declared.text.lines().nth(it.line_in_copy as usize - 1);
         assert!(
