@@ -8,6 +8,7 @@ pub mod state;
 pub mod markdown;
 pub mod classify;
 pub mod resolve;
+pub mod render;
 pub mod plan;
 pub mod report;
 // Touches the machine.
