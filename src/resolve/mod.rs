@@ -17,6 +17,7 @@ pub mod select;
 pub use declaration::{INPUT_KEYS, Key, TOP_KEYS};
 pub use duration::parse_duration;
 pub use fences::resolve;
+pub use sections::words as heading_words;
 
 #[cfg(test)]
 mod testing {

@@ -135,7 +135,7 @@ pub(super) fn sections(document: &Document<'_>) -> Vec<Section> {
 }
 
 /// Returns the words of a heading: lower case, no accents, no marks, no numbering.
-pub(super) fn words(heading: &str) -> Vec<String> {
+pub fn words(heading: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut in_word = false;
     for c in heading.nfkd().filter(|c| !is_combining_mark(*c)) {
