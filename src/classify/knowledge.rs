@@ -1,9 +1,356 @@
-//! What programs do: the table of commands, and the rows that a user adds to it.
+//! What programs do: the table of commands, and the rows that a user adds to it. Looks at words
+//! alone; who feeds a command and where its output goes is judged in `understanding`.
+//!
+//! The language of the rows stands at the top of `commands.table`.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use crate::model::Effect;
+
+/// The table that comes with the program.
+const TABLE: &str = include_str!("commands.table");
 
 /// The table, with the user's rows.
 #[derive(Clone, Debug, Default)]
 pub struct Knowledge {
-    rows: Vec<(String, String)>,
+    own: BTreeMap<String, Vec<(String, String)>>,
+}
+
+/// A run of rows of the table; they are read when one of its programs is first asked for.
+#[derive(Debug)]
+struct Block {
+    text: &'static str,
+    rows: OnceLock<Vec<Row<'static>>>,
+}
+
+/// One row: the words that it speaks of, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Row<'t> {
+    parts: Vec<Part<'t>>,
+    facts: Facts<'t>,
+}
+
+/// One word of a row's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part<'t> {
+    /// The next argument that is no option is one of these: `start|stop`, `describe-*`.
+    Word(&'t str),
+    /// `**`: the word after it may stand anywhere further on.
+    Anywhere,
+    /// `ARG`: there is a further argument.
+    Argument,
+    /// One of these options is given: `-f|--follow`, `-X=DELETE`.
+    Option(&'t str),
+}
+
+/// How much of a terminal a program wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Terminal {
+    None,
+    Interactive,
+    Opens,
+}
+
+/// Where the command stands that a wrapper runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inner<'t> {
+    /// After so many arguments of the wrapper's own.
+    After(usize),
+    /// After `--`.
+    Dashes,
+    /// After one of these options, up to `;` or `+`.
+    Option(&'t str),
+}
+
+/// Where something stands in the arguments: at a place (from 1), everywhere (0), or after options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whence<'t> {
+    /// The n-th argument after the words of the row, from 1; 0 is all of them.
+    At(usize),
+    /// The value of one of these options.
+    Option(&'t str),
+}
+
+/// In which language a program reads its standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// Shell commands.
+    Shell,
+    /// SQL.
+    Sql,
+    /// JavaScript of a mongo shell.
+    Mongo,
+    /// A program of another language.
+    Program,
+}
+
+/// What rows say; `None` and empty where they say nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Facts<'t> {
+    effect: Option<Effect>,
+    because: Option<&'t str>,
+    terminal: Option<Terminal>,
+    endless: Option<bool>,
+    asks: Option<bool>,
+    values: Vec<&'t str>,
+    inner: Option<Inner<'t>>,
+    shell: Vec<Whence<'t>>,
+    sql: Vec<Whence<'t>>,
+    mongo: Vec<Whence<'t>>,
+    code: Vec<Whence<'t>>,
+    host: Vec<Whence<'t>>,
+    copies: bool,
+    writes: Vec<Whence<'t>>,
+    needs: Vec<Whence<'t>>,
+    script: Option<Whence<'t>>,
+    stdin: Option<Reads>,
+    appends: bool,
+    container: bool,
+    bundled: bool,
+    verbs: Vec<&'t str>,
+}
+
+/// What the table says of one command.
+#[derive(Clone, Debug)]
+pub struct Finding<'a> {
+    /// The program and the arguments that decided.
+    pub name: String,
+    /// What it does; `None` where no row says so.
+    pub effect: Option<Effect>,
+    /// Why, as the row has it; empty for the ordinary reason.
+    pub because: &'a str,
+    /// It wants a person at the terminal.
+    pub interactive: bool,
+    /// What follows is typed into it.
+    pub opens: bool,
+    /// It does not end by itself.
+    pub endless: bool,
+    /// It asks questions.
+    pub asks: bool,
+    /// It runs inside a container.
+    pub container: bool,
+    /// Among its arguments are files of other hosts, `host:path`.
+    pub copies: bool,
+    /// It is a wrapper: the index of the word where its command begins, and where that ends.
+    pub inner: Option<(usize, usize)>,
+    /// Indices of words that are shell text; more than one are one text, joined.
+    pub shell: Vec<Text<'a>>,
+    /// SQL among the arguments.
+    pub sql: Vec<Text<'a>>,
+    /// JavaScript for a mongo shell among the arguments.
+    pub mongo: Vec<Text<'a>>,
+    /// A program of another language among the arguments.
+    pub code: Vec<Text<'a>>,
+    /// Hosts that it reaches.
+    pub hosts: Vec<String>,
+    /// Files that it writes over.
+    pub writes: Vec<Text<'a>>,
+    /// Files that must be there.
+    pub needs: Vec<Text<'a>>,
+    /// A program of the project that it runs.
+    pub script: Option<Text<'a>>,
+    /// What it makes of its standard input.
+    pub stdin: Option<Reads>,
+    /// Verbs for finding opposites.
+    pub verbs: Vec<&'a str>,
+}
+
+/// A text among the arguments: the word that holds it, and the text without the option's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text<'a> {
+    /// Index of the word.
+    pub word: usize,
+    /// The text.
+    pub text: Cow<'a, str>,
+}
+
+fn blocks() -> &'static Vec<(&'static str, Arc<Block>)> {
+    static BLOCKS: OnceLock<Vec<(&'static str, Arc<Block>)>> = OnceLock::new();
+    BLOCKS.get_or_init(|| {
+        let mut found = Vec::with_capacity(2048);
+        let mut start = 0;
+        let mut at = 0;
+        let mut close = |start: usize, end: usize| {
+            let text = &TABLE[start..end];
+            let head = text.split_ascii_whitespace().next().unwrap_or_default();
+            if head.is_empty() || head.starts_with('#') {
+                return;
+            }
+            let block = Arc::new(Block {
+                text,
+                rows: OnceLock::new(),
+            });
+            found.extend(head.split('|').map(|name| (name, Arc::clone(&block))));
+        };
+        for line in TABLE.split_inclusive('\n') {
+            if !line.starts_with([' ', '\n']) {
+                close(start, at);
+                start = at;
+            }
+            at += line.len();
+        }
+        close(start, at);
+        found.sort_by_key(|(name, _)| *name);
+        found
+    })
+}
+
+/// The rows of a block: its first line and the indented ones, which go on under its program.
+fn rows_of(text: &'static str) -> Result<Vec<Row<'static>>, String> {
+    let mut rows = Vec::new();
+    for line in text.lines() {
+        let line = line.trim_end();
+        if line.trim_start().is_empty() || line.trim_start().starts_with('#') {
+            continue;
+        }
+        let (words, facts) = divided(line.trim_start());
+        let words = if line.starts_with(' ') {
+            words
+        } else {
+            words.split_once(' ').map_or("", |(_, rest)| rest)
+        };
+        rows.push(row(words, facts).map_err(|why| format!("`{}`: {why}", line.trim()))?);
+    }
+    Ok(rows)
+}
+
+/// Two blanks divide the words of a row from what it says of them.
+fn divided(line: &str) -> (&str, &str) {
+    line.split_once("  ")
+        .map_or((line, ""), |(words, facts)| (words, facts.trim_start()))
+}
+
+fn row<'t>(words: &'t str, facts: &'t str) -> Result<Row<'t>, String> {
+    let parts = words
+        .split_ascii_whitespace()
+        .map(|word| match word {
+            "ARG" => Part::Argument,
+            "**" => Part::Anywhere,
+            _ if word.starts_with('-') && word.len() > 1 => Part::Option(word),
+            _ => Part::Word(word),
+        })
+        .collect();
+    Ok(Row {
+        parts,
+        facts: facts_of(facts)?,
+    })
+}
+
+/// The facts that have no value, for suggestions.
+const FLAGS: &[&str] = &[
+    "reads", "changes", "destroys", "unknown", "interactive", "opens", "endless", "ends", "asks",
+    "quiet", "container", "copies", "appends", "bundled", "runs",
+];
+
+/// The facts that have one.
+const VALUED: &[&str] = &[
+    "values", "runs", "shell", "sql", "mongo", "code", "host", "writes", "needs", "script",
+    "stdin", "verb",
+];
+
+fn whence<'t>(value: &'t str) -> Result<Vec<Whence<'t>>, String> {
+    let mut found = Vec::new();
+    if value.starts_with('-') {
+        found.push(Whence::Option(value));
+    } else {
+        for it in value.split(',') {
+            if it.starts_with('-') {
+                found.push(Whence::Option(it));
+            } else if it == "*" {
+                found.push(Whence::At(0));
+            } else {
+                let place = it.parse().map_err(|_| {
+                    format!("`{it}` is no place: write a number, `*` or options")
+                })?;
+                found.push(Whence::At(place));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn facts_of(text: &str) -> Result<Facts<'_>, String> {
+    let mut facts = Facts::default();
+    let (words, because) = match text.split_once(';') {
+        Some((words, because)) => (words, Some(because.trim())),
+        None => (text, None),
+    };
+    facts.because = because.filter(|it| !it.is_empty());
+    for word in words.split_ascii_whitespace() {
+        let (key, value) = match word.split_once('=') {
+            Some((key, value)) => (key, Some(value)),
+            None => (word, None),
+        };
+        if value == Some("") {
+            return Err(format!("`{word}` has no value"));
+        }
+        match (key, value) {
+            ("reads", None) => facts.effect = Some(Effect::Reads),
+            ("changes", None) => facts.effect = Some(Effect::Changes),
+            ("destroys", None) => facts.effect = Some(Effect::Destroys),
+            ("unknown", None) => facts.effect = Some(Effect::Unknown),
+            ("interactive", None) => facts.terminal = Some(Terminal::Interactive),
+            ("opens", None) => facts.terminal = Some(Terminal::Opens),
+            ("endless", None) => facts.endless = Some(true),
+            ("ends", None) => {
+                facts.endless = Some(false);
+                facts.terminal = Some(Terminal::None);
+            }
+            ("asks", None) => facts.asks = Some(true),
+            ("quiet", None) => facts.asks = Some(false),
+            ("container", None) => facts.container = true,
+            ("copies", None) => facts.copies = true,
+            ("appends", None) => facts.appends = true,
+            ("bundled", None) => facts.bundled = true,
+            ("runs", None) => facts.inner = Some(Inner::After(0)),
+            ("runs", Some("--")) => facts.inner = Some(Inner::Dashes),
+            ("runs", Some(value)) if value.starts_with('-') => {
+                facts.inner = Some(Inner::Option(value));
+            }
+            ("runs", Some(value)) => {
+                let count = value
+                    .parse()
+                    .map_err(|_| format!("`{word}`: how many arguments stand before it?"))?;
+                facts.inner = Some(Inner::After(count));
+            }
+            ("values", Some(value)) => facts.values = value.split(',').collect(),
+            ("shell", Some(value)) => facts.shell = whence(value)?,
+            ("sql", Some(value)) => facts.sql = whence(value)?,
+            ("mongo", Some(value)) => facts.mongo = whence(value)?,
+            ("code", Some(value)) => facts.code = whence(value)?,
+            ("host", Some(value)) => facts.host = whence(value)?,
+            ("writes", Some(value)) => facts.writes = whence(value)?,
+            ("needs", Some(value)) => facts.needs = whence(value)?,
+            ("script", Some(value)) => facts.script = whence(value)?.into_iter().next(),
+            ("stdin", Some("shell")) => facts.stdin = Some(Reads::Shell),
+            ("stdin", Some("sql")) => facts.stdin = Some(Reads::Sql),
+            ("stdin", Some("mongo")) => facts.stdin = Some(Reads::Mongo),
+            ("stdin", Some("program")) => facts.stdin = Some(Reads::Program),
+            ("stdin", Some(value)) => {
+                return Err(format!(
+                    "`stdin={value}`: write `shell`, `sql`, `mongo` or `program`"
+                ));
+            }
+            ("verb", Some(value)) => facts.verbs = value.split(',').collect(),
+            _ if value.is_some() && FLAGS.contains(&key) => {
+                return Err(format!("`{key}` takes no value"));
+            }
+            _ if VALUED.contains(&key) => return Err(format!("`{key}` needs a value")),
+            _ => {
+                let near = FLAGS
+                    .iter()
+                    .chain(VALUED)
+                    .map(|it| (strsim::damerau_levenshtein(it, key), *it))
+                    .min()
+                    .filter(|(distance, _)| *distance <= 2)
+                    .map_or(String::new(), |(_, it)| format!("; did you mean `{it}`?"));
+                return Err(format!("`{key}` says nothing of a command{near}"));
+            }
+        }
+    }
+    Ok(facts)
 }
 
 impl Knowledge {
@@ -12,17 +359,470 @@ impl Knowledge {
         Self::default()
     }
 
-    /// Adds the user's rows; a later row wins over an earlier one for the same command.
+    /// Adds the user's rows, each the words of a command and what it does, as in the table; a
+    /// later row wins over an earlier one for the same command.
     ///
     /// # Errors
     /// A row that cannot be read, in words.
     pub fn with(mut self, rows: &[(String, String)]) -> Result<Self, String> {
-        self.rows.extend_from_slice(rows);
+        for (words, facts) in rows {
+            let fail = |why: String| format!("command `{words}`: {why}");
+            let (programs, rest) = words.trim().split_once(' ').unwrap_or((words.trim(), ""));
+            if programs.is_empty() || programs.starts_with(['-', '#']) {
+                return Err(fail("names no program".to_owned()));
+            }
+            if row(rest, facts).map_err(fail)?.facts == Facts::default() {
+                return Err(fail(
+                    "says nothing: write `reads`, `changes` or `destroys`".to_owned(),
+                ));
+            }
+            for program in programs.split('|') {
+                self.own
+                    .entry(program.to_owned())
+                    .or_default()
+                    .push((rest.to_owned(), facts.clone()));
+            }
+        }
         Ok(self)
     }
 
     /// Whether a program of this name is known.
     pub fn knows(&self, program: &str) -> bool {
-        self.rows.iter().any(|(name, _)| name == program)
+        self.own.contains_key(program) || !blocks_of(program).is_empty()
+    }
+
+    /// Returns what the table says of a command: its program first, then its arguments. `None`
+    /// where nobody knows the program.
+    pub fn find<'a>(&'a self, words: &[&'a str]) -> Option<Finding<'a>> {
+        let (program, arguments) = words.split_first()?;
+        let blocks = blocks_of(program);
+        let own = self.own.get(*program);
+        if blocks.is_empty() && own.is_none() {
+            return None;
+        }
+        let built_in = blocks.iter().flat_map(|(_, block)| {
+            block
+                .rows
+                .get_or_init(|| rows_of(block.text).expect("a test reads every row of the table"))
+        });
+        // `with` has read each of them once; there are few.
+        let own: Vec<Row<'a>> = own
+            .into_iter()
+            .flatten()
+            .filter_map(|(words, facts)| row(words, facts).ok())
+            .collect();
+        Some(find(program, arguments, built_in.chain(&own)))
+    }
+}
+
+/// The blocks that speak of a program, in the order of the table.
+fn blocks_of(program: &str) -> &'static [(&'static str, Arc<Block>)] {
+    let all = blocks();
+    let first = all.partition_point(|(name, _)| *name < program);
+    let count = all[first..].partition_point(|(name, _)| *name == program);
+    &all[first..first + count]
+}
+
+/// The arguments of a command, told apart.
+#[derive(Debug, Default)]
+struct Split<'a> {
+    /// Indices into the arguments.
+    plain: Vec<usize>,
+    /// Name and, where it takes one, value; with the index of the word that holds the value.
+    options: Vec<(Cow<'a, str>, Option<&'a str>, usize)>,
+    /// Where `--` stands.
+    dashes: Option<usize>,
+}
+
+/// Tells options from arguments. `values` are the options that take a value; `stop` is the number
+/// of arguments after which all that follows belongs to an inner command.
+fn split<'a>(
+    arguments: &[&'a str],
+    values: &[&str],
+    stop: Option<usize>,
+    bundled: bool,
+) -> Split<'a> {
+    let mut it = Split::default();
+    let mut at = 0;
+    while at < arguments.len() {
+        let word = arguments[at];
+        if it.dashes.is_none() && word == "--" {
+            it.dashes = Some(at);
+        } else if it.dashes.is_none() && word.starts_with("--") {
+            match word.split_once('=') {
+                Some((name, value)) => it.options.push((Cow::Borrowed(name), Some(value), at)),
+                None if values.contains(&word) && at + 1 < arguments.len() => {
+                    at += 1;
+                    it.options.push((Cow::Borrowed(word), Some(arguments[at]), at));
+                }
+                None => it.options.push((Cow::Borrowed(word), None, at)),
+            }
+        } else if it.dashes.is_none() && word.len() > 1 && word.starts_with('-') {
+            at = short(&mut it, arguments, values, at, &word[1..]);
+        } else if bundled && at == 0 && word.bytes().all(|it| it.is_ascii_alphabetic()) {
+            at = short(&mut it, arguments, values, at, word);
+        } else {
+            it.plain.push(at);
+            if stop.is_some_and(|stop| it.plain.len() > stop) {
+                break;
+            }
+        }
+        at += 1;
+    }
+    it
+}
+
+/// `-xzf file`, `-ofile`, `-delete`, `-n 5`: the whole word, and each of its letters up to one
+/// that takes a value. Returns the index of the last word that was taken.
+fn short<'a>(
+    it: &mut Split<'a>,
+    arguments: &[&'a str],
+    values: &[&str],
+    mut at: usize,
+    letters: &'a str,
+) -> usize {
+    let word = arguments[at];
+    let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+    if values.contains(&name) && value.is_none() {
+        let value = arguments.get(at + 1).copied();
+        at += usize::from(value.is_some());
+        it.options.push((Cow::Borrowed(name), value, at));
+        return at;
+    }
+    it.options.push((Cow::Borrowed(name), value, at));
+    if letters.chars().nth(1).is_none() {
+        return at;
+    }
+    for (offset, letter) in letters.char_indices() {
+        let name = format!("-{letter}");
+        let rest = &letters[offset + letter.len_utf8()..];
+        let optional = values.iter().any(|it| it.strip_suffix('?') == Some(name.as_str()));
+        if values.contains(&name.as_str()) || optional {
+            if rest.is_empty() {
+                let value = arguments.get(at + 1).copied().filter(|_| !optional);
+                at += usize::from(value.is_some());
+                it.options.push((Cow::Owned(name), value, at));
+            } else {
+                let value = rest.strip_prefix('=').unwrap_or(rest);
+                it.options.push((Cow::Owned(name), Some(value), at));
+            }
+            return at;
+        }
+        if !letter.is_ascii_alphanumeric() {
+            return at;
+        }
+        it.options.push((Cow::Owned(name), None, at));
+    }
+    at
+}
+
+/// Whether `word` is one of `a|b*`. Capitals stand for either case: `GET` is also `get`.
+fn is_one_of(alternatives: &str, word: &str) -> bool {
+    alternatives.split('|').any(|it| {
+        if it.contains('*') {
+            glob(it, word)
+        } else {
+            it == word
+                || (it.len() > 1
+                    && it.bytes().all(|it| it.is_ascii_uppercase() || it == b'_' || it == b'-')
+                    && it.eq_ignore_ascii_case(word))
+        }
+    })
+}
+
+fn glob(pattern: &str, word: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = word.strip_prefix(first) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = parts.collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.len() >= last.len() && rest.ends_with(last)
+}
+
+/// How many arguments the words of a row take, when it fits.
+struct Fit {
+    words: usize,
+    shown: Vec<String>,
+}
+
+fn fits(row: &Row<'_>, split: &Split<'_>, arguments: &[&str]) -> Option<Fit> {
+    let mut fit = Fit {
+        words: 0,
+        shown: Vec::new(),
+    };
+    let mut anywhere = false;
+    for part in &row.parts {
+        match part {
+            Part::Anywhere => anywhere = true,
+            Part::Word(alternatives) => {
+                let mut at = fit.words;
+                loop {
+                    let word = arguments[*split.plain.get(at)?];
+                    if is_one_of(alternatives, word) {
+                        fit.words = at + 1;
+                        if *alternatives != "*" {
+                            fit.shown.push(word.to_owned());
+                        }
+                        break;
+                    }
+                    if !anywhere {
+                        return None;
+                    }
+                    at += 1;
+                }
+                anywhere = false;
+            }
+            Part::Argument => {
+                split.plain.get(fit.words)?;
+                fit.words += 1;
+            }
+            Part::Option(alternatives) => {
+                let shown = alternatives.split('|').find_map(|wanted| {
+                    let (name, value) = wanted
+                        .split_once('=')
+                        .map_or((wanted, None), |(name, value)| (name, Some(value)));
+                    split.options.iter().find_map(|(given, has, _)| {
+                        let fits = if name.contains('*') { glob(name, given) } else { name == given };
+                        let same = value.is_none_or(|value| {
+                            has.is_some_and(|has| is_one_of(value, has))
+                        });
+                        (fits && same).then(|| match value {
+                            Some(_) => format!("{name} {}", has.unwrap_or_default()),
+                            None => given.to_string(),
+                        })
+                    })
+                })?;
+                fit.shown.push(shown);
+            }
+        }
+    }
+    Some(fit)
+}
+
+fn find<'a, 'r>(
+    program: &str,
+    arguments: &[&'a str],
+    rows: impl Iterator<Item = &'r Row<'a>>,
+) -> Finding<'a>
+where
+    'a: 'r,
+{
+    let mut values: Vec<&str> = Vec::new();
+    let mut inner: Option<Inner<'a>> = None;
+    let mut stop = None;
+    let mut bundled = false;
+    let mut facts: Facts<'a> = Facts::default();
+    let mut name: Vec<String> = Vec::new();
+    let mut words = 0;
+    let mut parts = split(arguments, &values, stop, bundled);
+    for row in rows {
+        let Some(fit) = fits(row, &parts, arguments) else {
+            continue;
+        };
+        let said = &row.facts;
+        facts.effect = said.effect.or(facts.effect);
+        if said.effect.is_some() || said.because.is_some() {
+            facts.because = said.because;
+        }
+        facts.terminal = said.terminal.or(facts.terminal);
+        facts.endless = said.endless.or(facts.endless);
+        facts.asks = said.asks.or(facts.asks);
+        facts.stdin = said.stdin.or(facts.stdin);
+        facts.script = said.script.or(facts.script);
+        facts.container |= said.container;
+        facts.copies |= said.copies;
+        for (all, new) in [
+            (&mut facts.shell, &said.shell),
+            (&mut facts.sql, &said.sql),
+            (&mut facts.mongo, &said.mongo),
+            (&mut facts.code, &said.code),
+            (&mut facts.host, &said.host),
+            (&mut facts.writes, &said.writes),
+            (&mut facts.needs, &said.needs),
+        ] {
+            if !new.is_empty() {
+                all.clone_from(new);
+            }
+        }
+        if said.appends {
+            facts.writes.clear();
+        }
+        facts.verbs.extend(said.verbs.iter().copied());
+        if fit.words > words || !fit.shown.is_empty() {
+            words = words.max(fit.words);
+            for shown in fit.shown {
+                if !name.contains(&shown) {
+                    name.push(shown);
+                }
+            }
+        }
+        let changed = !said.values.is_empty() || said.bundled || said.inner.is_some();
+        values.extend(said.values.iter().copied());
+        bundled |= said.bundled;
+        if let Some(new) = said.inner {
+            inner = Some(new);
+            stop = match new {
+                Inner::After(count) => Some(fit.words + count),
+                Inner::Dashes | Inner::Option(_) => None,
+            };
+        }
+        if changed {
+            parts = split(arguments, &values, stop, bundled);
+        }
+    }
+    let mut finding = Finding {
+        name: program.to_owned(),
+        effect: facts.effect,
+        because: facts.because.unwrap_or_default(),
+        interactive: facts.terminal.is_some_and(|it| it >= Terminal::Interactive),
+        opens: facts.terminal == Some(Terminal::Opens),
+        endless: facts.endless == Some(true),
+        asks: facts.asks == Some(true),
+        container: facts.container,
+        copies: facts.copies,
+        inner: within(inner, &parts, stop, arguments),
+        shell: texts(&facts.shell, &parts, words, arguments),
+        sql: texts(&facts.sql, &parts, words, arguments),
+        mongo: texts(&facts.mongo, &parts, words, arguments),
+        code: texts(&facts.code, &parts, words, arguments),
+        hosts: texts(&facts.host, &parts, words, arguments)
+            .into_iter()
+            .map(|it| it.text.into_owned())
+            .collect(),
+        writes: texts(&facts.writes, &parts, words, arguments),
+        needs: texts(&facts.needs, &parts, words, arguments),
+        script: facts
+            .script
+            .and_then(|it| texts(&[it], &parts, words, arguments).into_iter().next()),
+        stdin: facts.stdin,
+        verbs: facts.verbs,
+    };
+    // A subcommand that no row knows is named too: "`docker frob` is not known".
+    if finding.effect.is_none()
+        && name.is_empty()
+        && let Some(first) = parts.plain.first()
+    {
+        name.push(arguments[*first].to_owned());
+    }
+    for word in name {
+        finding.name.push(' ');
+        finding.name.push_str(&word);
+    }
+    finding
+}
+
+/// Where the command of a wrapper stands among all words, the program's included.
+fn within(
+    inner: Option<Inner<'_>>,
+    parts: &Split<'_>,
+    stop: Option<usize>,
+    arguments: &[&str],
+) -> Option<(usize, usize)> {
+    let all = arguments.len();
+    match inner? {
+        Inner::After(_) => {
+            let mut first = *parts.plain.get(stop?)?;
+            // `env A=1 cmd`, `sudo A=1 cmd`.
+            while arguments.get(first).is_some_and(|it| is_assignment(it)) {
+                first += 1;
+            }
+            if arguments.get(first) == Some(&"--") {
+                first += 1;
+            }
+            (first < all).then_some((first + 1, all + 1))
+        }
+        Inner::Dashes => {
+            let first = parts.dashes? + 1;
+            (first < all).then_some((first + 1, all + 1))
+        }
+        Inner::Option(options) => {
+            let first = arguments.iter().position(|it| options.split(',').any(|o| o == *it))? + 1;
+            let last = arguments[first..]
+                .iter()
+                .position(|it| matches!(*it, ";" | "+"))
+                .map_or(all, |it| first + it);
+            (first < last).then_some((first + 1, last + 1))
+        }
+    }
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=')
+        .is_some_and(|(name, _)| super::shell::is_name(name))
+}
+
+fn texts<'a>(
+    places: &[Whence<'_>],
+    parts: &Split<'a>,
+    words: usize,
+    arguments: &[&'a str],
+) -> Vec<Text<'a>> {
+    let mut found = Vec::new();
+    for place in places {
+        match place {
+            Whence::At(0) => found.extend(parts.plain.iter().skip(words).map(|at| Text {
+                word: at + 1,
+                text: Cow::Borrowed(arguments[*at]),
+            })),
+            Whence::At(place) => {
+                found.extend(parts.plain.get(words + place - 1).map(|at| Text {
+                    word: at + 1,
+                    text: Cow::Borrowed(arguments[*at]),
+                }));
+            }
+            Whence::Option(options) => {
+                for (name, value, at) in &parts.options {
+                    if options.split(',').any(|it| it == name.as_ref())
+                        && let Some(value) = value
+                    {
+                        found.push(Text {
+                            word: at + 1,
+                            text: Cow::Borrowed(value),
+                        });
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TABLE, blocks, rows_of};
+
+    #[test]
+    fn every_row_of_the_table_is_read() {
+        for (name, block) in blocks() {
+            if let Err(why) = rows_of(block.text) {
+                panic!("{name}: {why}");
+            }
+        }
+        assert!(TABLE.lines().all(|line| line.trim_end() == line), "a line ends with blanks");
+    }
+
+    #[test]
+    fn no_command_has_two_rows() {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut twice = Vec::new();
+        for (name, block) in blocks() {
+            // A program alone may stand in a list of many, and again with what sets it apart.
+            let rows = rows_of(block.text).unwrap();
+            for row in rows.iter().filter(|row| !row.parts.is_empty()) {
+                let shown = format!("{name} {:?}", row.parts);
+                if !seen.insert(shown.clone()) {
+                    twice.push(shown);
+                }
+            }
+        }
+        assert!(twice.is_empty(), "twice:\n{}", twice.join("\n"));
     }
 }

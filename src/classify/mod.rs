@@ -1,16 +1,29 @@
-//! What a fence is, and why not to run it as it stands: the table of languages, placeholders,
-//! doubtful characters.
+//! What a fence is, what it does, and why not to run it as it stands.
 //!
-//! In this version a fence's nature comes from its language tag alone; what is in doubt is refused.
+//! [`reading::read`] takes a document's fences apart: cheap tests of lines say what is no command
+//! (`nature`), a light scanner splits the rest into pieces (`pieces`), what is left to the reader is
+//! found (`placeholders`), and only then commands are understood (`understanding`). What the document
+//! around a fence says comes last (`surroundings`). Words of human languages are data (`words`).
 //! Runs nothing, and asks nothing of the machine.
 
+mod accident;
+mod body;
 pub mod knowledge;
 pub mod language;
+mod nature;
+mod pieces;
+mod placeholders;
+pub mod powershell;
 mod prompt;
+mod prompted;
 pub mod reading;
+mod shell;
+pub mod sql;
+mod surroundings;
 mod suspicion;
 mod text;
 pub mod understanding;
+mod words;
 
 pub use language::{Kind, Row};
 pub use prompt::{Session, session};

@@ -99,7 +99,7 @@ pub fn session(body: &str) -> Session {
 
 /// Whether a shell would ask for more after `command`: an unfinished line, quote, here-document or
 /// compound command. Prefers to say yes only where something shows it.
-fn goes_on(command: &str) -> bool {
+pub(super) fn goes_on(command: &str) -> bool {
     let last = command.trim_end();
     let word = last
         .rsplit(|c: char| c.is_whitespace() || c == ';')

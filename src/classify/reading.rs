@@ -1,12 +1,657 @@
-//! Document → what each of its fences and pieces is.
+//! Document → what each of its fences and pieces is. What a body says by itself is read once for each
+//! tag and body, on several threads; what the document around says is added after.
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::body::{self, Body, BodyPiece};
 use super::knowledge::Knowledge;
-use crate::markdown::Document;
-use crate::model::FenceReading;
+use super::nature::Form;
+use super::placeholders;
+use super::surroundings::{Reader, Surroundings};
+use super::words;
+use crate::markdown::{Document, Fence};
+use crate::model::{Doubt, Effect, FenceReading, Nature, Piece, Place, Placeholder, Stands};
+
+/// Fewer bytes than this are read before a second thread would have started.
+const WORTH_A_THREAD: usize = 32 * 1024;
 
 /// Returns what is made of each fence of `document`, in document order, on up to `threads`
 /// threads. The same body under the same tag is read once.
 pub fn read(document: &Document<'_>, knowledge: &Knowledge, threads: usize) -> Vec<FenceReading> {
-    let _ = (document, knowledge, threads);
-    Vec::new()
+    let mut index_of: BTreeMap<(&str, Cow<'_, str>), usize> = BTreeMap::new();
+    let mut of_fence = Vec::with_capacity(document.fences.len());
+    for fence in &document.fences {
+        let next = index_of.len();
+        let key = (document.text(fence.info), document.body(fence));
+        of_fence.push(*index_of.entry(key).or_insert(next));
+    }
+    let mut bodies: Vec<(&str, &str)> = vec![("", ""); index_of.len()];
+    for ((tag, body), index) in &index_of {
+        bodies[*index] = (*tag, body.as_ref());
+    }
+    let readings = read_bodies(&bodies, knowledge, threads);
+    let mut around = Reader::new(document);
+    let mut fences: Vec<Context<'_>> = document
+        .fences
+        .iter()
+        .enumerate()
+        .map(|(index, fence)| Context {
+            fence,
+            around: around.read(index),
+            body: bodies[of_fence[index]].1,
+            pieces: readings[of_fence[index]].pieces.clone(),
+            choices: Vec::new(),
+        })
+        .collect();
+    for context in &mut fences {
+        context.listen();
+    }
+    exclude(&mut fences);
+    let unset = variables(&fences, document);
+    fences.into_iter().zip(unset).map(|(context, unset)| context.finish(document, unset)).collect()
+}
+
+fn read_bodies(bodies: &[(&str, &str)], knowledge: &Knowledge, threads: usize) -> Vec<Body> {
+    let bytes: usize = bodies.iter().map(|(_, body)| body.len()).sum();
+    let threads = threads.min(bytes / WORTH_A_THREAD + 1).min(bodies.len().max(1));
+    if threads < 2 {
+        return bodies.iter().map(|(tag, body)| body::read(tag, body, knowledge)).collect();
+    }
+    // A few bodies at a time: one long one holds up nobody else.
+    const CHUNK: usize = 16;
+    let next = AtomicUsize::new(0);
+    let done: Mutex<BTreeMap<usize, Vec<Body>>> = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let start = next.fetch_add(CHUNK, Ordering::Relaxed);
+                    let Some(rest) = bodies.get(start..).filter(|rest| !rest.is_empty()) else { break };
+                    let read: Vec<Body> = rest.iter().take(CHUNK).map(|(tag, body)| body::read(tag, body, knowledge)).collect();
+                    done.lock().expect("no reader panics with the lock").insert(start, read);
+                }
+            });
+        }
+    });
+    done.into_inner().expect("no reader panics with the lock").into_values().flatten().collect()
+}
+
+/// A fence with what stands around it.
+struct Context<'a> {
+    fence: &'a Fence,
+    around: Surroundings,
+    body: &'a str,
+    pieces: Vec<BodyPiece>,
+    /// For each piece that is one of several ways: the number they share.
+    choices: Vec<(usize, u32)>,
+}
+
+impl Context<'_> {
+    /// Hears what headings, sentences and comments say.
+    fn listen(&mut self) {
+        let lead = self.around.lead().map(|prose| prose.text.clone()).unwrap_or_default();
+        let heading = self.around.headings.first().cloned().unwrap_or_default();
+        let is_lone = self.pieces.len() == 1;
+        let leads_to_output = says_output(&lead);
+        for piece in &mut self.pieces {
+            let title = words::fold(&piece.title);
+            // Samples of what is printed.
+            if (leads_to_output && is_lone || says_output(&title)) && !matches!(piece.nature, Nature::Diagram | Nature::Session) {
+                let is_free = piece.nature == Nature::Listing || matches!(piece.form, Some(Form::Data | Form::Printed | Form::Log | Form::Prose | Form::Address | Form::Settings | Form::Assignments));
+                if is_free && !piece.nature.is_step() {
+                    piece.nature = Nature::Output;
+                    "the text says that this is printed".clone_into(&mut piece.because);
+                } else if piece.nature.is_step() {
+                    let whole = piece.range.clone();
+                    piece.doubt("output", "the text says that this is printed", whole);
+                }
+            }
+            if piece.nature == Nature::Data || piece.nature == Nature::Listing && piece.form == Some(Form::Source) {
+                let is_sample = words::find(&title, words::EXAMPLE).is_some() || words::find(&lead, words::EXAMPLE).is_some();
+                if !is_sample && (names_a_file(&self.around.written) || names_a_file(&piece.title)) && piece.form != Some(Form::Printed) && looks_whole(&self.body[piece.range.clone()]) {
+                    piece.nature = Nature::File;
+                    piece.because.push_str("; the text names its file");
+                }
+            }
+            if !piece.nature.is_step() {
+                continue;
+            }
+            let whole = piece.range.clone();
+            for (text, who) in [(&title, "its comment"), (&lead, "the text above"), (&heading, "the heading")] {
+                if let Some(word) = counter_example(text, who == "its comment") {
+                    piece.doubt("counter-example", format!("{who} says “{word}”: not to be run"), whole.clone());
+                }
+                let is_example = match who {
+                    "the heading" => words::find(text, words::EXAMPLE).filter(|_| text.split_whitespace().count() < 5),
+                    _ => words::find(text, words::EXAMPLE),
+                };
+                if let Some(word) = is_example {
+                    piece.doubt("example", format!("{who} says “{word}”"), whole.clone());
+                }
+            }
+            for line in self.body[piece.range.clone()].lines() {
+                // A remark behind a command may take it back.
+                if let Some((_, remark)) = line.split_once(" # ")
+                    && let Some(word) = counter_example(&words::fold(remark), true)
+                {
+                    piece.doubt("counter-example", format!("its comment says “{word}”: not to be run"), whole.clone());
+                }
+            }
+        }
+    }
+
+    fn finish(self, document: &Document<'_>, unset: Vec<Vec<Unset>>) -> FenceReading {
+        let fence = self.fence;
+        let warnings = self.around.warnings();
+        let body_lines = Lines::new(self.body);
+        let mut pieces = Vec::with_capacity(self.pieces.len());
+        let choices = self.choices;
+        for ((index, piece), unset) in self.pieces.into_iter().enumerate().zip(unset) {
+            let line = |offset: usize| fence.line + 1 + body_lines.of(offset);
+            let (place, place_because) = if piece.nature == Nature::Query {
+                (Place::Database, "it is for the console of a database".to_owned())
+            } else if piece.nature.is_step() {
+                let in_container = piece.understanding.as_ref().is_some_and(|understood| understood.in_container);
+                match self.around.place(&piece.title) {
+                    (Place::Container, _) if in_container => (Place::Unknown, String::new()),
+                    found => found,
+                }
+            } else {
+                (Place::Unknown, String::new())
+            };
+            let mut doubts: Vec<Doubt> = Vec::new();
+            let mut placeholders: Vec<Placeholder> = Vec::new();
+            for found in &piece.found {
+                let rule = if found.rule == "address" {
+                    if piece.effect == Effect::Reads {
+                        continue;
+                    }
+                    "example-value"
+                } else {
+                    found.rule
+                };
+                let span = document.place(fence, piece.place(&found.range));
+                if doubts.iter().all(|doubt| doubt.because != found.because) {
+                    doubts.push(Doubt { rule, because: found.because.clone(), span });
+                }
+                if let (Some(name), "placeholder") = (&found.name, rule) {
+                    placeholders.push(Placeholder {
+                        name: name.clone(),
+                        text: piece.command[found.range.clone()].to_owned(),
+                        range: found.range.clone(),
+                        stands: found.stands,
+                        secret: found.secret,
+                    });
+                }
+            }
+            for unset in unset {
+                let span = document.place(fence, piece.place(&unset.range));
+                if doubts.iter().all(|doubt| doubt.because != unset.because) {
+                    doubts.push(Doubt { rule: "unset-variable", because: unset.because, span });
+                }
+                placeholders.push(Placeholder {
+                    secret: placeholders::is_secret(&unset.name),
+                    text: format!("${}", unset.name),
+                    name: unset.name,
+                    range: unset.range,
+                    stands: Stands::Variable,
+                });
+            }
+            for (rule, because, range) in &piece.doubts {
+                doubts.push(Doubt { rule, because: because.clone(), span: document.place(fence, range.clone()) });
+            }
+            doubts.sort_by_key(|doubt| doubt.span.start);
+            placeholders.sort_by_key(|placeholder| placeholder.range.start);
+            let is_step = piece.nature.is_step();
+            let (hosts, overwrites) = piece.understanding.map(|understood| (understood.hosts, understood.overwrites)).unwrap_or_default();
+            pieces.push(Piece {
+                line: line(piece.range.start),
+                last_line: line(piece.range.end.saturating_sub(1).max(piece.range.start)),
+                range: piece.range,
+                title: piece.title,
+                nature: piece.nature,
+                command: if is_step { piece.command } else { String::new() },
+                language: piece.language.filter(|_| is_step),
+                effect: piece.effect,
+                because: piece.because,
+                place,
+                place_because,
+                doubts: if is_step { doubts } else { Vec::new() },
+                placeholders: if is_step { placeholders } else { Vec::new() },
+                hosts,
+                overwrites,
+                choice: choices.iter().find(|(piece, _)| *piece == index).map(|(_, choice)| *choice),
+                warnings: if is_step { warnings.clone() } else { Vec::new() },
+            });
+        }
+        let leading = pieces.iter().find(|piece| piece.nature.is_step()).or(pieces.first());
+        let source = document.source.as_bytes();
+        let last_line = fence.line + memchr::memchr_iter(b'\n', &source[fence.span.start..fence.span.end.saturating_sub(1).max(fence.span.start)]).count() as u32;
+        FenceReading {
+            line: fence.line,
+            last_line,
+            span: fence.span,
+            section: fence.section as usize,
+            tag: document.text(fence.info).split_whitespace().next().unwrap_or_default().to_owned(),
+            nature: leading.map_or(Nature::Listing, |piece| piece.nature),
+            because: leading.map_or_else(|| "it is empty".to_owned(), |piece| piece.because.clone()),
+            pieces,
+        }
+    }
+}
+
+/// Offsets of a body → its lines, from 0.
+struct Lines {
+    feeds: Vec<usize>,
+}
+
+impl Lines {
+    fn new(body: &str) -> Self {
+        Self { feeds: memchr::memchr_iter(b'\n', body.as_bytes()).collect() }
+    }
+
+    fn of(&self, offset: usize) -> u32 {
+        self.feeds.partition_point(|feed| *feed < offset) as u32
+    }
+}
+
+/// Whether a line leads to what is printed: `Expected output:`, not "the output is written to a file".
+fn says_output(folded: &str) -> bool {
+    if folded.is_empty() || words::find(folded, words::OUTPUT).is_none() {
+        return false;
+    }
+    let ends = folded.trim_end_matches(['*', '_', '`', ' ', ')']).ends_with([':', '：']);
+    (ends && folded.len() < 120) || folded.split_whitespace().count() < 5
+}
+
+fn counter_example(folded: &str, is_comment: bool) -> Option<&'static str> {
+    // One word alone is enough in a comment; in a sentence it must be said of running it.
+    let word = words::find(folded, words::COUNTER_EXAMPLE)?;
+    let is_phrase = word.contains(' ') || word.contains('\'') || !word.is_ascii();
+    let is_short = folded.split_whitespace().count() < 5;
+    (is_comment || is_phrase || is_short).then_some(word)
+}
+
+/// Whether a text names a file that a fence could be the content of.
+fn names_a_file(text: &str) -> bool {
+    const ENDS: &[&str] = &[".yml", ".yaml", ".json", ".conf", ".cnf", ".toml", ".ini", ".service", ".timer", ".env", ".cfg", ".config", ".xml", ".properties", ".tf", ".py", ".js", ".ts", ".php", ".sh", ".html", ".rules", ".list", ".network", ".hcl", ".local", ".d", ".sql", ".css"];
+    text.split(|c: char| c.is_whitespace() || matches!(c, '`' | '"' | '\'' | '(' | ')' | '*' | ',' | ':' | '<' | '>' | '“' | '”' | '；' | '：' | '、' | '，')).any(|word| {
+        let word = word.trim_end_matches(['.', ';']);
+        matches!(word, "Dockerfile" | "Makefile" | "Caddyfile" | "Jenkinsfile" | "Vagrantfile" | "crontab" | "nginx.conf" | "sshd_config")
+            || word.len() > 3 && !word.contains("://") && ENDS.iter().any(|end| word.ends_with(end)) && !word.contains('=')
+            || word.starts_with("/etc/") && word.len() > 6
+    })
+}
+
+/// Whether settings read as a whole file and not as three lines out of it.
+fn looks_whole(body: &str) -> bool {
+    body.lines().filter(|line| !line.trim().is_empty()).count() > 3
+}
+
+// --- What excludes what ---------------------------------------------------------------------
+
+/// Finds pieces that are alternatives or opposites of each other.
+fn exclude(fences: &mut [Context<'_>]) {
+    let mut next = 1;
+    let mut start = 0;
+    while start < fences.len() {
+        let section = fences[start].fence.section;
+        let length = fences[start..].iter().take_while(|context| context.fence.section == section).count();
+        let group = &mut fences[start..start + length];
+        alternatives(group, &mut next);
+        for context in group.iter_mut() {
+            opposites(context, &mut next);
+        }
+        start += length;
+    }
+    sibling_sections(fences, &mut next);
+}
+
+/// Marks pieces of one choice.
+fn choose(fences: &mut [Context<'_>], members: &[(usize, usize)], because: &str, next: &mut u32) {
+    if members.is_empty() {
+        return;
+    }
+    let mut is_first = true;
+    let all_read = members.iter().all(|(fence, piece)| fences[*fence].pieces[*piece].effect == Effect::Reads);
+    for (fence, piece) in members {
+        let context = &mut fences[*fence];
+        if context.choices.iter().any(|(index, _)| index == piece) {
+            continue;
+        }
+        let whole = context.pieces[*piece].range.clone();
+        // Of several ways to look the first one harms nobody.
+        if !(all_read && is_first) {
+            context.choices.push((*piece, *next));
+            context.pieces[*piece].doubt("alternative", because.to_owned(), whole);
+        }
+        is_first = false;
+    }
+    *next += 1;
+}
+
+/// Whether a text says that what follows stands in place of what came before.
+fn says_alternative(folded: &str) -> bool {
+    let text = folded.trim_start_matches(|c: char| !c.is_alphanumeric());
+    let word_count = text.split_whitespace().count();
+    let first = text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    // `or`, `o`, `ou` begin the line; longer words may stand anywhere in a short one.
+    let begins = matches!(first, "or" | "o" | "ou" | "oder" | "oppure" | "или" | "либо" | "alternatively" | "alternative" | "alternativa" | "alternativamente" | "alternativ" | "sinon" | "instead" | "stattdessen" | "autrement" | "也可以" | "或者" | "或" | "または" | "あるいは" | "もしくは");
+    let begins = begins || ["或", "也可", "または", "あるいは", "もしくは"].iter().any(|mark| text.starts_with(mark));
+    let phrase = || words::ALTERNATIVE.iter().filter(|word| word.chars().count() > 5 || !word.is_ascii() && word.chars().count() > 1).any(|word| words::find(text, &[word]).is_some());
+    begins || numbered_way(text).is_some() || word_count < 12 && phrase()
+}
+
+/// `option a`, `método 2`, `way 1:`: the name of the way.
+fn numbered_way(folded: &str) -> Option<&str> {
+    if folded.starts_with(words::MENU) {
+        return folded.split_whitespace().next();
+    }
+    let mut all = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    while let Some(word) = all.next() {
+        if words::NUMBERED_WAY.contains(&word)
+            && let Some(number) = all.clone().next()
+            && (number.chars().count() == 1 || matches!(number, "one" | "two" | "three" | "uno" | "dos" | "eins" | "zwei" | "ii" | "iii"))
+        {
+            return Some(number);
+        }
+        if ["方法", "方式", "方案", "选项"].iter().any(|way| word.starts_with(way) && word.chars().count() == 3) {
+            return Some(word);
+        }
+    }
+    None
+}
+
+/// The system that a title names, where it says little else: `Ubuntu/Debian`, `macOS:`.
+fn system(folded: &str) -> Option<&'static str> {
+    if folded.split_whitespace().count() > 5 {
+        return None;
+    }
+    words::find(folded, words::SYSTEMS)
+}
+
+/// The family of a package manager that installs.
+fn manager(piece: &BodyPiece) -> Option<&'static str> {
+    const FAMILIES: &[(&str, &[&str])] = &[
+        ("apt", &["apt", "apt-get", "aptitude"]),
+        ("rpm", &["yum", "dnf", "zypper", "microdnf"]),
+        ("brew", &["brew"]),
+        ("apk", &["apk"]),
+        ("pacman", &["pacman", "yay"]),
+        ("windows", &["choco", "winget", "scoop"]),
+        ("snap", &["snap"]),
+        ("npm", &["npm"]),
+        ("yarn", &["yarn"]),
+        ("pnpm", &["pnpm"]),
+        ("pkg", &["pkg"]),
+        ("poetry", &["poetry"]),
+        ("uv", &["uv"]),
+        ("docker-compose", &["docker-compose"]),
+        ("podman", &["podman"]),
+    ];
+    if piece.effect == Effect::Reads {
+        return None;
+    }
+    let understood = piece.understanding.as_ref()?;
+    understood.commands.iter().find_map(|known| {
+        let program = known.name.split(' ').next().unwrap_or_default();
+        FAMILIES.iter().find(|(_, names)| names.contains(&program)).map(|(family, _)| *family)
+    })
+}
+
+fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
+    let steps: Vec<(usize, usize)> = group
+        .iter()
+        .enumerate()
+        .flat_map(|(fence, context)| context.pieces.iter().enumerate().filter(|(_, piece)| piece.nature.is_step()).map(move |(piece, _)| (fence, piece)))
+        .collect();
+    // By words: `or`, `Option B`, ①.
+    for (at, (fence, piece)) in steps.iter().enumerate() {
+        let context = &group[*fence];
+        let title = words::fold(&context.pieces[*piece].title);
+        let is_first_of_fence = steps.get(at.wrapping_sub(1)).is_none_or(|(before, _)| before != fence);
+        let lead = context.around.lead().map_or("", |prose| prose.text.as_str());
+        let by_title = says_alternative(&title);
+        let by_lead = is_first_of_fence && says_alternative(lead);
+        if !(by_title || by_lead) {
+            continue;
+        }
+        let mut members = Vec::new();
+        if at > 0 {
+            let before = steps[at - 1];
+            // All of the fence before is the other way where the sentence between them says so.
+            if by_lead && !by_title {
+                members.extend(steps[..at].iter().filter(|(fence, _)| *fence == before.0));
+            } else {
+                members.push(before);
+            }
+        }
+        if by_lead && !by_title {
+            members.extend(steps[at..].iter().filter(|(other, _)| other == fence));
+        } else {
+            members.push((*fence, *piece));
+        }
+        choose(group, &members, "the text offers it as one of several ways", next);
+    }
+    // By systems that stand side by side as titles or leads.
+    let mut named: Vec<((usize, usize), &str)> = Vec::new();
+    for (fence, piece) in &steps {
+        let context = &group[*fence];
+        let title = words::fold(&context.pieces[*piece].title);
+        let lead = context.around.lead().map_or("", |prose| prose.text.as_str());
+        if let Some(name) = system(&title).or_else(|| system(lead).filter(|_| title.is_empty())) {
+            named.push(((*fence, *piece), name));
+        }
+    }
+    let different: BTreeSet<&str> = named.iter().map(|(_, name)| *name).collect();
+    if different.len() > 1 {
+        let members: Vec<_> = named.iter().map(|(member, _)| *member).collect();
+        choose(group, &members, "it is for one of several systems", next);
+    }
+    // By package managers: nobody installs with two of them.
+    let managed: Vec<((usize, usize), &str)> = steps.iter().filter_map(|(fence, piece)| manager(&group[*fence].pieces[*piece]).map(|family| ((*fence, *piece), family))).collect();
+    let families: BTreeSet<&str> = managed.iter().map(|(_, family)| *family).collect();
+    let systems = families.iter().filter(|family| matches!(**family, "apt" | "rpm" | "brew" | "apk" | "pacman" | "windows" | "pkg")).count();
+    let scripts = families.iter().filter(|family| matches!(**family, "npm" | "yarn" | "pnpm")).count();
+    if systems > 1 || scripts > 1 {
+        let members: Vec<_> = managed.iter().filter(|(_, family)| (systems > 1 && matches!(*family, "apt" | "rpm" | "brew" | "apk" | "pacman" | "windows" | "pkg")) || (scripts > 1 && matches!(*family, "npm" | "yarn" | "pnpm"))).map(|(member, _)| *member).collect();
+        choose(group, &members, "another package manager stands beside it: one of them is meant", next);
+    }
+    // A menu inside one run of lines: trailing `# or`, `①`, two package managers.
+    for context in group.iter_mut() {
+        for piece in context.pieces.iter_mut().filter(|piece| piece.nature.is_step()) {
+            let text = &context.body[piece.range.clone()];
+            let is_menu = text.lines().any(|line| line.trim_start().starts_with(words::MENU));
+            let managers: BTreeSet<&str> = piece
+                .understanding
+                .iter()
+                .flat_map(|understood| &understood.commands)
+                .filter_map(|known| match known.name.split(' ').next().unwrap_or_default() {
+                    "apt" | "apt-get" => Some("apt"),
+                    "yum" | "dnf" => Some("rpm"),
+                    name @ ("brew" | "apk" | "pacman" | "zypper" | "choco" | "winget") => Some(name),
+                    _ => None,
+                })
+                .collect();
+            let is_separate = !text.contains("||") && !text.contains("if ");
+            if is_menu || managers.len() > 1 && is_separate {
+                let whole = piece.range.clone();
+                piece.doubt("alternative", "it holds several ways of doing the same", whole);
+            }
+        }
+    }
+}
+
+/// `Option A` and `Option B` as headings side by side, or `Ubuntu` and `CentOS`.
+fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
+    let mut ways: BTreeMap<(String, &'static str), Vec<(usize, String)>> = BTreeMap::new();
+    for (index, context) in fences.iter().enumerate() {
+        for (depth, heading) in context.around.headings.iter().enumerate().take(2) {
+            let parent: String = context.around.headings[depth + 1..].join("\n");
+            if let Some(way) = numbered_way(heading) {
+                ways.entry((parent, "way")).or_default().push((index, way.to_owned()));
+                break;
+            }
+            if heading.split_whitespace().count() < 4
+                && let Some(name) = system(heading)
+            {
+                ways.entry((parent, "system")).or_default().push((index, name.to_owned()));
+                break;
+            }
+        }
+    }
+    for (_, members) in ways {
+        let different: BTreeSet<&String> = members.iter().map(|(_, way)| way).collect();
+        if different.len() < 2 {
+            continue;
+        }
+        let pieces: Vec<(usize, usize)> = members
+            .iter()
+            .flat_map(|(fence, _)| fences[*fence].pieces.iter().enumerate().filter(|(_, piece)| piece.nature.is_step()).map(move |(piece, _)| (*fence, piece)).collect::<Vec<_>>())
+            .collect();
+        choose(fences, &pieces, "its heading names one of several ways", next);
+    }
+}
+
+/// A command as far as opposites go: its words, and which of them is a verb.
+struct Act {
+    piece: usize,
+    words: Vec<String>,
+    end: usize,
+    /// Where it stands in its piece.
+    start: usize,
+}
+
+/// Start and stop of the same thing in one fence: a menu, unless they make a sequence.
+fn opposites(context: &mut Context<'_>, next: &mut u32) {
+    let mut acts: Vec<Act> = Vec::new();
+    for (index, piece) in context.pieces.iter().enumerate() {
+        let Some(understood) = piece.understanding.as_ref().filter(|_| piece.nature.is_step()) else { continue };
+        for known in &understood.commands {
+            let Some(text) = piece.command.get(known.range.clone()) else { continue };
+            let words: Vec<String> = text.split_whitespace().filter(|word| !word.starts_with('-') && *word != "sudo").map(str::to_owned).collect();
+            acts.push(Act { piece: index, words, start: known.range.start, end: known.range.end });
+        }
+    }
+    let mut said = words::fold(&context.around.headings.first().cloned().unwrap_or_default());
+    for prose in &context.around.before {
+        said.push(' ');
+        said.push_str(&prose.text);
+    }
+    let mut members: BTreeSet<usize> = BTreeSet::new();
+    // Neighbours within reach: a long script is a sequence.
+    for (at, first) in acts.iter().enumerate() {
+        for (distance, second) in acts[at + 1..].iter().enumerate().take(12) {
+            let Some((forward, _)) = opposite(&first.words, &second.words) else { continue };
+            let is_same_piece = first.piece == second.piece;
+            let title = words::fold(&context.pieces[first.piece].title);
+            let is_joined = is_same_piece && context.pieces[first.piece].command.get(first.end..second.start).is_some_and(|between| between.contains("&&") || between.contains(';'));
+            // Stop … start: a sequence where something stands between, or where a restart is spoken of.
+            let is_sequence = !forward && is_same_piece && (distance > 0 || words::find(&said, words::RESTART).is_some() || words::find(&title, words::RESTART).is_some());
+            if !is_joined && !is_sequence {
+                members.insert(first.piece);
+                members.insert(second.piece);
+            }
+        }
+    }
+    if members.is_empty() {
+        return;
+    }
+    for piece in members {
+        let whole = context.pieces[piece].range.clone();
+        context.pieces[piece].doubt("opposite", "its opposite stands in the same fence: one of them is meant", whole);
+        if context.choices.iter().all(|(index, _)| *index != piece) {
+            context.choices.push((piece, *next));
+        }
+    }
+    *next += 1;
+}
+
+/// Whether two commands undo each other; `true` where the first one is the one that does.
+fn opposite(first: &[String], second: &[String]) -> Option<(bool, &'static str)> {
+    if first.len() != second.len() {
+        return None;
+    }
+    let mut differing = first.iter().zip(second).filter(|(a, b)| a != b);
+    let (a, b) = differing.next()?;
+    if differing.next().is_some() {
+        return None;
+    }
+    words::OPPOSITES.iter().find_map(|(does, undoes)| {
+        if a == does && b == undoes {
+            Some((true, *does))
+        } else if a == undoes && b == does {
+            Some((false, *does))
+        } else {
+            None
+        }
+    })
+}
+
+// --- Variables --------------------------------------------------------------------------------
+
+/// A variable that nothing sets before it is read.
+struct Unset {
+    name: String,
+    range: Range<usize>,
+    because: String,
+}
+
+/// Names that environments have, or that a shell sets by itself.
+const ENVIRONMENT: &[&str] = &[
+    "HOME", "PATH", "USER", "PWD", "OLDPWD", "SHELL", "HOSTNAME", "LANG", "LC_ALL", "TERM", "EDITOR", "LOGNAME", "TMPDIR", "UID", "EUID", "RANDOM", "SECONDS", "LINENO", "IFS", "PPID", "BASH_VERSION", "BASH_SOURCE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DISPLAY", "SUDO_USER", "OSTYPE", "HOSTTYPE", "MACHTYPE", "PIPESTATUS", "FUNCNAME", "REPLY", "OPTARG", "OPTIND", "VERSION_CODENAME", "ID", "VERSION_ID", "UBUNTU_CODENAME", "GITHUB_WORKSPACE", "JAVA_HOME", "KUBECONFIG", "COMPUTERNAME", "USERNAME", "USERPROFILE", "APPDATA", "NVM_DIR",
+];
+
+fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Unset>>> {
+    // Who sets what first: the section's number, and its heading.
+    let mut first_set: BTreeMap<&str, (usize, u32)> = BTreeMap::new();
+    for (index, context) in fences.iter().enumerate() {
+        for name in context.pieces.iter().filter(|piece| piece.nature.is_step()).filter_map(|piece| piece.understanding.as_ref()).flat_map(|understood| &understood.sets) {
+            first_set.entry(name).or_insert((index, context.fence.section));
+        }
+    }
+    let headings: Vec<&str> = document.sections().map(|heading| heading.text.as_ref()).collect();
+    let mut seen: BTreeMap<&str, BTreeSet<Vec<String>>> = BTreeMap::new();
+    let mut all = Vec::with_capacity(fences.len());
+    for context in fences {
+        let mut of_fence = Vec::with_capacity(context.pieces.len());
+        let chain = &context.around.headings;
+        for piece in &context.pieces {
+            let mut unset = Vec::new();
+            if let Some(understood) = piece.understanding.as_ref().filter(|_| piece.nature.is_step()) {
+                let reads_file = piece.command.lines().any(|line| line.trim_start().starts_with("source ") || line.trim_start().starts_with(". ") || line.contains("set -a"));
+                for (name, range) in &understood.reads {
+                    let is_inside = piece.found.iter().any(|found| found.range.start < range.end && range.start < found.range.end);
+                    if ENVIRONMENT.contains(&name.as_str()) || reads_file || is_inside || range.end > piece.command.len() {
+                        continue;
+                    }
+                    // Set above, in this section or in one that this one stands in.
+                    let is_set = seen.get(name.as_str()).is_some_and(|places| places.iter().any(|place| chain.len() >= place.len() && chain[chain.len() - place.len()..] == place[..]));
+                    if is_set {
+                        continue;
+                    }
+                    let elsewhere = first_set.get(name.as_str()).map(|(_, section)| *section);
+                    let because = match elsewhere {
+                        Some(section) if section != context.fence.section => {
+                            let heading = (section as usize).checked_sub(1).and_then(|index| headings.get(index)).copied().unwrap_or("the beginning");
+                            format!("`${name}` is set in another section: “{heading}”")
+                        }
+                        Some(_) => format!("`${name}` is set after this only"),
+                        None => format!("nothing sets `${name}`"),
+                    };
+                    unset.push(Unset { name: name.clone(), range: range.clone(), because });
+                }
+                for name in &understood.sets {
+                    seen.entry(name).or_default().insert(chain.clone());
+                }
+            }
+            of_fence.push(unset);
+        }
+        all.push(of_fence);
+    }
+    all
 }

@@ -1,10 +1,18 @@
 //! Commands → what they do: effect, terminal, hosts, files, variables. Knows programs from a table
 //! alone; an unknown program is unknown, never "reads".
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use super::knowledge::Knowledge;
+use super::accident;
+use super::knowledge::{Finding, Knowledge, Reads};
+use super::powershell;
+use super::shell::{self, Redirect, Script, Simple, Word};
+use super::sql::{self, Verdict, weight};
 use crate::model::Effect;
+
+/// Texts inside texts are followed so far: `ssh a "bash -c 'eval …'"`.
+const DEEPEST: usize = 6;
 
 /// In which language a body is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +80,8 @@ pub struct Understanding {
     /// The command after which further lines are typed into another shell or console: `ssh host`,
     /// `docker exec -it x bash`, `sudo -i`, `psql`. Then what follows it runs elsewhere.
     pub opens: Option<Mark>,
+    /// It becomes another user first, which may ask for a password.
+    pub elevates: Option<Mark>,
     /// The hosts that it logs in to or copies to and from, as written, each once.
     pub hosts: Vec<String>,
     /// Names that `>` would overwrite, literal ones, each once; `/dev/…` left out.
@@ -87,26 +97,767 @@ pub struct Understanding {
     pub in_container: bool,
     /// Whether it stops something (`stop`, `down`, `disable`), for finding opposites.
     pub verbs: Vec<String>,
+    /// Nothing but assignments: a settings file as likely as commands.
+    pub only_assignments: bool,
+}
+
+impl Understanding {
+    pub(super) fn new() -> Self {
+        Self {
+            sense: Sense::Commands,
+            effect: Effect::Reads,
+            because: String::new(),
+            commands: Vec::new(),
+            interactive: None,
+            endless: None,
+            prompts: None,
+            opens: None,
+            elevates: None,
+            hosts: Vec::new(),
+            overwrites: Vec::new(),
+            needs: Vec::new(),
+            sets: Vec::new(),
+            reads: Vec::new(),
+            in_container: false,
+            verbs: Vec::new(),
+            only_assignments: false,
+        }
+    }
+
+    fn nothing(tongue: &str) -> Self {
+        Self {
+            effect: Effect::Unknown,
+            because: format!("nothing is known of {tongue}"),
+            ..Self::new()
+        }
+    }
 }
 
 /// Returns what the commands of `body` do.
 pub fn understand(body: &str, tongue: Tongue, knowledge: &Knowledge) -> Understanding {
-    let _ = (body, tongue, knowledge);
-    Understanding {
-        sense: Sense::Commands,
-        effect: Effect::Unknown,
-        because: "nobody said".to_owned(),
-        commands: Vec::new(),
-        interactive: None,
-        endless: None,
-        prompts: None,
-        opens: None,
-        hosts: Vec::new(),
-        overwrites: Vec::new(),
-        needs: Vec::new(),
-        sets: Vec::new(),
-        reads: Vec::new(),
-        in_container: false,
-        verbs: Vec::new(),
+    match tongue {
+        Tongue::Shell => understand_shell(body, knowledge),
+        Tongue::Powershell => powershell::understand(body, knowledge),
+        Tongue::Python => {
+            let mut all = Understanding::nothing("what a Python program does");
+            if only_prints(body) {
+                all.effect = Effect::Reads;
+                "the program only prints".clone_into(&mut all.because);
+            }
+            all
+        }
+        Tongue::Other => Understanding::nothing("this language"),
+    }
+}
+
+fn understand_shell(body: &str, knowledge: &Knowledge) -> Understanding {
+    let script = shell::read(body);
+    let mut judge = Judge {
+        knowledge,
+        all: Understanding::new(),
+        strange: Vec::new(),
+        accident: None,
+    };
+    judge.all.sets = script.sets.iter().map(ToString::to_string).collect();
+    judge.all.reads = script
+        .reads
+        .iter()
+        .map(|(name, range)| (name.to_string(), range.clone()))
+        .collect();
+    judge.all.only_assignments = script.assignments > 0 && script.commands.is_empty();
+    judge.script(&script, &Within::default());
+    let Judge {
+        mut all,
+        strange,
+        accident,
+        ..
+    } = judge;
+    all.sense = if let Some(why) = &script.fault {
+        Sense::Nonsense(why.clone())
+    } else if let Some(why) = accident::of_lines(body).or(accident) {
+        Sense::Nonsense(why)
+    } else if script.commands.is_empty() && script.assignments == 0 && script.defines.is_empty() {
+        Sense::Nonsense("holds no command".to_owned())
+    } else if strange.is_empty() {
+        Sense::Commands
+    } else {
+        Sense::Strange(strange)
+    };
+    conclude(&mut all);
+    if let Sense::Nonsense(why) = &all.sense {
+        all.effect = Effect::Unknown;
+        all.because.clone_from(why);
+    }
+    all
+}
+
+/// Takes the worst of the commands for the whole.
+pub(super) fn conclude(all: &mut Understanding) {
+    let mut worst: Option<&Known> = None;
+    for known in &all.commands {
+        if worst.is_none_or(|it| weight(known.effect) > weight(it.effect)) {
+            worst = Some(known);
+        }
+    }
+    match worst {
+        Some(known) => {
+            all.effect = known.effect;
+            all.because.clone_from(&known.because);
+        }
+        None => "only sets variables of the shell".clone_into(&mut all.because),
+    }
+}
+
+/// What a text inside a text stands in.
+#[derive(Clone, Default)]
+struct Within {
+    /// Where in the body all of it stands, for a text that is not the body itself.
+    anchor: Option<Range<usize>>,
+    depth: usize,
+    /// On another machine or in a container: its files are not those of this machine.
+    elsewhere: bool,
+    in_container: bool,
+    /// `timeout` ends it.
+    is_limited: bool,
+    /// What the wrapper passes on as standard input.
+    stdin: Option<Stdin>,
+}
+
+/// What a command reads from its standard input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Stdin {
+    /// This text.
+    Text(String),
+    /// A file, by its name.
+    File(String),
+    /// What another program prints, by its name; and whether it downloads it.
+    Program(String, bool),
+}
+
+/// Programs that fetch what they print.
+const DOWNLOADERS: &[&str] = &["curl", "wget", "fetch", "aria2c", "lwp-request"];
+
+struct Judge<'k> {
+    knowledge: &'k Knowledge,
+    all: Understanding,
+    strange: Vec<String>,
+    accident: Option<String>,
+}
+
+fn add(all: &mut Vec<String>, one: impl Into<String>) {
+    let one = one.into();
+    if !all.contains(&one) {
+        all.push(one);
+    }
+}
+
+impl Judge<'_> {
+    fn script(&mut self, script: &Script<'_>, within: &Within) {
+        for command in &script.commands {
+            let range = within.anchor.clone().unwrap_or_else(|| command.range.clone());
+            if within.anchor.is_none() && self.accident.is_none() {
+                self.accident = accident::of_words(command);
+            }
+            let stdin = stdin_of(command, script).or_else(|| within.stdin.clone());
+            let within = Within {
+                anchor: Some(range.clone()),
+                stdin,
+                ..within.clone()
+            };
+            let first = self.all.commands.len();
+            if !command.words.is_empty() {
+                self.command(command, script, &within);
+            }
+            self.redirections(command, first, &within);
+        }
+    }
+
+    fn push(&mut self, within: &Within, name: &str, effect: Effect, because: String) {
+        self.all.commands.push(Known {
+            name: name.to_owned(),
+            range: within.anchor.clone().unwrap_or_default(),
+            effect,
+            because,
+        });
+    }
+
+    /// What `<` needs and `>` writes; a write makes a reading command a changing one.
+    fn redirections(&mut self, command: &Simple<'_>, first: usize, within: &Within) {
+        for redirect in &command.redirects {
+            let (file, over) = match redirect {
+                Redirect::From(file) => {
+                    if file.literal && !file.text.starts_with("/dev/") && !within.elsewhere {
+                        add(&mut self.all.needs, file.text.as_ref());
+                    }
+                    continue;
+                }
+                Redirect::Over(file) => (file, true),
+                Redirect::Onto(file) => (file, false),
+                Redirect::Here(..) => continue,
+            };
+            let name = file.text.as_ref();
+            let (effect, because) = if is_device(name) {
+                if !is_disk(name) {
+                    continue;
+                }
+                (Effect::Destroys, format!("`>` writes over the disk `{name}`"))
+            } else if over {
+                if file.literal && !within.elsewhere {
+                    add(&mut self.all.overwrites, name);
+                }
+                (Effect::Changes, format!("`>` writes `{name}`"))
+            } else {
+                (Effect::Changes, format!("`>>` adds to `{name}`"))
+            };
+            match self.all.commands.get_mut(first) {
+                Some(known) if weight(known.effect) < weight(effect) => {
+                    known.effect = effect;
+                    known.because = because;
+                }
+                Some(_) => {}
+                None => self.push(within, ">", effect, because),
+            }
+        }
+    }
+
+    fn command(&mut self, command: &Simple<'_>, script: &Script<'_>, within: &Within) {
+        let program = &command.words[0];
+        if !program.literal {
+            // `$PYTHON x.py`: what it is, only a run can know.
+            let name = program.text.trim_matches(['$', '{', '}']);
+            if !script.sets.iter().any(|set| set == name) {
+                add(&mut self.strange, program.text.as_ref());
+            }
+            let because = format!("which program `{}` is, is not known", program.text);
+            self.push(within, &program.text, Effect::Unknown, because);
+            return;
+        }
+        if script.defines.contains(program.text.as_ref()) {
+            let because = format!("`{}` is defined in it", program.text);
+            self.push(within, &program.text, Effect::Reads, because);
+            return;
+        }
+        let is_quiet = command
+            .assigned
+            .iter()
+            .any(|name| name == "DEBIAN_FRONTEND" || name == "PGPASSWORD");
+        let mut within = within.clone();
+        if command.in_background {
+            within.is_limited = true;
+        }
+        self.words(&command.words, is_quiet, &within);
+    }
+
+    /// Judges a command by its words; wrappers are looked through.
+    fn words(&mut self, words: &[Word<'_>], is_quiet: bool, within: &Within) {
+        let Some(program) = words.first() else { return };
+        let written = program.text.as_ref();
+        let name = self.name_of(written);
+        let Some(name) = name else {
+            if is_a_path(written) {
+                if !within.elsewhere {
+                    add(&mut self.all.needs, written);
+                }
+                let because = format!("what the program `{written}` does is not known");
+                self.push(within, written, Effect::Unknown, because);
+            } else {
+                add(&mut self.strange, written);
+                let because = format!("nobody knows what `{written}` does");
+                self.push(within, written, Effect::Unknown, because);
+            }
+            return;
+        };
+        let mut plain: Vec<&str> = words.iter().map(|it| it.text.as_ref()).collect();
+        plain[0] = name;
+        let Some(finding) = self.knowledge.find(&plain) else {
+            return;
+        };
+        self.finding(words, &finding, is_quiet, within);
+    }
+
+    /// Returns under which name the table knows a program: `/usr/bin/git` as `git`, `./gradlew` as
+    /// `gradlew`. Any other program of the project is not what its name says.
+    fn name_of<'w>(&self, written: &'w str) -> Option<&'w str> {
+        if !written.contains('/') {
+            return self.knowledge.knows(written).then_some(written);
+        }
+        if self.knowledge.knows(written) {
+            return Some(written);
+        }
+        let (folder, base) = written.rsplit_once('/')?;
+        let is_installed = folder.ends_with("bin") && folder.len() > 4;
+        let is_the_projects = PROJECTS.contains(&base);
+        ((is_installed || is_the_projects) && self.knowledge.knows(base)).then_some(base)
+    }
+
+    fn finding(
+        &mut self,
+        words: &[Word<'_>],
+        finding: &Finding<'_>,
+        is_quiet: bool,
+        within: &Within,
+    ) {
+        let range = within.anchor.clone().unwrap_or_default();
+        let mark = |what: &str| {
+            Some(Mark {
+                because: format!("`{}` {what}", finding.name),
+                range: range.clone(),
+            })
+        };
+        let all = &mut self.all;
+        if finding.container {
+            all.in_container = true;
+        }
+        let program = finding.name.split(' ').next().unwrap_or_default();
+        if matches!(program, "sudo" | "doas" | "su") && all.elevates.is_none() {
+            all.elevates = mark("may ask for a password");
+        }
+        for host in &finding.hosts {
+            add(&mut all.hosts, host.as_str());
+        }
+        if finding.copies {
+            for word in &words[1..] {
+                if let Some(host) = host_of_copy(&word.text) {
+                    add(&mut all.hosts, host);
+                }
+            }
+        }
+        for verb in &finding.verbs {
+            add(&mut all.verbs, *verb);
+        }
+        for word in finding.name.split(' ').skip(1) {
+            if VERBS.contains(&word) {
+                add(&mut all.verbs, word);
+            }
+        }
+        if !within.elsewhere {
+            for file in &finding.writes {
+                let word = words.get(file.word);
+                if word.is_some_and(|it| it.literal && !it.is_glob()) && !is_device(&file.text) {
+                    add(&mut all.overwrites, file.text.as_ref());
+                }
+            }
+            for file in finding.needs.iter().chain(&finding.script) {
+                let is_literal = words.get(file.word).is_some_and(|it| it.literal);
+                if is_literal && file.text != "-" && !file.text.contains("://") {
+                    add(&mut all.needs, file.text.as_ref());
+                }
+            }
+        }
+
+        let inner = finding.inner;
+        let has_text = inner.is_some()
+            || !(finding.shell.is_empty()
+                && finding.sql.is_empty()
+                && finding.mongo.is_empty()
+                && finding.code.is_empty());
+        let is_fed = within.stdin.is_some();
+        if finding.interactive && !(is_fed && finding.stdin.is_some()) {
+            if all.interactive.is_none() {
+                all.interactive = mark(if finding.opens {
+                    "opens a shell or a console"
+                } else {
+                    "wants a person at the terminal"
+                });
+            }
+            if finding.opens && all.opens.is_none() && inner.is_none() {
+                all.opens = mark("opens a shell or a console");
+            }
+        }
+        if finding.endless && !within.is_limited && all.endless.is_none() {
+            all.endless = mark("does not end by itself");
+        }
+        if finding.asks && !is_fed && !is_quiet && all.prompts.is_none() {
+            all.prompts = mark("asks questions");
+        }
+
+        // What the texts among its arguments and its standard input do.
+        let mut told: Option<(Effect, String)> = None;
+        let mut tell = |effect: Effect, because: String| {
+            if told.as_ref().is_none_or(|(worst, _)| weight(effect) > weight(*worst)) {
+                told = Some((effect, because));
+            }
+        };
+        let says = |verdict: &Verdict| {
+            let words = if verdict.words.is_empty() { "nothing" } else { &verdict.words };
+            format!("`{}` runs {words}", finding.name)
+        };
+        let is_literal = |index: usize| words.get(index).is_some_and(|it| it.literal);
+        for text in &finding.sql {
+            let verdict = judged(&text.text, is_literal(text.word), sql::judge);
+            tell(verdict.effect, says(&verdict));
+        }
+        for text in &finding.mongo {
+            let verdict = judged(&text.text, is_literal(text.word), sql::judge_mongo);
+            tell(verdict.effect, says(&verdict));
+        }
+        for text in &finding.code {
+            if only_prints(&text.text) {
+                tell(Effect::Reads, format!("`{}` only prints", finding.name));
+            } else {
+                tell(
+                    Effect::Unknown,
+                    format!("what the program that `{}` is given does is not known", finding.name),
+                );
+            }
+        }
+        let mut texts: Vec<String> = Vec::new();
+        if !finding.shell.is_empty() {
+            let parts: Vec<&str> = finding.shell.iter().map(|it| it.text.as_ref()).collect();
+            texts.push(parts.join(" "));
+        }
+        let runs_script = finding.script.is_some();
+        if let (Some(language), false, false) = (finding.stdin, has_text, runs_script) {
+            match (&within.stdin, language) {
+                (None, _) => {}
+                (Some(Stdin::Text(text)), Reads::Sql) => {
+                    let verdict = sql::judge(text);
+                    tell(verdict.effect, says(&verdict));
+                }
+                (Some(Stdin::Text(text)), Reads::Mongo) => {
+                    let verdict = sql::judge_mongo(text);
+                    tell(verdict.effect, says(&verdict));
+                }
+                (Some(Stdin::Text(text)), Reads::Shell) => texts.push(text.clone()),
+                (Some(Stdin::Text(text)), Reads::Program) if only_prints(text) => {
+                    tell(Effect::Reads, format!("`{}` only prints", finding.name));
+                }
+                (Some(Stdin::File(file)), Reads::Sql | Reads::Mongo) => tell(
+                    Effect::Destroys,
+                    format!("`{}` runs `{file}` over the database", finding.name),
+                ),
+                (Some(Stdin::Program(from, _)), Reads::Sql | Reads::Mongo) => tell(
+                    Effect::Destroys,
+                    format!("`{}` runs what `{from}` prints over the database", finding.name),
+                ),
+                (Some(Stdin::Program(from, true)), _) => tell(
+                    Effect::Unknown,
+                    format!("`{}` runs what `{from}` downloads", finding.name),
+                ),
+                (Some(Stdin::Program(from, false)), _) => tell(
+                    Effect::Unknown,
+                    format!("`{}` runs what `{from}` prints", finding.name),
+                ),
+                (Some(Stdin::File(file)), _) => tell(
+                    Effect::Unknown,
+                    format!("`{}` runs `{file}`, which nobody has read", finding.name),
+                ),
+                (Some(Stdin::Text(_)), Reads::Program) => tell(
+                    Effect::Unknown,
+                    format!("what the program that `{}` is given does is not known", finding.name),
+                ),
+            }
+        }
+
+        let replaced = told.is_some() && is_fed && finding.sql.is_empty();
+        let mut known = None;
+        if let Some(effect) = finding.effect.filter(|_| !replaced && (texts.is_empty() || !is_fed)) {
+            known = Some((effect, reason(finding, effect)));
+        }
+        if let Some((effect, because)) = told
+            && known.as_ref().is_none_or(|(worst, _)| weight(effect) > weight(*worst))
+        {
+            known = Some((effect, because));
+        }
+        if let Some(script) = &finding.script {
+            // `python manage.py migrate` is what `manage.py migrate` is.
+            let base = script.text.rsplit('/').next().unwrap_or_default();
+            if self.knowledge.knows(base) && PROJECTS.contains(&base) {
+                let mut inner = words[script.word..].to_vec();
+                inner[0].text = Cow::Owned(base.to_owned());
+                self.words(&inner, is_quiet, within);
+                return;
+            }
+            let because = format!("what the program `{}` does is not known", script.text);
+            self.push(within, &finding.name, Effect::Unknown, because);
+            return;
+        }
+        let runs_something = inner.is_some() || !texts.is_empty();
+        match known {
+            Some((effect, because)) => self.push(within, &finding.name, effect, because),
+            None if runs_something => {}
+            None => {
+                let because = format!("nobody knows what `{}` does", finding.name);
+                self.push(within, &finding.name, Effect::Unknown, because);
+            }
+        }
+        if !runs_something {
+            return;
+        }
+        if within.depth >= DEEPEST {
+            let because = format!("`{}` runs commands nested too deeply", finding.name);
+            self.push(within, &finding.name, Effect::Unknown, because);
+            return;
+        }
+        let mut inside = within.clone();
+        inside.depth += 1;
+        inside.elsewhere |= finding.container || !finding.hosts.is_empty();
+        inside.in_container |= finding.container;
+        inside.is_limited |= matches!(program, "timeout" | "nohup" | "setsid" | "screen" | "tmux")
+            && !finding.interactive;
+        if matches!(program, "xargs" | "parallel") {
+            // Its input became arguments.
+            inside.stdin = None;
+        }
+        for text in texts {
+            if finding.shell.is_empty() {
+                inside.stdin = None;
+            }
+            self.text(&text, &inside);
+        }
+        if let Some((first, last)) = inner {
+            let inner = &words[first.min(words.len())..last.min(words.len())];
+            match inner {
+                // `ssh host "a && b"`, `watch 'a | b'`.
+                [one] if one.text.contains([' ', '\n', ';', '|', '&']) => self.text(&one.text, &inside),
+                [first, ..] if !first.literal => {
+                    let because = format!("which program `{}` is, is not known", first.text);
+                    self.push(&inside, &first.text, Effect::Unknown, because);
+                }
+                _ => {
+                    let opened = is_a_shell_alone(inner);
+                    if opened && !is_fed {
+                        let mark = Some(Mark {
+                            because: format!("`{}` opens a shell", finding.name),
+                            range: range.clone(),
+                        });
+                        if self.all.interactive.is_none() {
+                            self.all.interactive.clone_from(&mark);
+                        }
+                        if self.all.opens.is_none() {
+                            self.all.opens = mark;
+                        }
+                    }
+                    self.words(inner, is_quiet, &inside);
+                }
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str, within: &Within) {
+        let script = shell::read(text);
+        if script.fault.is_some() {
+            let because = format!("`{}` cannot be read as shell", text.trim());
+            self.push(within, "sh", Effect::Unknown, because);
+            return;
+        }
+        self.script(&script, within);
+    }
+}
+
+/// Programs of a project that are what their name says wherever they stand.
+const PROJECTS: &[&str] = &[
+    "manage.py", "artisan", "gradlew", "mvnw", "occ", "console", "rails", "rake", "sail", "wp",
+    "drush", "magento", "configure", "yiic", "yii", "spark", "cake", "bundle", "django-admin.py",
+];
+
+/// Verbs that have an opposite.
+const VERBS: &[&str] = &[
+    "start", "stop", "restart", "up", "down", "enable", "disable", "mask", "unmask", "create",
+    "delete", "rm", "remove", "install", "uninstall", "purge", "backup", "restore", "import",
+    "export", "dump", "mount", "umount", "add", "del", "apply", "destroy", "attach", "detach",
+    "join", "leave", "lock", "unlock", "drain", "cordon", "uncordon", "pause", "unpause", "promote",
+    "demote", "upgrade", "rollback", "push", "pull", "load", "save", "grant", "revoke", "allow",
+    "deny", "open", "close", "init", "deinit", "on", "off", "suspend", "resume", "allow", "reject",
+];
+
+fn is_a_shell_alone(words: &[Word<'_>]) -> bool {
+    let is_shell = |it: &str| {
+        let base = it.rsplit('/').next().unwrap_or(it);
+        matches!(base, "bash" | "sh" | "zsh" | "ash" | "fish")
+    };
+    words.first().is_some_and(|it| is_shell(&it.text))
+        && words[1..]
+            .iter()
+            .all(|it| matches!(it.text.as_ref(), "-l" | "-i" | "--login" | "-il" | "-li"))
+}
+
+fn reason(finding: &Finding<'_>, effect: Effect) -> String {
+    let name = &finding.name;
+    if !finding.because.is_empty() {
+        return format!("`{name}` {}", finding.because);
+    }
+    match effect {
+        Effect::Reads => format!("`{name}` only looks"),
+        Effect::Changes => format!("`{name}` changes something"),
+        Effect::Destroys => format!("`{name}` loses something for good"),
+        Effect::Unknown => format!("nobody knows what `{name}` does"),
+    }
+}
+
+fn judged(text: &str, is_literal: bool, judge: impl Fn(&str) -> Verdict) -> Verdict {
+    let verdict = judge(text);
+    // A variable alone may hold anything; inside a statement it is a value.
+    if !is_literal && text.trim_start().starts_with(['$', '`']) {
+        return Verdict {
+            effect: Effect::Unknown,
+            words: format!("`{text}`"),
+        };
+    }
+    verdict
+}
+
+fn is_device(name: &str) -> bool {
+    name.starts_with("/dev/")
+}
+
+fn is_disk(name: &str) -> bool {
+    ["sd", "hd", "vd", "xvd", "nvme", "mmcblk", "mapper/", "md", "disk", "loop", "dm-"]
+        .iter()
+        .any(|it| name["/dev/".len()..].starts_with(it))
+}
+
+fn is_a_path(word: &str) -> bool {
+    let has_ending = [".sh", ".py", ".pl", ".rb", ".php", ".js", ".bash", ".ps1", ".bat", ".exe"]
+        .iter()
+        .any(|it| word.ends_with(it) && word.len() > it.len());
+    let is_plain = word
+        .chars()
+        .all(|it| it.is_alphanumeric() || "/._-+~@".contains(it));
+    is_plain && !word.contains("//") && (has_ending || word.contains('/') && word.len() > 1)
+}
+
+/// Returns the host of `user@host:path`; a path, a drive and an address have none.
+fn host_of_copy(word: &str) -> Option<&str> {
+    if let Some(rest) = word.strip_prefix("rsync://") {
+        return rest.split('/').next();
+    }
+    let (host, _) = word.split_once(':')?;
+    let is_host = host.len() > 1 && !host.starts_with(['-', '/', '.', '~']) && !host.contains(['/', '=', ' ']);
+    (is_host && !word.contains("://")).then_some(host)
+}
+
+/// Programs in Python, Perl, JavaScript, PHP, Ruby of one kind only: they print something.
+fn only_prints(text: &str) -> bool {
+    const HARMLESS: &[&str] = &["print(", "print ", "import ", "console.log(", "puts ", "echo ", "p ", "from "];
+    const ACTING: &[&str] = &[
+        "open(", "system", "exec", "subprocess", "remove", "unlink", "rmtree", "write", "urlopen",
+        "requests", "socket", "shutil", "`", "popen", "spawn", "delete", "drop", "fs.", "setup(",
+    ];
+    let mut some = false;
+    for statement in text.split(['\n', ';']) {
+        let statement = statement.trim();
+        if statement.is_empty() || statement.starts_with('#') {
+            continue;
+        }
+        some = true;
+        if !HARMLESS.iter().any(|it| statement.starts_with(it)) {
+            return false;
+        }
+    }
+    some && !ACTING.iter().any(|it| text.contains(it))
+}
+
+/// Returns what a command reads from its standard input, by its redirections and its pipe.
+fn stdin_of(command: &Simple<'_>, script: &Script<'_>) -> Option<Stdin> {
+    for redirect in command.redirects.iter().rev() {
+        match redirect {
+            Redirect::From(file) if file.text == "/dev/null" => {
+                return Some(Stdin::Text(String::new()));
+            }
+            Redirect::From(file) if file.text == "/dev/tty" => return None,
+            Redirect::From(file) => return Some(Stdin::File(file.text.to_string())),
+            Redirect::Here(text, _) => return Some(Stdin::Text(text.to_string())),
+            _ => {}
+        }
+    }
+    let feeder = script.commands.get(command.fed_by?)?;
+    let words = &feeder.words;
+    let program = words.first()?;
+    let is_literal = words.iter().all(|it| it.literal);
+    match program.text.as_ref() {
+        "echo" | "printf" if is_literal => {
+            let parts: Vec<&str> = words[1..]
+                .iter()
+                .map(|it| it.text.as_ref())
+                .filter(|it| !matches!(*it, "-e" | "-n" | "-ne" | "-en"))
+                .collect();
+            Some(Stdin::Text(parts.join(" ").replace("\\n", "\n")))
+        }
+        "cat" if words.len() == 1 => stdin_of(feeder, script),
+        name => {
+            let mut at = Some(feeder);
+            // `curl … | gunzip | sh` downloads as well.
+            let mut downloads = false;
+            while let Some(it) = at {
+                let first = it.words.first().map_or("", |it| it.text.as_ref());
+                downloads |= DOWNLOADERS.contains(&first);
+                at = it.fed_by.and_then(|from| script.commands.get(from));
+            }
+            Some(Stdin::Program(name.to_owned(), downloads))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::knowledge::Knowledge;
+    use super::{Sense, Tongue, Understanding, understand};
+
+    /// Shows an understanding in one line: what is missing, is not so.
+    pub(super) fn show(it: &Understanding) -> String {
+        let mut shown = match &it.sense {
+            Sense::Commands => it.effect.to_string(),
+            Sense::Strange(words) => format!("strange: {}", words.join(" ")),
+            Sense::Nonsense(why) => format!("nonsense: {why}"),
+        };
+        if it.opens.is_some() {
+            shown += " opens";
+        } else if it.interactive.is_some() {
+            shown += " interactive";
+        }
+        if it.endless.is_some() {
+            shown += " endless";
+        }
+        if it.prompts.is_some() {
+            shown += " asks";
+        }
+        if it.in_container {
+            shown += " container";
+        }
+        for (name, values) in [("host", &it.hosts), ("over", &it.overwrites), ("needs", &it.needs)] {
+            if !values.is_empty() {
+                shown += &format!(" {name}={}", values.join(","));
+            }
+        }
+        shown
+    }
+
+    fn check(body: &str, expected: &str) {
+        let it = understand(body, Tongue::Shell, &Knowledge::built_in());
+        assert_eq!(show(&it), expected, "{body}\n{}", it.because);
+    }
+
+    #[test]
+    fn looking_reads() {
+        for body in ["ls -la", "cat /etc/hosts", "ps aux | grep nginx", "df -h && free -m", "echo $(date)"] {
+            check(body, "reads");
+        }
+    }
+
+    #[test]
+    fn wrappers_are_looked_through() {
+        check("sudo -u postgres ls", "reads");
+        check("sudo rm -rf /var/x", "destroys");
+        check("env A=1 B=2 rm x", "destroys");
+        check("nohup ls &", "reads");
+        check("timeout 5 tail -f x", "reads");
+        check("bash -c 'rm x'", "destroys");
+        check("find . -name x | xargs rm -f", "destroys");
+        check("find . -exec rm {} \\;", "destroys");
+        check("sudo sh -c 'echo 1 > /proc/sys/vm/x'", "changes over=/proc/sys/vm/x");
+        check("frob x", "strange: frob");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_understood_without_a_panic(text in "\\PC{0,120}") {
+            let knowledge = Knowledge::built_in();
+            for tongue in [Tongue::Shell, Tongue::Powershell, Tongue::Python, Tongue::Other] {
+                understand(&text, tongue, &knowledge);
+            }
+        }
     }
 }

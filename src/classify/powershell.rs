@@ -1,0 +1,573 @@
+//! PowerShell → what its commands do, by the verbs of its cmdlets. It is never read as shell: a
+//! backtick would be a substitution there. Reads words only; a script block is read like the
+//! commands around it.
+
+use std::ops::Range;
+
+use super::knowledge::Knowledge;
+use super::understanding::{Known, Mark, Sense, Understanding, conclude};
+use crate::model::Effect;
+
+/// What cmdlets do, by their verb. A later row that names the whole cmdlet wins: see `CMDLETS`.
+const VERBS: &[(&str, Effect)] = &[
+    ("Add", Effect::Changes),
+    ("Approve", Effect::Changes),
+    ("Backup", Effect::Changes),
+    ("Checkpoint", Effect::Changes),
+    ("Clear", Effect::Destroys),
+    ("Close", Effect::Changes),
+    ("Compare", Effect::Reads),
+    ("Complete", Effect::Changes),
+    ("Compress", Effect::Changes),
+    ("Connect", Effect::Changes),
+    ("Convert", Effect::Reads),
+    ("ConvertFrom", Effect::Reads),
+    ("ConvertTo", Effect::Reads),
+    ("Copy", Effect::Changes),
+    ("Debug", Effect::Reads),
+    ("Disable", Effect::Changes),
+    ("Disconnect", Effect::Changes),
+    ("Dismount", Effect::Changes),
+    ("Enable", Effect::Changes),
+    ("Enter", Effect::Unknown),
+    ("Exit", Effect::Reads),
+    ("Expand", Effect::Changes),
+    ("Export", Effect::Changes),
+    ("Find", Effect::Reads),
+    ("Format", Effect::Destroys),
+    ("ForEach", Effect::Reads),
+    ("Get", Effect::Reads),
+    ("Grant", Effect::Changes),
+    ("Group", Effect::Reads),
+    ("Import", Effect::Changes),
+    ("Initialize", Effect::Destroys),
+    ("Install", Effect::Changes),
+    ("Invoke", Effect::Unknown),
+    ("Join", Effect::Reads),
+    ("Limit", Effect::Changes),
+    ("Lock", Effect::Changes),
+    ("Measure", Effect::Reads),
+    ("Merge", Effect::Changes),
+    ("Mount", Effect::Changes),
+    ("Move", Effect::Changes),
+    ("New", Effect::Changes),
+    ("Open", Effect::Changes),
+    ("Optimize", Effect::Changes),
+    ("Out", Effect::Reads),
+    ("Ping", Effect::Reads),
+    ("Pop", Effect::Reads),
+    ("Publish", Effect::Changes),
+    ("Push", Effect::Reads),
+    ("Read", Effect::Reads),
+    ("Receive", Effect::Reads),
+    ("Register", Effect::Changes),
+    ("Remove", Effect::Destroys),
+    ("Rename", Effect::Changes),
+    ("Repair", Effect::Changes),
+    ("Reset", Effect::Destroys),
+    ("Resize", Effect::Changes),
+    ("Resolve", Effect::Reads),
+    ("Restart", Effect::Changes),
+    ("Restore", Effect::Destroys),
+    ("Resume", Effect::Changes),
+    ("Revoke", Effect::Changes),
+    ("Save", Effect::Changes),
+    ("Search", Effect::Reads),
+    ("Select", Effect::Reads),
+    ("Send", Effect::Changes),
+    ("Set", Effect::Changes),
+    ("Show", Effect::Reads),
+    ("Sort", Effect::Reads),
+    ("Split", Effect::Reads),
+    ("Start", Effect::Changes),
+    ("Stop", Effect::Changes),
+    ("Submit", Effect::Changes),
+    ("Suspend", Effect::Changes),
+    ("Switch", Effect::Changes),
+    ("Sync", Effect::Changes),
+    ("Tee", Effect::Changes),
+    ("Test", Effect::Reads),
+    ("Trace", Effect::Reads),
+    ("Unblock", Effect::Changes),
+    ("Undo", Effect::Changes),
+    ("Uninstall", Effect::Changes),
+    ("Unlock", Effect::Changes),
+    ("Unpublish", Effect::Destroys),
+    ("Unregister", Effect::Destroys),
+    ("Update", Effect::Changes),
+    ("Use", Effect::Reads),
+    ("Wait", Effect::Reads),
+    ("Where", Effect::Reads),
+    ("Write", Effect::Reads),
+];
+
+/// Cmdlets that are not what their verb says.
+const CMDLETS: &[(&str, Effect)] = &[
+    ("Clear-DnsClientCache", Effect::Changes),
+    ("Clear-Host", Effect::Reads),
+    ("Clear-Variable", Effect::Reads),
+    ("Format-Custom", Effect::Reads),
+    ("Format-Hex", Effect::Reads),
+    ("Format-List", Effect::Reads),
+    ("Format-Table", Effect::Reads),
+    ("Format-Wide", Effect::Reads),
+    ("Import-Csv", Effect::Reads),
+    ("Import-Module", Effect::Reads),
+    ("Import-PowerShellDataFile", Effect::Reads),
+    ("Invoke-RestMethod", Effect::Reads),
+    ("Invoke-WebRequest", Effect::Reads),
+    ("New-Object", Effect::Reads),
+    ("New-TimeSpan", Effect::Reads),
+    ("New-Variable", Effect::Reads),
+    ("Out-File", Effect::Changes),
+    ("Out-Printer", Effect::Changes),
+    ("Remove-Module", Effect::Reads),
+    ("Remove-PSSession", Effect::Changes),
+    ("Remove-Variable", Effect::Reads),
+    ("Reset-ComputerMachinePassword", Effect::Changes),
+    ("Set-Location", Effect::Reads),
+    ("Set-StrictMode", Effect::Reads),
+    ("Set-Variable", Effect::Reads),
+    ("Start-Sleep", Effect::Reads),
+    ("Start-Transcript", Effect::Changes),
+    ("Write-EventLog", Effect::Changes),
+];
+
+/// Short names of cmdlets that are no programs elsewhere, or mean the same there.
+const ALIASES: &[(&str, &str)] = &[
+    ("%", "ForEach-Object"),
+    ("?", "Where-Object"),
+    ("cat", "Get-Content"),
+    ("cd", "Set-Location"),
+    ("chdir", "Set-Location"),
+    ("clc", "Clear-Content"),
+    ("cls", "Clear-Host"),
+    ("copy", "Copy-Item"),
+    ("cp", "Copy-Item"),
+    ("del", "Remove-Item"),
+    ("dir", "Get-ChildItem"),
+    ("echo", "Write-Output"),
+    ("erase", "Remove-Item"),
+    ("fl", "Format-List"),
+    ("foreach", "ForEach-Object"),
+    ("ft", "Format-Table"),
+    ("gc", "Get-Content"),
+    ("gci", "Get-ChildItem"),
+    ("gcm", "Get-Command"),
+    ("gi", "Get-Item"),
+    ("gm", "Get-Member"),
+    ("gps", "Get-Process"),
+    ("gsv", "Get-Service"),
+    ("iex", "Invoke-Expression"),
+    ("irm", "Invoke-RestMethod"),
+    ("iwr", "Invoke-WebRequest"),
+    ("kill", "Stop-Process"),
+    ("ls", "Get-ChildItem"),
+    ("md", "New-Item"),
+    ("measure", "Measure-Object"),
+    ("mkdir", "New-Item"),
+    ("move", "Move-Item"),
+    ("mv", "Move-Item"),
+    ("ni", "New-Item"),
+    ("popd", "Pop-Location"),
+    ("ps", "Get-Process"),
+    ("pushd", "Push-Location"),
+    ("pwd", "Get-Location"),
+    ("rd", "Remove-Item"),
+    ("ren", "Rename-Item"),
+    ("ri", "Remove-Item"),
+    ("rm", "Remove-Item"),
+    ("rmdir", "Remove-Item"),
+    ("saps", "Start-Process"),
+    ("sasv", "Start-Service"),
+    ("select", "Select-Object"),
+    ("sleep", "Start-Sleep"),
+    ("sls", "Select-String"),
+    ("sort", "Sort-Object"),
+    ("spps", "Stop-Process"),
+    ("spsv", "Stop-Service"),
+    ("tee", "Tee-Object"),
+    ("type", "Get-Content"),
+    ("where", "Where-Object"),
+];
+
+/// Words of the language itself.
+const KEYWORDS: &[&str] = &[
+    "if", "else", "elseif", "foreach", "for", "while", "do", "until", "switch", "function", "try",
+    "catch", "finally", "return", "throw", "param", "begin", "process", "end", "break", "continue",
+    "exit", "in", "trap", "class", "enum", "using", "filter",
+];
+
+/// One command: its words with their places, and whether what went before feeds it.
+#[derive(Debug, Default)]
+struct Command<'a> {
+    words: Vec<(&'a str, Range<usize>)>,
+    is_fed: bool,
+}
+
+/// Whether something in `body` is PowerShell's own, so that no other shell may be given it: a
+/// backtick at a line's end, `$env:`, `$x =`, `Verb-Noun`, `.\`.
+pub fn is_powershells_own(body: &str) -> bool {
+    body.lines().any(|line| {
+        let line = line.trim();
+        if line.starts_with('#') {
+            return false;
+        }
+        line.ends_with('`')
+            || line.to_ascii_lowercase().contains("$env:")
+            || is_assignment(line)
+            || line.contains(".\\")
+            || line
+                .split(|it: char| !(it.is_ascii_alphanumeric() || it == '-'))
+                .any(|word| cmdlet(word).is_some())
+    })
+}
+
+/// `$x = …`, `$x.y += …`.
+fn is_assignment(line: &str) -> bool {
+    let Some(rest) = line.strip_prefix('$') else {
+        return false;
+    };
+    let end = rest
+        .find(|it: char| !(it.is_alphanumeric() || matches!(it, '_' | ':' | '.' | '[' | ']')))
+        .unwrap_or(rest.len());
+    let after = rest[end..].trim_start();
+    end > 0
+        && (after.starts_with('=') && !after.starts_with("==") || after.starts_with("+="))
+}
+
+/// Returns what a cmdlet does, case aside; `None` where the word is none.
+fn cmdlet(word: &str) -> Option<Effect> {
+    if let Some((_, effect)) = CMDLETS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
+        return Some(*effect);
+    }
+    let (verb, noun) = word.split_once('-')?;
+    let is_noun = noun.len() > 1 && noun.bytes().all(|it| it.is_ascii_alphanumeric());
+    // `apt-get` and `docker-compose` are written small; nobody writes a noun so.
+    if !is_noun || !noun.starts_with(|it: char| it.is_ascii_uppercase()) {
+        return None;
+    }
+    VERBS
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(verb))
+        .map(|(_, effect)| *effect)
+}
+
+/// Ends the word that is open. A word keeps its quotes: only its first characters are looked at.
+fn finish<'a>(body: &'a str, start: &mut Option<usize>, command: &mut Command<'a>, end: usize) {
+    if let Some(from) = start.take() {
+        command.words.push((&body[from..end], from..end));
+    }
+}
+
+/// The commands of a text, in order.
+fn commands(body: &str) -> Vec<Command<'_>> {
+    let mut all: Vec<Command<'_>> = Vec::new();
+    let mut command = Command::default();
+    let mut start: Option<usize> = None;
+    let mut quote: Option<char> = None;
+    let mut chars = body.char_indices().peekable();
+    let mut here: Option<char> = None;
+    let mut comment = false;
+    let mut block_comment = false;
+    while let Some((at, it)) = chars.next() {
+        let next = chars.peek().map(|(_, next)| *next);
+        if block_comment {
+            if it == '#' && next == Some('>') {
+                block_comment = false;
+                chars.next();
+            }
+            continue;
+        }
+        if comment {
+            if it != '\n' {
+                continue;
+            }
+            comment = false;
+        }
+        if let Some(mark) = here {
+            if it == mark && next == Some('@') && body[..at].ends_with('\n') {
+                here = None;
+                chars.next();
+            }
+            continue;
+        }
+        if let Some(mark) = quote {
+            if it == '`' && mark == '"' {
+                chars.next();
+            } else if it == mark {
+                quote = None;
+            }
+            continue;
+        }
+        match it {
+            '@' if matches!(next, Some('\'' | '"')) => {
+                here = next;
+                start.get_or_insert(at);
+                chars.next();
+            }
+            '\'' | '"' => {
+                quote = Some(it);
+                start.get_or_insert(at);
+            }
+            '<' if next == Some('#') => block_comment = true,
+            '#' if start.is_none() => comment = true,
+            '`' if matches!(next, Some('\n' | '\r')) => {
+                finish(body, &mut start, &mut command, at);
+                while chars.next_if(|(_, next)| matches!(next, '\r')).is_some() {}
+                chars.next();
+            }
+            '`' => {
+                start.get_or_insert(at);
+                chars.next();
+            }
+            '\n' | ';' | '|' | '{' | '}' | '(' | ')' | '&' => {
+                finish(body, &mut start, &mut command, at);
+                let is_fed = it == '|';
+                if !command.words.is_empty() {
+                    all.push(std::mem::take(&mut command));
+                }
+                // A pipe at a line's end goes on below.
+                if it != '\n' || !command.is_fed {
+                    command.is_fed = is_fed;
+                }
+            }
+            _ if it.is_whitespace() => finish(body, &mut start, &mut command, at),
+            _ => {
+                start.get_or_insert(at);
+            }
+        }
+    }
+    finish(body, &mut start, &mut command, body.len());
+    if !command.words.is_empty() {
+        all.push(command);
+    }
+    all
+}
+
+/// Returns what the commands of `body` do.
+pub(super) fn understand(body: &str, knowledge: &Knowledge) -> Understanding {
+    let mut all = Understanding::new();
+    let mut strange: Vec<String> = Vec::new();
+    let mut assignments = 0;
+    for command in commands(body) {
+        let mut words = command.words.as_slice();
+        // `$x = Get-Item y`: what stands right of it is the command.
+        if let [(name, _), (sign, _), ..] = words
+            && name.starts_with('$')
+            && matches!(*sign, "=" | "+=")
+        {
+            assignments += 1;
+            let variable = name.trim_start_matches('$').to_owned();
+            if !all.sets.contains(&variable) {
+                all.sets.push(variable);
+            }
+            words = &words[2..];
+        }
+        let Some((first, range)) = words.first() else { continue };
+        judge(&mut all, &mut strange, first, range, words, command.is_fed, knowledge);
+    }
+    all.only_assignments = assignments > 0 && all.commands.is_empty();
+    all.sense = if body.len() > super::shell::LONGEST {
+        Sense::Nonsense("is longer than 64 KiB".to_owned())
+    } else if all.commands.is_empty() && assignments == 0 {
+        Sense::Nonsense("holds no command".to_owned())
+    } else if strange.is_empty() {
+        Sense::Commands
+    } else {
+        Sense::Strange(strange)
+    };
+    conclude(&mut all);
+    all
+}
+
+fn judge(
+    all: &mut Understanding,
+    strange: &mut Vec<String>,
+    first: &str,
+    range: &Range<usize>,
+    words: &[(&str, Range<usize>)],
+    is_fed: bool,
+    knowledge: &Knowledge,
+) {
+    let last = words.last().map_or(range.end, |(_, last)| last.end);
+    let whole = range.start..last;
+    let lower = first.to_ascii_lowercase();
+    if KEYWORDS.contains(&lower.as_str()) && !is_fed && lower != "exit" {
+        return;
+    }
+    // Values: numbers, strings, variables, types, operators, hash table keys.
+    if first.starts_with(['$', '"', '\'', '[', '@', '-', '!', ',', '+', '='])
+        || first.bytes().all(|it| it.is_ascii_digit() || it == b'.')
+        || words.get(1).is_some_and(|(sign, _)| *sign == "=")
+    {
+        return;
+    }
+    let has = |option: &str| {
+        words.iter().any(|(word, _)| {
+            word.get(..option.len()).is_some_and(|it| it.eq_ignore_ascii_case(option))
+        })
+    };
+    let push = |all: &mut Understanding, effect: Effect, because: String| {
+        all.commands.push(Known {
+            name: first.to_owned(),
+            range: whole.clone(),
+            effect,
+            because,
+        });
+    };
+    let full = ALIASES
+        .iter()
+        .find(|(alias, _)| *alias == lower)
+        .map_or(first, |(_, full)| full);
+    if let Some(mut effect) = cmdlet(full) {
+        let mark = |what: &str| {
+            Some(Mark {
+                because: format!("`{first}` {what}"),
+                range: whole.clone(),
+            })
+        };
+        match full.to_ascii_lowercase().as_str() {
+            "read-host" | "get-credential" => all.prompts = mark("asks questions"),
+            "enter-pssession" => {
+                all.interactive = mark("opens a shell");
+                all.opens = mark("opens a shell");
+                if let Some(host) = value_of(words, "-ComputerName").or_else(|| plain(words))
+                    && !all.hosts.contains(&host)
+                {
+                    all.hosts.push(host);
+                }
+            }
+            "get-content" if has("-Wait") => all.endless = mark("does not end by itself"),
+            "invoke-webrequest" | "invoke-restmethod" => {
+                let method = value_of(words, "-Method").unwrap_or_default().to_ascii_uppercase();
+                effect = match method.as_str() {
+                    "DELETE" => Effect::Destroys,
+                    "" | "GET" | "HEAD" if !has("-OutFile") => Effect::Reads,
+                    _ => Effect::Changes,
+                };
+            }
+            "invoke-command" => {
+                effect = Effect::Reads;
+                if let Some(host) = value_of(words, "-ComputerName")
+                    && !all.hosts.contains(&host)
+                {
+                    all.hosts.push(host);
+                }
+            }
+            "write-output" | "write-host" => {}
+            _ => {}
+        }
+        let verb = full.split('-').next().unwrap_or_default().to_ascii_lowercase();
+        if matches!(
+            verb.as_str(),
+            "start" | "stop" | "enable" | "disable" | "install" | "uninstall" | "backup" | "restore"
+                | "mount" | "dismount" | "add" | "remove" | "restart" | "import" | "export"
+        ) && !all.verbs.contains(&verb)
+        {
+            all.verbs.push(verb);
+        }
+        let because = match effect {
+            Effect::Reads => format!("`{first}` only looks"),
+            Effect::Changes => format!("`{first}` changes something"),
+            Effect::Destroys => format!("`{first}` loses something for good"),
+            Effect::Unknown => format!("what `{first}` runs is not known"),
+        };
+        push(all, effect, because);
+        return;
+    }
+    if first.contains(['\\', '/']) || lower.ends_with(".ps1") || lower.ends_with(".bat") {
+        push(all, Effect::Unknown, format!("what the program `{first}` does is not known"));
+        return;
+    }
+    native(all, strange, first, &whole, words, knowledge);
+}
+
+/// A program of its own is what the table of commands says.
+fn native(
+    all: &mut Understanding,
+    strange: &mut Vec<String>,
+    first: &str,
+    whole: &Range<usize>,
+    words: &[(&str, Range<usize>)],
+    knowledge: &Knowledge,
+) {
+    let program = first.strip_suffix(".exe").unwrap_or(first);
+    let lower = program.to_ascii_lowercase();
+    let mut plain: Vec<&str> = words
+        .iter()
+        .map(|(word, _)| word.trim_matches(['"', '\'']))
+        .collect();
+    plain[0] = if knowledge.knows(program) { program } else { &lower };
+    let Some(finding) = knowledge.find(&plain) else {
+        if !strange.iter().any(|it| it == first) {
+            strange.push(first.to_owned());
+        }
+        all.commands.push(Known {
+            name: first.to_owned(),
+            range: whole.clone(),
+            effect: Effect::Unknown,
+            because: format!("nobody knows what `{first}` does"),
+        });
+        return;
+    };
+    let mark = |what: &str| {
+        Some(Mark {
+            because: format!("`{}` {what}", finding.name),
+            range: whole.clone(),
+        })
+    };
+    if finding.interactive {
+        all.interactive = mark("wants a person at the terminal");
+    }
+    if finding.opens {
+        all.opens = mark("opens a shell or a console");
+    }
+    if finding.endless {
+        all.endless = mark("does not end by itself");
+    }
+    if finding.asks {
+        all.prompts = mark("asks questions");
+    }
+    all.in_container |= finding.container;
+    for host in &finding.hosts {
+        if !all.hosts.contains(host) {
+            all.hosts.push(host.clone());
+        }
+    }
+    let is_told = finding.inner.is_none()
+        && finding.script.is_none()
+        && finding.shell.is_empty()
+        && finding.code.is_empty()
+        && finding.sql.is_empty();
+    let effect = finding.effect.filter(|_| is_told).unwrap_or(Effect::Unknown);
+    let name = &finding.name;
+    let because = match effect {
+        _ if effect != Effect::Unknown && !finding.because.is_empty() => {
+            format!("`{name}` {}", finding.because)
+        }
+        Effect::Reads => format!("`{name}` only looks"),
+        Effect::Changes => format!("`{name}` changes something"),
+        Effect::Destroys => format!("`{name}` loses something for good"),
+        Effect::Unknown => format!("nobody knows what `{name}` does"),
+    };
+    all.commands.push(Known {
+        name: name.clone(),
+        range: whole.clone(),
+        effect,
+        because,
+    });
+}
+
+fn value_of(words: &[(&str, Range<usize>)], option: &str) -> Option<String> {
+    let at = words
+        .iter()
+        .position(|(word, _)| word.eq_ignore_ascii_case(option))?;
+    let (value, _) = words.get(at + 1)?;
+    Some(value.trim_matches(['"', '\'']).to_owned())
+}
+
+fn plain(words: &[(&str, Range<usize>)]) -> Option<String> {
+    let (word, _) = words.get(1)?;
+    (!word.starts_with('-')).then(|| (*word).to_owned())
+}

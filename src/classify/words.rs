@@ -1,0 +1,291 @@
+//! The words by which manuals say what they mean, in English, Spanish, Portuguese, French, German,
+//! and where it is cheap in Italian, Chinese, Japanese and Russian: data, in one place.
+//!
+//! All are folded: lower case, without accents of Latin letters. A `*` at the end stands for any ending.
+
+/// Says that what follows is what a command prints.
+pub(super) const OUTPUT: &[&str] = &[
+    "output", "outputs", "expected result", "you should see", "you will see", "you'll see", "should look like",
+    "looks like this", "should print", "should return", "should show", "should display", "will print", "will show",
+    "will return", "will display", "prints", "returns", "response", "example response", "sample response", "result",
+    "salida", "deberias ver", "deberia ver", "deberia mostrar", "deberia devolver", "se ve asi", "veras", "vera algo",
+    "resultado", "respuesta", "devuelve", "muestra algo", "saida", "voce deve ver", "voce vera", "deve retornar",
+    "deve mostrar", "resposta", "sortie", "vous devriez voir", "devrait afficher", "vous verrez", "affiche", "reponse",
+    "resultat", "devrait retourner", "ausgabe", "sollte", "ergebnis", "antwort", "sie sehen", "erscheint", "risultato",
+    "dovresti vedere", "output atteso", "dovrebbe", "risposta", "输出", "返回", "结果如下", "响应", "显示如下",
+    "出力", "表示され", "実行結果", "レスポンス", "вывод", "результат*", "ответ", "увидите", "должн* увидеть",
+];
+
+/// Says that what follows is an example, not for this machine.
+pub(super) const EXAMPLE: &[&str] = &[
+    "example", "examples", "for instance", "e.g.", "sample", "such as", "syntax", "general form",
+    "ejemplo", "ejemplos", "por ejemplo", "sintaxis", "exemplo", "exemplos", "por exemplo",
+    "sintaxe", "exemple", "exemples", "par exemple", "syntaxe", "beispiel", "beispiele", "beispielsweise",
+    "zum beispiel", "z.b.", "z. b.", "syntax", "esempio", "per esempio", "ad esempio", "sintassi", "示例", "例如", "样例",
+    "语法", "例えば", "使用例", "構文", "пример", "примеры", "например", "синтаксис",
+];
+
+/// Says that what follows is wrong on purpose.
+pub(super) const COUNTER_EXAMPLE: &[&str] = &[
+    "❌", "✗", "✘", "🚫", "⛔", "bad", "wrong", "incorrect", "don't do this", "do not do this", "don't run", "do not run", "never run",
+    "don't use", "do not use", "never do", "avoid this", "anti-pattern", "antipattern", "not like this", "this fails",
+    "fails because", "will fail", "does not work", "doesn't work", "insecure", "dangerous", "deprecated",
+    "mal", "incorrecto", "no ejecutar", "no ejecutes", "no ejecute", "no hagas", "no hacer", "no hacerlo", "no usar", "no uses",
+    "nunca ejecutes", "nunca ejecutar", "nunca hagas", "evitar", "evita", "falla porque", "falla", "no funciona", "inseguro", "peligroso",
+    "errado", "incorreto", "nao execute", "nao executar", "nao faca", "nao use", "nunca execute", "falha", "nao funciona", "perigoso", "evite",
+    "mauvais", "faux", "a ne pas faire", "ne pas faire", "ne pas executer", "n'executez pas", "ne lancez", "ne jamais", "a eviter", "echoue", "ne fonctionne pas", "dangereux",
+    "falsch", "nicht ausfuhren", "nicht machen", "nicht verwenden", "nicht so", "niemals", "schlagt fehl", "funktioniert nicht", "unsicher", "gefahrlich", "vermeiden",
+    "sbagliato", "non eseguire", "non fare", "non usare", "mai eseguire", "fallisce", "non funziona", "pericoloso",
+    "错误", "不要执行", "不要运行", "禁止", "切勿", "間違い", "実行しないで", "失敗", "誤り", "неправильно", "не выполняйте", "не запускайте", "не делайте", "опасно", "плохо", "не используйте", "никогда",
+];
+
+/// Says that what follows stands in place of something else.
+pub(super) const ALTERNATIVE: &[&str] = &[
+    "or", "or else", "alternatively", "alternative", "alternatives", "alternate", "option", "options", "either", "instead", "another way", "other way",
+    "method", "variant", "approach", "choice", "if you prefer", "you can also", "o", "o bien", "u", "alternativamente", "alternativa", "alternativas", "opcion",
+    "opciones", "metodo", "variante", "tambien puedes", "tambien puede", "tambien se puede", "otra forma", "otra opcion", "otra manera", "en su lugar",
+    "si prefieres", "ou", "ou entao", "opcao", "opcoes", "tambem pode", "voce tambem pode", "outra forma", "em vez",
+    "ou bien", "ou alors", "methode", "vous pouvez aussi", "vous pouvez egalement", "autrement", "sinon", "au lieu", "oder",
+    "alternativ", "variante", "stattdessen", "andernfalls", "oppure", "opzione", "in alternativa", "o in", "puoi anche", "或者", "或", "方式一", "方式二", "方法一", "方法二", "方案一", "方案二", "选项", "另一种",
+    "または", "あるいは", "もしくは", "方法1", "方法2", "или", "либо", "вариант", "альтернатив*", "способ",
+];
+
+/// Single characters that number the entries of a menu.
+pub(super) const MENU: &[char] = &['①', '②', '③', '④', '⑤', '⑥', '❶', '❷', '❸', '❹', '➀', '➁', '➂'];
+
+/// Words before a letter or number that name one of several ways.
+pub(super) const NUMBERED_WAY: &[&str] = &[
+    "option", "method", "variant", "approach", "way", "alternative", "choice", "opcion", "metodo", "variante", "alternativa", "forma", "opcao", "methode", "moglichkeit",
+    "opzione", "вариант", "способ", "метод", "方法", "方式", "方案", "选项", "オプション", "path",
+];
+
+/// Systems: two different ones as titles side by side are alternatives.
+pub(super) const SYSTEMS: &[&str] = &[
+    "ubuntu", "debian", "centos", "rhel", "red hat", "redhat", "fedora", "rocky", "almalinux", "alma", "arch", "alpine", "suse", "opensuse", "amazon linux",
+    "macos", "mac", "mac os", "osx", "os x", "windows", "linux", "wsl", "freebsd", "homebrew", "powershell", "cmd", "gentoo", "unix", "git bash", "bash", "zsh", "fish",
+    "npm", "yarn", "pnpm", "bun", "pip", "poetry", "uv", "conda", "apt", "yum", "dnf", "brew", "snap", "chocolatey", "docker", "podman", "systemd", "development", "production", "staging",
+    "dev", "prod", "desarrollo", "produccion", "producao", "desenvolvimento", "developpement", "entwicklung", "produktion", "sviluppo", "produzione",
+];
+
+/// Warns of what a command does.
+pub(super) const WARNING: &[&str] = &[
+    "⚠", "🚨", "‼", "❗", "☠", "🛑", "⛔", "warning", "caution", "danger", "careful", "beware", "irreversible", "data loss", "cannot be undone", "can't be undone", "will delete", "deletes all",
+    "cuidado", "advertencia", "peligro", "atencion", "precaucion", "ojo", "aviso", "irreversible", "borra datos", "borra todos", "perdida de datos", "perderas", "no se puede deshacer",
+    "atencao", "perigo", "irreversivel", "perda de dados", "nao pode ser desfeito",
+    "attention", "avertissement", "prudence", "mise en garde", "perte de donnees", "supprime toutes",
+    "achtung", "warnung", "vorsicht", "hinweis", "gefahr", "datenverlust", "unwiderruflich",
+    "attenzione", "avvertenza", "pericolo", "perdita di dati", "警告", "注意", "危险", "谨慎", "危険", "внимание", "осторожно", "предупреждение", "опасно",
+];
+
+/// Names the reader's own computer.
+pub(super) const WORKSTATION: &[&str] = &[
+    "your laptop", "your computer", "your local machine", "your machine", "your workstation", "local machine", "local computer", "your own computer", "from your mac", "your pc", "on the client", "your local", "locally",
+    "tu computadora", "tu ordenador", "tu maquina", "tu equipo", "tu pc", "su computadora", "su ordenador", "su equipo", "maquina local", "equipo local", "tu laptop", "tu portatil", "localmente",
+    "seu computador", "sua maquina", "seu notebook", "computador local",
+    "votre ordinateur", "votre machine", "votre poste", "machine locale", "poste local", "ton ordinateur", "en local", "poste de travail",
+    "deinem rechner", "deinem computer", "ihrem rechner", "ihrem computer", "lokalen rechner", "lokalen maschine", "deinem laptop", "ihrem laptop", "lokal", "arbeitsplatz*", "arbeitsstation",
+    "tuo computer", "tua macchina", "macchina locale", "computer locale", "本地", "本机", "你的电脑", "您的电脑", "ローカル", "手元", "локально*", "вашем компьютере", "своем компьютере", "рабочей станции",
+];
+
+/// Names the machine that is operated, in a sentence or a comment.
+pub(super) const SERVER: &[&str] = &[
+    "on the server", "on your server", "on the remote", "on the vps", "on your vps", "on the host", "on the droplet", "into the server", "to the server", "on each server", "on all servers", "on the instance", "on the node", "on each node", "on the production server", "on the target", "on the bastion", "on the control plane", "on the primary", "on the replica",
+    "en el servidor", "en tu servidor", "en su servidor", "en el vps", "dentro del servidor", "al servidor", "en la maquina remota", "en la instancia", "en el host", "en cada servidor",
+    "no servidor", "na vps", "no vps", "no seu servidor", "ao servidor", "na instancia", "no host",
+    "sur le serveur", "sur votre serveur", "sur ton serveur", "sur le vps", "sur l'hote", "au serveur", "sur chaque serveur",
+    "auf dem server", "auf deinem server", "auf ihrem server", "am server", "auf dem vps", "auf dem host", "auf dem zielsystem", "auf dem zielserver", "auf jedem server",
+    "sul server", "sul tuo server", "nel server", "al server", "sulla macchina remota",
+    "服务器上", "在服务器", "主机上", "サーバー上", "サーバ上", "サーバーで", "サーバで", "サーバーに", "サーバに", "на сервере", "на вашем сервере", "на хосте",
+];
+
+/// Names the machine that is operated, in a heading.
+pub(super) const SERVER_HEADINGS: &[&str] = &["server", "servers", "vps", "servidor", "servidores", "serveur", "serveurs", "droplet", "bastion", "服务器", "サーバ*", "сервер*"];
+
+/// Names a container as the place.
+pub(super) const CONTAINER: &[&str] = &[
+    "inside the container", "in the container", "within the container", "container shell", "inside the pod", "in the pod", "from the container",
+    "dentro del contenedor", "en el contenedor", "del contenedor", "dentro do container", "dentro do conteiner", "no container", "no conteiner",
+    "dans le conteneur", "du conteneur", "a l'interieur du conteneur", "im container", "innerhalb des containers", "in dem container", "nel container", "dentro il container", "all'interno del container",
+    "容器内", "容器中", "进入容器", "コンテナ内", "コンテナの中", "в контейнере", "внутри контейнера",
+];
+
+/// Says that stop and start after each other are meant as one.
+pub(super) const RESTART: &[&str] = &[
+    "restart*", "reload*", "recreate*", "rebuild*", "redeploy*", "reboot*", "cycle", "bounce", "apply*", "update*", "upgrade*", "deploy*", "take effect",
+    "reinici*", "rearranc*", "reconstru*", "recrea*", "actualiz*", "aplica*", "despliegue", "atualiz*", "reimplant*",
+    "redemarr*", "relanc*", "mise a jour", "recharg*", "reconstrui*", "neustart*", "neu starten", "neu gestartet", "aktualisier*", "riavvi*", "aggiorna*",
+    "重启", "重新启动", "更新", "再起動", "перезапус*", "перезагру*", "обнов*",
+];
+
+/// Pairs whose halves undo each other.
+pub(super) const OPPOSITES: &[(&str, &str)] = &[
+    ("start", "stop"), ("enable", "disable"), ("up", "down"), ("install", "uninstall"), ("install", "remove"), ("install", "purge"), ("mount", "umount"),
+    ("add", "remove"), ("allow", "deny"), ("lock", "unlock"), ("mask", "unmask"), ("upgrade", "downgrade"), ("apply", "destroy"), ("cordon", "uncordon"), ("install", "rollback"),
+    ("a2ensite", "a2dissite"), ("a2enmod", "a2dismod"), ("useradd", "userdel"), ("adduser", "deluser"), ("create", "delete"), ("create", "rm"), ("apply", "delete"), ("load", "unload"), ("login", "logout"), ("swapon", "swapoff"), ("pause", "unpause"),
+    ("activate", "deactivate"),
+];
+
+/// First words of a value that stands for the reader's own: `your_password`, `tu-dominio.com`.
+pub(super) const POSSESSIVES: &[&str] = &[
+    "your", "yours", "my", "tu", "tus", "su", "sus", "mi", "mis", "seu", "sua", "seus", "suas", "meu", "minha", "teu", "tua", "votre", "vos", "ton", "tes", "mon", "ma", "mes",
+    "ihr", "ihre", "ihren", "ihrem", "ihrer", "dein", "deine", "deinem", "deinen", "deiner", "mein", "meine", "meinem", "meinen", "tuo", "tuoi", "mio", "mia", "miei", "il-tuo", "la-tua", "vas", "vash", "moy", "moi",
+    "some", "any", "the", "new", "old", "target", "desired", "actual", "sample", "example", "ejemplo", "exemplo", "exemple", "beispiel", "esempio", "insert", "replace", "enter", "change", "put", "any",
+];
+
+/// Beginnings that make a placeholder of whatever follows without a separator: `yourdomain`.
+pub(super) const GLUED: &[&str] = &["your", "votre", "deine", "ihre"];
+
+/// What follows a short possessive without a separator: `mydomain`, `tudominio`.
+pub(super) const GLUED_NOUNS: &[&str] = &[
+    "domain", "domains", "server", "host", "user", "username", "pass", "password", "db", "database", "app", "application", "project", "site", "website", "repo", "bucket", "container", "service", "image", "registry", "company", "org", "name", "ip", "key", "token", "secret", "file", "branch", "host", "namespace", "cluster", "account", "email", "table", "script", "backup",
+    "dominio", "servidor", "usuario", "clave", "contrasena", "base", "proyecto", "sitio", "archivo", "empresa", "imagen", "correo", "projeto", "senha", "banco", "domaine", "serveur", "projet", "site", "fichier", "motdepasse", "domaene", "projekt", "datei", "progetto", "utente",
+];
+
+/// Words that alone, or as the first or last part of a name, stand for a value: `nombre-paquete`, `container_name`.
+pub(super) const NAMES: &[&str] = &[
+    "name", "nombre", "nome", "nom", "имя", "nazvanie", "名称", "名前",
+];
+
+/// Words that as an argument stand for a value wherever they stand alone.
+pub(super) const NOUNS: &[&str] = &[
+    // English
+    "username", "user_name", "password", "passwd", "hostname", "host_name", "dbname", "dbuser", "dbpass", "dbpassword", "database_name", "filename", "file_name", "foldername", "dirname", "servicename", "containername", "container_id", "containerid",
+    "imagename", "image_name", "packagename", "package", "projectname", "appname", "domainname", "domain", "tablename", "table_name", "branchname", "ip_address", "ipaddress", "ip", "server_ip", "port_number", "pid", "process_id",
+    "hash", "commit_hash", "commit-hash", "commit_id", "revision_id", "revision", "version_number", "remote_host", "remote_user", "source_file", "destination", "mountpoint", "device", "placeholder", "somevalue", "somefile", "foo", "bar", "baz", "foobar", "value", "key_name", "interface_name",
+    "oldname", "newname", "newuser", "new_user", "newpassword", "new_password", "some-name", "yourself", "replaceme", "replace_me", "replace-me", "changeme", "change_me", "change-me", "changethis", "fixme", "tbd", "todo", "dummy", "servername", "vmname", "podname", "pod_name", "pod-name", "service-name", "container-name", "image-name", "app-name", "namespace-name", "node-name", "nodename",
+    // Spanish
+    "usuario", "contrasena", "clave", "servidor", "dominio", "contenedor", "servicio", "paquete", "archivo", "fichero", "carpeta", "directorio", "ruta", "puerto", "imagen", "nombre", "base_de_datos", "base-de-datos", "basededatos", "nombre_bd", "nombrebd", "tabla", "rama", "proyecto", "direccion", "origen", "destino", "archivo_local", "ruta_destino", "mi_clave", "micontrasena", "bd",
+    // Portuguese
+    "senha", "arquivo", "pasta", "porta", "pacote", "servico", "imagem", "banco", "banco_de_dados", "caminho", "diretorio", "projeto", "tabela", "nome_do_banco", "destino",
+    // French
+    "utilisateur", "motdepasse", "mot_de_passe", "mot-de-passe", "mdp", "serveur", "domaine", "conteneur", "fichier", "dossier", "chemin", "paquet", "nom", "projet", "base_de_donnees", "nom_base", "adresse_ip", "nom_utilisateur", "nom_conteneur", "nom_du_serveur",
+    // German
+    "benutzer", "benutzername", "passwort", "kennwort", "rechnername", "domane", "dienst", "dienstname", "paket", "paketname", "datei", "dateiname", "verzeichnis", "ordner", "pfad", "datenbank", "datenbankname", "servername", "projektname", "containername", "ip-adresse", "schlussel", "zielverzeichnis", "quelle", "ziel",
+    // Italian
+    "utente", "nomeutente", "nome_utente", "parola_chiave", "percorso", "cartella", "pacchetto", "servizio", "contenitore", "immagine", "nome_file", "nomefile", "nome_host", "indirizzo_ip",
+    // Chinese, Japanese, Russian
+    "用户名", "密码", "域名", "服务器", "数据库", "数据库名", "容器名", "端口", "文件名", "路径", "镜像名", "ユーザー名", "パスワード", "ホスト名", "ドメイン", "ファイル名", "имя_пользователя", "пользователь", "пароль", "сервер", "домен", "путь", "имя_файла", "имя", "файл", "контейнер",
+];
+
+/// Users that stand for a user before `@`.
+pub(super) const USERS: &[&str] = &[
+    "user", "username", "usuario", "utilisateur", "benutzer", "benutzername", "utente", "nutzer", "пользователь", "ユーザー", "ユーザ", "用户", "用户名", "you", "me", "someone", "myuser", "your_user", "name", "nombre", "login",
+];
+
+/// Hosts that stand for a host, after `@` or as a host's first label.
+pub(super) const HOSTS: &[&str] = &[
+    "host", "hostname", "server", "servidor", "serveur", "server-ip", "server_ip", "serverip", "ip", "ip-address", "ip_address", "ip_servidor", "ip-servidor", "ip_del_servidor", "ip-del-servidor", "remote", "remote-host", "remote_host", "remotehost", "remoto", "domain", "dominio", "machine", "maquina",
+    "yourserver", "myserver", "vps", "vps-ip", "vps_ip", "droplet-ip", "droplet_ip", "rechner", "zielhost", "zielserver", "хост", "сервер", "服务器", "サーバー", "somehost", "ip-do-servidor", "ip_do_servidor", "adresse-ip", "ip_serveur", "ip-serveur", "host_ip", "target", "ホスト", "ホスト名",
+];
+
+/// Domains that nobody means: the second-level label of a host, whatever follows it.
+pub(super) const DOMAINS: &[&str] = &[
+    "example", "ejemplo", "exemplo", "exemple", "beispiel", "esempio", "domain", "dominio", "domaine", "domaene", "yourdomain", "mydomain", "tudominio", "midominio", "seudominio", "meudominio", "votredomaine", "mondomaine", "votresite", "monsite", "deinedomain", "deine-domain", "ihredomain", "ihre-domain", "meinedomain", "meine-domain", "tuodominio", "miodominio", "ilmiosito", "iltuosito", "tusitio", "misitio", "seusite", "meusite", "yoursite", "mysite", "yourcompany", "mycompany", "miempresa", "tuempresa", "suaempresa", "minhaempresa", "empresa", "company", "acme", "foo", "foobar", "yourserver", "myserver", "website", "somewhere", "yourapp", "myapp", "contoso", "unternehmen", "firma", "meinefirma", "azienda", "entreprise", "votre-domaine", "mon-domaine", "tu-dominio", "mi-dominio", "your-domain", "my-domain", "yourorg", "myorg", "your-org", "your-company", "my-company",
+];
+
+/// Folders that stand for a path: their first part after the slash.
+pub(super) const PATHS: &[&str] = &["path", "ruta", "caminho", "chemin", "pfad", "percorso", "путь", "路径", "パス", "your", "full", "some", "absolute"];
+
+/// What comes after a word of [`PATHS`]: `/path/to/x`, `/ruta/a/x`.
+pub(super) const PATH_LINKS: &[&str] = &["to", "a", "al", "del", "de", "para", "ate", "do", "vers", "du", "zu", "zum", "zur", "al", "alla", "к", "до", "of", "on", "your"];
+
+/// Words that say that a value is not to be shown.
+pub(super) const SECRETS: &[&str] = &[
+    "password", "passwd", "passphrase", "passwort", "kennwort", "pass", "pwd", "secret", "token", "api_key", "apikey", "api-key", "access_key", "access-key", "secret_key", "private_key", "credential", "contrasena", "clave", "secreto", "senha", "segredo", "chave", "mot_de_passe", "mot-de-passe", "motdepasse", "mdp", "cle", "geheim", "schlussel", "password", "chiave", "segreto", "密码", "密钥", "パスワード", "пароль", "секрет", "ключ", "key",
+];
+
+/// All-capital words that are what they say, and no placeholders.
+pub(super) const CAPITALS: &[&str] = &[
+    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "PURGE", "PROPFIND", "HUP", "KILL", "TERM", "INT", "QUIT", "STOP", "CONT", "USR1", "USR2", "SIGHUP", "SIGKILL", "SIGTERM", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGSTOP",
+    "INPUT", "OUTPUT", "FORWARD", "ACCEPT", "DROP", "REJECT", "PREROUTING", "POSTROUTING", "MASQUERADE", "DNAT", "SNAT", "REDIRECT", "NEW", "ESTABLISHED", "RELATED", "INVALID", "TCP", "UDP", "LOG", "DOCKER", "DOCKER-USER", "RETURN", "ICMP",
+    "FETCH_HEAD", "ORIG_HEAD", "MERGE_HEAD", "README", "LICENSE", "CHANGELOG", "VERSION", "EOF", "UTC", "GMT", "UTF8", "UTF-8", "ASCII", "C", "POSIX", "JSON", "YAML", "CSV", "XML", "HTML", "TRUE", "FALSE", "YES", "NO", "ON", "OFF", "NULL", "NONE", "ALL", "ANY", "AND", "OR", "NOT",
+    "LISTEN", "ESTAB", "TIME_WAIT", "CLOSE_WAIT", "ERROR", "WARN", "WARNING", "INFO", "DEBUG", "FATAL", "CRITICAL", "FAIL", "FAILED", "OK", "NOPASSWD", "ALL=(ALL)", "ROOT", "SYSTEM", "RSA", "AES", "AES256", "SHA256", "SHA1", "MD5", "ED25519", "PEM", "DER", "CA", "DNS", "IP", "A", "AAAA", "MX", "NS", "TXT", "CNAME", "SOA", "PTR", "SRV", "CAA", "AXFR", "TLS", "SSL", "HTTP", "HTTPS", "SSH", "API", "SQL",
+    "ENTRYPOINT", "CMD", "ENV", "REPLICA", "PRIMARY", "MASTER", "SLAVE", "PING", "ALTER", "SELECT", "SET", "SHOW", "CREATE", "FROM", "WHERE", "TABLE", "INTO", "VALUES", "LIMIT", "RUNNING", "READY", "ACTIVE", "PENDING", "ONLINE", "OFFLINE", "GPT", "ESP", "ISO", "COPYING", "MANIFEST", "BACKUP", "LATEST", "INCLUDE", "EXCLUDE", "METADATA", "SCHEMA", "NAME", "STATE", "SIZE", "TYPE", "FSTYPE", "MOUNTPOINT", "UUID", "LABEL", "MODEL", "PID", "PPID", "USER", "COMMAND", "RSS", "CPU", "MEM",
+];
+
+/// Programs whose words in capitals or doubtful nouns are patterns or text, not values.
+pub(super) const TAKES_TEXT: &[&str] = &[
+    "grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack", "awk", "gawk", "sed", "echo", "printf", "printenv", "unset", "read", "redis-cli", "iptables", "ip6tables", "nft", "pkill", "killall", "trap", "test", "[", "[[", "tr", "journalctl", "logger", "lsblk", "ps", "jq", "Select-String", "Write-Host", "Write-Output", "findstr", "wall", "select", "declare", "local",
+];
+
+/// Words too frequent in sentences to stand often in a command.
+pub(super) const STOP_WORDS: &[&str] = &[
+    "the", "you", "your", "and", "this", "that", "is", "are", "be", "to", "of", "with", "should", "will", "must", "then", "it", "if", "from", "when", "have", "has", "can", "we", "our", "not",
+    "el", "la", "los", "las", "de", "del", "que", "y", "para", "con", "una", "un", "es", "se", "por", "su", "tu", "debe", "este", "esta", "al", "en",
+    "o", "os", "as", "do", "da", "dos", "das", "e", "uma", "um", "voce", "nao", "com", "em", "no", "na",
+    "le", "les", "des", "du", "et", "vous", "votre", "est", "une", "dans", "pour", "sur", "avec", "qui", "ne", "pas",
+    "der", "die", "das", "und", "ist", "sie", "den", "dem", "ein", "eine", "mit", "auf", "nicht", "wird", "fur", "von", "zu", "im",
+    "il", "lo", "gli", "che", "per", "della", "nel", "sono",
+    "и", "в", "не", "на", "с", "что", "для", "это", "по",
+];
+
+/// Lowers `text` and takes the accents off its Latin letters.
+pub(super) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let mut folded = String::with_capacity(text.len());
+    for c in text.chars().flat_map(char::to_lowercase) {
+        let plain = match c {
+            'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' => 'a',
+            'è' | 'é' | 'ê' | 'ë' => 'e',
+            'ì' | 'í' | 'î' | 'ï' => 'i',
+            'ò' | 'ó' | 'ô' | 'õ' | 'ö' => 'o',
+            'ù' | 'ú' | 'û' | 'ü' => 'u',
+            'ç' => 'c',
+            'ñ' => 'n',
+            'ё' => 'е',
+            '’' => '\'',
+            'ß' => {
+                folded.push('s');
+                's'
+            }
+            // Accents that stand beside their letter.
+            '\u{300}'..='\u{36f}' => continue,
+            _ => c,
+        };
+        folded.push(plain);
+    }
+    folded
+}
+
+/// Returns the first of `words` that stands in `folded`, as a word.
+pub(super) fn find<'w>(folded: &str, words: &[&'w str]) -> Option<&'w str> {
+    words.iter().copied().find(|word| stands_in(folded, word))
+}
+
+fn stands_in(folded: &str, word: &str) -> bool {
+    let (word, any_ending) = word.strip_suffix('*').map_or((word, false), |word| (word, true));
+    // Writing without spaces has no word ends.
+    let is_spaced = |c: char| c.is_alphanumeric() && !matches!(c, '\u{3000}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}');
+    let mut from = 0;
+    while let Some(at) = folded[from..].find(word) {
+        let start = from + at;
+        let end = start + word.len();
+        let before = folded[..start].chars().next_back();
+        let after = folded[end..].chars().next();
+        let first = word.chars().next().is_some_and(is_spaced);
+        let last = word.chars().next_back().is_some_and(is_spaced);
+        if !(first && before.is_some_and(is_spaced)) && (any_ending || !(last && after.is_some_and(is_spaced))) {
+            return true;
+        }
+        from = start + folded[start..].chars().next().map_or(1, char::len_utf8);
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{find, fold};
+
+    #[test]
+    fn words_are_found_whole_and_without_accents() {
+        assert_eq!(fold("Atención: ÇA, Größe"), "atencion: ca, grosse");
+        assert_eq!(find(&fold("Salida:"), &["salida"]), Some("salida"));
+        assert_eq!(find("outputs", &["output"]), None);
+        assert_eq!(find("restarting", &["restart*"]), Some("restart*"));
+        assert_eq!(find("下面是输出：", &["输出"]), Some("输出"));
+        assert_eq!(find("❌ no", &["❌"]), Some("❌"));
+        assert_eq!(find("для", &["дл"]), None);
+    }
+}
