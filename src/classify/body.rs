@@ -14,6 +14,7 @@ use super::placeholders::{self, Found};
 use super::prompted::{self, Asks, Exchange};
 use super::suspicion;
 use super::text::Dialect;
+use super::words;
 use super::understanding::{Sense, Tongue, Understanding, understand};
 
 /// A fence's body, read.
@@ -309,7 +310,10 @@ impl Reader<'_> {
         let mut piece = BodyPiece::new(range, title, nature, "");
         piece.found = placeholders::find(&command, dialect, &|word| self.knows(word));
         let neutral = placeholders::neutral(&command, &piece.found);
-        let understood = understand(&neutral, tongue, self.knowledge);
+        let mut understood = understand(&neutral, tongue, self.knowledge);
+        if tongue == Tongue::Powershell {
+            read_environment(&command, &mut understood);
+        }
         piece.effect = understood.effect;
         piece.because.clone_from(&understood.because);
         piece.command = command;
@@ -392,6 +396,14 @@ impl Reader<'_> {
         }
         if let Some(mark) = &understood.prompts {
             let at = place(piece, &mark.range);
+            let asked = understood.commands.iter().find(|known| known.range.start <= mark.range.start && mark.range.start < known.range.end.max(known.range.start + 1));
+            let is_dialogue = understood.commands.len() < 2 && asked.or(understood.commands.first()).is_some_and(|known| {
+                let text = piece.command.get(known.range.clone()).unwrap_or_default();
+                words::DIALOGUES.iter().any(|name| known.name.contains(name) || text.contains(name))
+            });
+            if is_dialogue && piece.nature == Nature::Command {
+                piece.nature = Nature::Interactive;
+            }
             piece.doubt("prompts", mark.because.clone(), at);
         }
         if let Some(mark) = &understood.opens {
@@ -551,6 +563,29 @@ fn looks_like_a_command(line: &str) -> bool {
 fn looks_like_powershell(body: &str) -> bool {
     const VERBS: &[&str] = &["Get-", "Set-", "New-", "Remove-", "Start-", "Stop-", "Restart-", "Test-", "Invoke-", "Install-", "Import-", "Add-", "Enable-", "Disable-", "Write-", "Select-", "Out-", "Copy-"];
     body.lines().map(str::trim_start).any(|line| VERBS.iter().any(|verb| line.strip_prefix(verb).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))) || line.starts_with("$env:"))
+}
+
+/// Adds the variables that PowerShell takes from the environment, `$env:NAME`.
+fn read_environment(command: &str, understood: &mut Understanding) {
+    const MARK: &str = "$env:";
+    let lower = command.to_ascii_lowercase();
+    let mut from = 0;
+    while let Some(found) = lower[from..].find(MARK) {
+        let start = from + found;
+        let name_start = start + MARK.len();
+        let length = command[name_start..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        from = name_start + length;
+        let name = &command[name_start..from];
+        let is_set = command[from..].trim_start().strip_prefix('=').is_some_and(|rest| !rest.starts_with('='));
+        if name.is_empty() {
+            continue;
+        }
+        if is_set {
+            understood.sets.push(name.to_owned());
+        } else if !understood.sets.iter().any(|set| set == name) && understood.reads.iter().all(|(read, _)| read != name) {
+            understood.reads.push((name.to_owned(), start..from));
+        }
+    }
 }
 
 fn is_mongo(text: &str) -> bool {

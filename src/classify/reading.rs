@@ -117,6 +117,11 @@ impl Context<'_> {
                     piece.because.push_str("; the text names its file");
                 }
             }
+            // Python for the shell of an application.
+            if piece.form == Some(Form::Python) && (words::find(&lead, words::SHELLS).is_some() || words::find(&title, words::SHELLS).is_some() || words::find(&heading, words::SHELLS).is_some()) {
+                piece.nature = Nature::Query;
+                "it is Python for a shell".clone_into(&mut piece.because);
+            }
             if !piece.nature.is_step() {
                 continue;
             }
@@ -461,6 +466,7 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
         let members: Vec<_> = managed.iter().filter(|(_, family)| (systems > 1 && matches!(*family, "apt" | "rpm" | "brew" | "apk" | "pacman" | "windows" | "pkg")) || (scripts > 1 && matches!(*family, "npm" | "yarn" | "pnpm"))).map(|(member, _)| *member).collect();
         choose(group, &members, "another package manager stands beside it: one of them is meant", next);
     }
+    variants(group, next);
     // A menu inside one run of lines: trailing `# or`, `①`, two package managers.
     for context in group.iter_mut() {
         for piece in context.pieces.iter_mut().filter(|piece| piece.nature.is_step()) {
@@ -481,6 +487,35 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
             if is_menu || managers.len() > 1 && is_separate {
                 let whole = piece.range.clone();
                 piece.doubt("alternative", "it holds several ways of doing the same", whole);
+            }
+        }
+    }
+}
+
+/// The same command with other options or another redirection, side by side under comments of their
+/// own: a plain and a compressed backup. One of them is meant.
+fn variants(group: &mut [Context<'_>], next: &mut u32) {
+    for fence in 0..group.len() {
+        let mut seen: BTreeMap<Vec<String>, Vec<(usize, String)>> = BTreeMap::new();
+        for (index, piece) in group[fence].pieces.iter().enumerate() {
+            let is_one = piece.nature.is_step() && piece.effect == Effect::Changes && !piece.title.is_empty();
+            let Some(known) = piece.understanding.as_ref().and_then(|understood| understood.commands.first()).filter(|_| is_one) else { continue };
+            let Some(text) = piece.command.get(known.range.clone()) else { continue };
+            // A line or two, one of them a comment: a script is no variant of another.
+            if piece.command.lines().filter(|line| !line.trim_start().starts_with('#')).count() > 2 || text.contains("dry-run") {
+                continue;
+            }
+            let key: Vec<String> = text.split(['|', '>', '<', ';', '&']).next().unwrap_or_default().split_whitespace().filter(|word| !word.starts_with('-') && *word != "sudo").map(str::to_owned).collect();
+            let body: String = piece.command.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+            if key.len() > 1 {
+                seen.entry(key).or_default().push((index, body));
+            }
+        }
+        for members in seen.into_values() {
+            let different: BTreeSet<&String> = members.iter().map(|(_, body)| body).collect();
+            if different.len() > 1 {
+                let pieces: Vec<(usize, usize)> = members.iter().map(|(index, _)| (fence, *index)).collect();
+                choose(group, &pieces, "the same command stands beside it in another form: one of them is meant", next);
             }
         }
     }

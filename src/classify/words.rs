@@ -109,6 +109,9 @@ pub(super) const CONTAINER: &[&str] = &[
     "容器内", "容器中", "进入容器", "コンテナ内", "コンテナの中", "в контейнере", "внутри контейнера",
 ];
 
+/// Says that Python is typed into a shell of its own.
+pub(super) const SHELLS: &[&str] = &["shell", "python shell", "django shell", "repl", "consola de python", "python console", "python-konsole", "console python"];
+
 /// Says that stop and start after each other are meant as one.
 pub(super) const RESTART: &[&str] = &[
     "restart*", "reload*", "recreate*", "rebuild*", "redeploy*", "reboot*", "cycle", "bounce", "apply*", "update*", "upgrade*", "deploy*", "take effect",
@@ -206,6 +209,11 @@ pub(super) const CAPITALS: &[&str] = &[
 /// Programs whose words in capitals or doubtful nouns are patterns or text, not values.
 pub(super) const TAKES_TEXT: &[&str] = &[
     "grep", "egrep", "fgrep", "zgrep", "rg", "ag", "ack", "awk", "gawk", "sed", "echo", "printf", "printenv", "unset", "read", "redis-cli", "iptables", "ip6tables", "nft", "pkill", "killall", "trap", "test", "[", "[[", "tr", "journalctl", "logger", "lsblk", "ps", "jq", "Select-String", "Write-Host", "Write-Output", "findstr", "wall", "select", "declare", "local",
+];
+
+/// Commands whose questions are a dialogue that a person must lead; others ask once and go on.
+pub(super) const DIALOGUES: &[&str] = &[
+    "ssh-keygen", "adduser", "createsuperuser", "passwd", "mysql_secure_installation", "dpkg-reconfigure", "aws configure", "gcloud init", "gcloud auth", "az login", "gh auth", "heroku login", "rclone config", "npm init", "npm login", "npm adduser", "openssl req", "gpg --gen-key", "gpg --full-generate-key", "htpasswd", "smbpasswd", "createuser", "changepassword", "certbot certonly", "vault login", "firebase login", "vercel login", "dpkg-reconfigure", "raspi-config", "fdisk", "parted", "cfdisk", "kinit", "firebase init", "docker login", "pgbackrest", "ssh-copy-id",
 ];
 
 /// Words too frequent in sentences to stand often in a command.
