@@ -11,7 +11,7 @@ use super::words;
 /// Something in a command that a person must give or confirm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// `placeholder`, `example-value`, `ellipsis`, `alternative`; `address` where it depends on what the command does.
+    /// `placeholder`, `example-value`, `ellipsis`, `menu`; `address` where it depends on what the command does.
     pub(super) rule: &'static str,
     pub(super) because: String,
     /// Its bytes in the command.
@@ -311,7 +311,7 @@ fn look_at(command: &str, word: &Word<'_>, found: &mut Vec<Found>, is_program: &
         let next: &str = after.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).next().unwrap_or_default();
         if !next.is_empty() && !after.starts_with('|') && !is_program(next) && !word.text.ends_with('\\') {
             let end = word.range.end + 1 + next.len();
-            push(found, "alternative", word.range.start..end, format!("`{}` is a choice, not a pipe", &command[word.range.start..end]), None);
+            push(found, "menu", word.range.start..end, format!("`{}` is a choice, not a pipe", &command[word.range.start..end]), None);
         }
     }
     if let Some(because) = literal_secret(text) {
@@ -731,7 +731,7 @@ mod tests {
             ("createdb ваш_база", "placeholder:ваш_база"),
             ("createdb 你的库", "placeholder:你的库"),
             ("createdb mydb", "placeholder:mydb"),
-            ("./deploy.sh dev|stage|prod", "alternative:dev|stage"),
+            ("./deploy.sh dev|stage|prod", "menu:dev|stage"),
             ("git revert 3f2a1b9", "example-value:3f2a1b9"),
             ("kill -9 12345", "placeholder:12345"),
             ("dd if=a.iso of=/dev/sdX", "placeholder:sdX"),

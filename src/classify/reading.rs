@@ -486,7 +486,7 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
             let is_separate = !text.contains("||") && !text.contains("if ");
             if is_menu || managers.len() > 1 && is_separate {
                 let whole = piece.range.clone();
-                piece.doubt("alternative", "it holds several ways of doing the same", whole);
+                piece.doubt("menu", "it holds several ways of doing the same", whole);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Elsewhere, Request};
-use crate::model::{Effect, Kind, Place, Step, StepId, Task};
+use crate::model::{Doubt, Effect, Kind, Place, Step, StepId, Task};
 use crate::render::Value;
 
 use super::Plan;
@@ -287,17 +287,17 @@ fn of_plain(step: &Step, request: &Request, terminal: bool, facts: &Facts) -> Co
 
 // Why the step does not run, whatever values it is given.
 fn in_doubt(step: &Step, facts: &Facts) -> Option<String> {
-    let settled = |rule: &crate::model::Doubt| {
-        rule.is_a_value() && !step.circumstances.placeholders.is_empty()
+    let around = &step.circumstances;
+    // What an answer settles: a value, the choice of one, the host.
+    let settled = |doubt: &Doubt| match doubt.rule {
+        "alternative" | "opposite" => around.choice.is_some(),
+        "leaves-machine" => !around.hosts.is_empty(),
+        _ => doubt.is_a_value() && !around.placeholders.is_empty(),
     };
     if let Some(doubt) = step.doubts.iter().find(|it| !settled(it)) {
         return Some(doubt.because.clone());
     }
-    if step.doubts.is_empty() {
-        None
-    } else {
-        facts.unfillable.clone()
-    }
+    facts.unfillable.clone()
 }
 
 fn ask_or(terminal: bool, manner: Manner, because: impl Fn() -> String) -> Consent {

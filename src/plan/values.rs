@@ -27,8 +27,8 @@ impl Plan {
             return Vec::new();
         };
         self.steps()
-            .filter(|it| it.section == step.section && it.circumstances.choice == Some(choice))
-            .filter(|it| it.id != step.id && is_open(&it.id))
+            .filter(|it| it.circumstances.choice == Some(choice) && it.id != step.id)
+            .filter(|it| is_open(&it.id))
             .map(|it| it.id.clone())
             .collect()
     }

@@ -11,7 +11,7 @@ use super::story::{Attempt, Chapter, End, Standing, Story};
 use super::words::{self, BAD, DOUBT, FAINT, STRONG, paint, put};
 use super::{Head, Look};
 use crate::event::{
-    Closing, Decision, Delta, EndedBy, Event, EventKind, Exit, FailedAt, InputValue, LeftOut,
+    Closing, Decision, Delta, Elsewhere, EndedBy, Event, EventKind, Exit, FailedAt, InputValue, LeftOut,
     Operator, Output, Verdict,
 };
 use crate::model::{Effect, StepId};

@@ -53,6 +53,7 @@ fn plan(steps: &[&str]) -> Plan {
         request: runbook::event::Request::default(),
         document: "a.md".to_owned(),
         cwd: PathBuf::from("/"),
+        knowledge: std::sync::Arc::default(),
     }
 }
 
@@ -437,6 +438,11 @@ impl<'a> World<'a> {
                 }
                 self.point("after a release")?;
             }
+            Action::Look(step) => {
+                let found = Vec::new();
+                inputs.push_front(Input::Looked { step, found });
+            }
+            Action::Again => inputs.push_back(Input::Go),
             Action::Ask(question) => inputs.push_back(Input::Answer(self.answer(&question))),
             Action::Withdraw => {}
             Action::End { by, .. } => self.ended_by = Some(by),
