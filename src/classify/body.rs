@@ -8,7 +8,7 @@ use crate::model::{Effect, Language, Nature};
 
 use super::knowledge::Knowledge;
 use super::language::{self, Kind};
-use super::nature::{Form, Leaning, Shape, is_sentence, shape_of};
+use super::nature::{Form, Leaning, Shape, is_printed, is_sentence, shape_of};
 use super::pieces::{self, Run};
 use super::placeholders::{self, Found};
 use super::prompted::{self, Asks, Exchange};
@@ -371,6 +371,17 @@ impl Reader<'_> {
             let at = line.as_ptr() as usize - piece.command.as_ptr() as usize;
             let place = piece.place(&(at..at + line.len()));
             piece.doubt("prose", format!("`{}` reads as a sentence", line.trim()), place);
+        }
+        // What a command printed, right under it, without a prompt.
+        let outside = understood.commands.iter().map(|known| known.range.start).collect::<Vec<_>>();
+        if let Some(line) = piece.command.lines().skip(1).find(|line| {
+            let at = line.as_ptr() as usize - piece.command.as_ptr() as usize;
+            let begins = outside.iter().any(|start| (at..at + line.len()).contains(start));
+            begins && is_printed(line)
+        }) {
+            let at = line.as_ptr() as usize - piece.command.as_ptr() as usize;
+            let place = piece.place(&(at..at + line.len()));
+            piece.doubt("output", format!("`{}` reads as what a command prints", line.trim()), place);
         }
         if self.tag.leaning == Leaning::Data {
             piece.doubt("tag", format!("its tag says {}, but it reads as commands", self.tag.name), whole);

@@ -797,13 +797,18 @@ fn texts<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{TABLE, blocks, rows_of};
+    use super::{Facts, TABLE, blocks, rows_of};
 
     #[test]
     fn every_row_of_the_table_is_read() {
         for (name, block) in blocks() {
-            if let Err(why) = rows_of(block.text) {
-                panic!("{name}: {why}");
+            match rows_of(block.text) {
+                Err(why) => panic!("{name}: {why}"),
+                Ok(rows) => {
+                    for row in rows {
+                        assert!(row.facts != Facts::default(), "{name} says nothing: {row:?}");
+                    }
+                }
             }
         }
         assert!(TABLE.lines().all(|line| line.trim_end() == line), "a line ends with blanks");

@@ -59,7 +59,7 @@ pub(super) fn shape_of(text: &str, leaning: Leaning, is_program: &dyn Fn(&str) -
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
     let first = *lines.first()?;
     let code: Vec<&str> = lines.iter().copied().filter(|line| !is_remark(line)).collect();
-    diagram(&code)
+    let sure = diagram(&code)
         .or_else(|| printed_table(&code))
         .or_else(|| marked(&lines, first))
         .or_else(|| payload(text, &code))
@@ -68,8 +68,17 @@ pub(super) fn shape_of(text: &str, leaning: Leaning, is_program: &dyn Fn(&str) -
         .or_else(|| markup(text.trim()))
         .or_else(|| dockerfile(&code))
         .or_else(|| python(&lines, leaning, is_program))
-        .or_else(|| source(&lines, &code))
-        .or_else(|| settings(&code))
+        .or_else(|| source(&lines, &code));
+    if sure.is_some() {
+        return sure;
+    }
+    // A program's name opens it: what follows may be a here-document of anything.
+    let opening = code.first().copied().unwrap_or_default();
+    let opens = opening.split_whitespace().find(|word| !matches!(*word, "sudo" | "time" | "env") && is_assignment(word).is_none());
+    if opens.is_some_and(is_program) && !is_sentence(opening) {
+        return synopsis(&code);
+    }
+    settings(&code)
         .or_else(|| assignments(&code, leaning, is_program))
         .or_else(|| blocks(&code))
         .or_else(|| pins(&code))
@@ -547,6 +556,11 @@ fn console(code: &[&str]) -> Option<Shape> {
     None
 }
 
+/// Whether a line among commands is rather what one of them printed.
+pub(super) fn is_printed(line: &str) -> bool {
+    matches!(printed(&[line], Leaning::Shell), Some(shape) if shape.nature == Nature::Output) || printed_table(&[line]).is_some()
+}
+
 /// Logs, listings and tables that commands print.
 fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
     let dated = |line: &str| {
@@ -669,6 +683,11 @@ pub(super) fn is_sentence(line: &str) -> bool {
     let folded = words::fold(&unquoted);
     let all: Vec<&str> = folded.split(|c: char| !(c.is_alphanumeric() || c == '\'')).filter(|word| !word.is_empty()).collect();
     let stops = all.iter().skip(1).filter(|word| words::STOP_WORDS.contains(word)).count();
+    // Numbers, paths and names with dots are what commands are made of.
+    let is_small = text.starts_with(|c: char| c.is_ascii_lowercase());
+    if text.starts_with("sudo ") || is_small && unquoted.split_whitespace().any(|word| word.contains('/') || word.contains(|c: char| c.is_ascii_digit()) || word[..word.len() - usize::from(word.is_ascii())].contains('.')) && stops < 4 {
+        return false;
+    }
     let has_option = unquoted.split_whitespace().any(|word| word.starts_with('-') && word.len() > 1);
     let begins_large = text.chars().next().is_some_and(char::is_uppercase);
     let ends = text.ends_with(['.', ':', '!', '?', '。', '：']) && !text.ends_with(" .") && !text.ends_with("/.") && !text.ends_with("..");

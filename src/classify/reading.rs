@@ -42,6 +42,7 @@ pub fn read(document: &Document<'_>, knowledge: &Knowledge, threads: usize) -> V
         .map(|(index, fence)| Context {
             fence,
             around: around.read(index),
+            tag: bodies[of_fence[index]].0,
             body: bodies[of_fence[index]].1,
             pieces: readings[of_fence[index]].pieces.clone(),
             choices: Vec::new(),
@@ -84,6 +85,7 @@ fn read_bodies(bodies: &[(&str, &str)], knowledge: &Knowledge, threads: usize) -
 struct Context<'a> {
     fence: &'a Fence,
     around: Surroundings,
+    tag: &'a str,
     body: &'a str,
     pieces: Vec<BodyPiece>,
     /// For each piece that is one of several ways: the number they share.
@@ -96,6 +98,7 @@ impl Context<'_> {
         let lead = self.around.lead().map(|prose| prose.text.clone()).unwrap_or_default();
         let heading = self.around.headings.first().cloned().unwrap_or_default();
         let is_lone = self.pieces.len() == 1;
+        let is_untagged = self.tag.is_empty() || matches!(self.tag, "text" | "txt" | "plaintext");
         let leads_to_output = says_output(&lead);
         for piece in &mut self.pieces {
             let title = words::fold(&piece.title);
@@ -103,6 +106,9 @@ impl Context<'_> {
             if (leads_to_output && is_lone || says_output(&title)) && !matches!(piece.nature, Nature::Diagram | Nature::Session) {
                 let is_free = piece.nature == Nature::Listing || matches!(piece.form, Some(Form::Data | Form::Printed | Form::Log | Form::Prose | Form::Address | Form::Settings | Form::Assignments));
                 if is_free && !piece.nature.is_step() {
+                    piece.nature = Nature::Output;
+                    "the text says that this is printed".clone_into(&mut piece.because);
+                } else if piece.nature.is_step() && is_untagged && leads_to_output {
                     piece.nature = Nature::Output;
                     "the text says that this is printed".clone_into(&mut piece.because);
                 } else if piece.nature.is_step() {
@@ -267,6 +273,9 @@ impl Lines {
 /// Whether a line leads to what is printed: `Expected output:`, not "the output is written to a file".
 fn says_output(folded: &str) -> bool {
     if folded.is_empty() || words::find(folded, words::OUTPUT).is_none() {
+        return false;
+    }
+    if words::find(folded, words::LOOKS).is_some() && !words::EXPECTED.iter().any(|word| folded.contains(word)) {
         return false;
     }
     let ends = folded.trim_end_matches(['*', '_', '`', ' ', ')']).ends_with([':', '：']);
@@ -462,7 +471,8 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
     let families: BTreeSet<&str> = managed.iter().map(|(_, family)| *family).collect();
     let systems = families.iter().filter(|family| matches!(**family, "apt" | "rpm" | "brew" | "apk" | "pacman" | "windows" | "pkg")).count();
     let scripts = families.iter().filter(|family| matches!(**family, "npm" | "yarn" | "pnpm")).count();
-    if systems > 1 || scripts > 1 {
+    let is_told_already = named.len() > 1 && managed.iter().filter(|(member, _)| named.iter().any(|(other, _)| other == member)).count() > 1;
+    if (systems > 1 || scripts > 1) && !is_told_already {
         let members: Vec<_> = managed.iter().filter(|(_, family)| (systems > 1 && matches!(*family, "apt" | "rpm" | "brew" | "apk" | "pacman" | "windows" | "pkg")) || (scripts > 1 && matches!(*family, "npm" | "yarn" | "pnpm"))).map(|(member, _)| *member).collect();
         choose(group, &members, "another package manager stands beside it: one of them is meant", next);
     }

@@ -825,30 +825,574 @@ mod tests {
         shown
     }
 
-    fn check(body: &str, expected: &str) {
-        let it = understand(body, Tongue::Shell, &Knowledge::built_in());
-        assert_eq!(show(&it), expected, "{body}\n{}", it.because);
+    /// Compares all of a table before it complains, so that one look shows what a row changed.
+    fn each_is(cases: &[(&str, &str)]) {
+        let knowledge = Knowledge::built_in();
+        let wrong: Vec<String> = cases
+            .iter()
+            .filter_map(|(body, expected)| {
+                let it = understand(body, Tongue::Shell, &knowledge);
+                let shown = show(&it);
+                (shown != *expected)
+                    .then(|| format!("{body}\n    is {shown} ({})\n    not {expected}", it.because))
+            })
+            .collect();
+        assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    }
+
+    fn all_are(expected: &str, bodies: &[&str]) {
+        let cases: Vec<(&str, &str)> = bodies.iter().map(|body| (*body, expected)).collect();
+        each_is(&cases);
     }
 
     #[test]
     fn looking_reads() {
-        for body in ["ls -la", "cat /etc/hosts", "ps aux | grep nginx", "df -h && free -m", "echo $(date)"] {
-            check(body, "reads");
-        }
+        all_are("reads", &[
+            "ls -la /var/log",
+            "cat /etc/hosts | grep -v '^#'",
+            "ps aux | grep [n]ginx",
+            "df -h && free -m",
+            "echo $(date +%F)",
+            "systemctl status nginx",
+            "systemctl --no-pager status nginx",
+            "systemctl is-active nginx",
+            "journalctl -u nginx --since today -n 50",
+            "docker ps -a",
+            "docker -H tcp://x:1 ps",
+            "docker compose ps",
+            "docker compose -f prod.yml logs --tail=50 web",
+            "docker compose logs web",
+            "docker inspect -f '{{.State}}' web",
+            "docker images | grep shop",
+            "docker stats --no-stream",
+            "kubectl get pods -n shop",
+            "kubectl -n shop get pods -o wide",
+            "kubectl logs deploy/web --tail=100",
+            "kubectl rollout status deploy/web",
+            "kubectl describe pod web-1",
+            "kubectl auth can-i get pods",
+            "git status",
+            "git -C /srv/shop log --oneline -5",
+            "git branch -a",
+            "git remote -v",
+            "git stash list",
+            "git config --get user.name",
+            "git diff HEAD~1",
+            "terraform plan",
+            "terraform state list",
+            "helm list -A",
+            "aws s3 ls",
+            "aws ec2 describe-instances --region eu-west-1",
+            "aws sts get-caller-identity",
+            "gcloud compute instances list",
+            "az vm list -g shop",
+            "curl -fsS http://127.0.0.1:8000/health",
+            "curl -I https://example.org",
+            "curl -s -o /dev/null -w '%{http_code}' https://example.org",
+            "curl -X GET https://example.org/api",
+            "wget -qO- https://example.org",
+            "find . -name '*.log' -mtime +30",
+            "find . -type f -exec grep -l x {} +",
+            "sed -n 1,20p file",
+            "awk '{print $1}' access.log | sort | uniq -c | sort -rn | head",
+            "tar -tzf backup.tar.gz",
+            "tar tf backup.tar",
+            "unzip -l a.zip",
+            "crontab -l",
+            "sudo crontab -l -u www-data",
+            "redis-cli ping",
+            "redis-cli GET a",
+            "redis-cli -h db INFO memory",
+            "psql -U shop -d shop -c 'SELECT count(*) FROM a'",
+            "psql -l",
+            "sudo -u postgres psql -c '\\dt'",
+            "mysql -u root -e 'SHOW DATABASES;'",
+            "sqlite3 db.sqlite3 'SELECT 1'",
+            "echo 'SELECT 1' | psql shop",
+            "mongosh --eval 'db.a.find()'",
+            "pg_dump -U shop shop",
+            "pg_isready -h db",
+            "nginx -t",
+            "sudo nginx -t",
+            "apachectl configtest",
+            "ss -tlnp",
+            "netstat -tulpn",
+            "ip addr",
+            "ip a",
+            "ip addr show eth0",
+            "ip -br link",
+            "dig +short example.org",
+            "ping -c 4 example.org",
+            "openssl x509 -in cert.pem -noout -dates",
+            "openssl version",
+            "echo | openssl s_client -connect example.org:443",
+            "certbot certificates",
+            "ufw status",
+            "sudo iptables -L -n -v",
+            "apt list --upgradable",
+            "apt-cache policy nginx",
+            "dpkg -l | grep nginx",
+            "rpm -qa",
+            "pip list",
+            "pip show django",
+            "npm ls",
+            "python --version",
+            "python3 -c 'print(1)'",
+            "node -v",
+            "php -v",
+            "php artisan route:list",
+            "python manage.py check",
+            "python manage.py showmigrations",
+            "hostnamectl",
+            "timedatectl",
+            "uname -a",
+            "date",
+            "lsblk",
+            "mount | grep nfs",
+            "crictl ps",
+            "zpool status",
+            "lvs",
+            "mdadm --detail /dev/md0",
+            "smartctl -a /dev/sda",
+            "fail2ban-client status sshd",
+            "supervisorctl status",
+            "pm2 list",
+            "top -b -n 1",
+            "test -f x && echo yes",
+            "for i in 1 2 3; do echo $i; done",
+            "while read l; do echo $l; done",
+            "if systemctl is-active --quiet nginx; then echo up; fi",
+            "[ -d /srv ] || echo no",
+            "export A=1",
+            "cd /srv/shop",
+            "A=$(date)",
+            "time ls",
+            "env | sort",
+            "watch -n1 -g ls",
+            "which docker",
+            "command -v docker",
+            "type ls",
+            "true",
+            "restic snapshots",
+            "borg list repo",
+            "rclone ls remote:x",
+            "vault status",
+            "ansible all -m ping",
+            "ansible-playbook site.yml --check",
+            "cmd1() { ls; }; cmd1",
+            "base64 -d x",
+            "gpg --list-keys",
+            "ssh-keygen -l -f key.pub",
+            "kill -0 1",
+            "sysctl vm.swappiness",
+            "cargo --version",
+            "go version",
+            "flask routes",
+            "drush status",
+            "wp plugin list",
+            "artisan --version",
+            "rails routes",
+            "getent passwd x",
+            "last -n 5",
+            "who",
+            "df -h > /dev/null 2>&1",
+            "ls 2>/dev/null",
+        ]);
+        each_is(&[
+            ("docker exec web ls", "reads container"),
+            ("docker exec -i db psql -U x -c 'SELECT 1'", "reads container"),
+            ("docker compose exec -T web python manage.py showmigrations", "reads container"),
+            ("kubectl exec web -- ls /", "reads container"),
+            ("kubectl -n a exec deploy/web -c app -- env", "reads container"),
+            ("ssh web1 uptime", "reads host=web1"),
+            ("ssh -p 2222 deploy@web1 'df -h && free -m'", "reads host=deploy@web1"),
+            ("ssh -i key.pem ubuntu@1.2.3.4 systemctl status x", "reads host=ubuntu@1.2.3.4"),
+        ]);
     }
 
     #[test]
-    fn wrappers_are_looked_through() {
-        check("sudo -u postgres ls", "reads");
-        check("sudo rm -rf /var/x", "destroys");
-        check("env A=1 B=2 rm x", "destroys");
-        check("nohup ls &", "reads");
-        check("timeout 5 tail -f x", "reads");
-        check("bash -c 'rm x'", "destroys");
-        check("find . -name x | xargs rm -f", "destroys");
-        check("find . -exec rm {} \\;", "destroys");
-        check("sudo sh -c 'echo 1 > /proc/sys/vm/x'", "changes over=/proc/sys/vm/x");
-        check("frob x", "strange: frob");
+    fn changing_changes() {
+        all_are("changes", &[
+            "systemctl restart nginx",
+            "sudo systemctl stop nginx",
+            "systemctl enable --now nginx",
+            "service nginx restart",
+            "docker compose up -d",
+            "docker compose up -d --build web",
+            "docker compose down",
+            "docker compose restart web",
+            "docker-compose pull",
+            "docker build -t shop:1 .",
+            "docker stop web",
+            "kubectl apply -f deploy.yaml",
+            "kubectl scale deploy/web --replicas=3",
+            "kubectl rollout restart deploy/web",
+            "kubectl rollout undo deploy/web",
+            "git pull",
+            "git pull origin main",
+            "git checkout main",
+            "git commit -m x",
+            "git push origin main",
+            "git clone https://example.org/x.git",
+            "git reset HEAD~1",
+            "git stash",
+            "git tag v1",
+            "git fetch --all",
+            "mkdir -p /srv/shop",
+            "cp a b",
+            "mv a b",
+            "chmod +x x.sh",
+            "chown -R www-data: /srv",
+            "ln -s a b",
+            "touch x",
+            "sed -i 's/a/b/' f",
+            "sed -i.bak 's/a/b/' f",
+            "sudo sed -i -e 's/a/b/' /etc/x",
+            "tar -czf b.tar.gz dir",
+            "tar xzf b.tar.gz",
+            "unzip a.zip",
+            "apt-get update",
+            "apt update",
+            "sudo apt-get install -y nginx",
+            "sudo apt install nginx -y",
+            "apt-get update && apt-get upgrade -y",
+            "pip install -r requirements.txt",
+            "pip install --upgrade pip",
+            "npm install",
+            "npm ci",
+            "npm run build",
+            "yarn build",
+            "composer install --no-dev",
+            "bundle install",
+            "cargo build --release",
+            "go build ./...",
+            "python -m venv venv",
+            "source venv/bin/activate",
+            "python manage.py migrate",
+            "python3 manage.py collectstatic --noinput",
+            "./manage.py migrate",
+            "php artisan migrate --force",
+            "php artisan cache:clear",
+            "bundle exec rails db:migrate",
+            "curl -X POST -d '{}' http://x/y",
+            "curl -O https://example.org/x.tar.gz",
+            "wget https://example.org/x.tar.gz",
+            "echo 'net.ipv4.ip_forward=1' >> /etc/sysctl.conf",
+            "sysctl -w vm.swappiness=10",
+            "sysctl -p",
+            "certbot renew",
+            "ufw allow 22/tcp",
+            "kill -9 1234",
+            "pkill -f gunicorn",
+            "useradd -m deploy",
+            "usermod -aG docker deploy",
+            "redis-cli SET a b",
+            "psql -c 'CREATE DATABASE shop'",
+            "sudo -u postgres psql -c \"CREATE USER shop WITH PASSWORD 'x'\"",
+            "psql -c \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity\"",
+            "mysql -e 'GRANT ALL ON a.* TO b'",
+            "createdb shop",
+            "helm upgrade --install shop ./chart",
+            "terraform init",
+            "terraform apply -auto-approve",
+            "crontab -l | grep x; touch y",
+            "journalctl --rotate",
+            "supervisorctl restart all",
+            "pm2 restart all",
+            "nginx -s reload",
+            "a2ensite shop",
+            "mount /dev/sdb1 /mnt",
+            "swapoff -a",
+            "hostnamectl set-hostname x",
+            "timedatectl set-timezone UTC",
+            "snap install x",
+            "brew install x",
+            "choco install x -y",
+            "restic backup /srv",
+            "pg_dump -Fc -f b.dump shop",
+            "modprobe x",
+            "iptables -A INPUT -p tcp --dport 80 -j ACCEPT",
+            "tee -a /etc/x",
+            "userdel x",
+            "nohup ./gradlew build &",
+            "DEBIAN_FRONTEND=noninteractive apt-get install -y x",
+            "yes | apt install x",
+            "ip link set eth0 up",
+            "docker network create x",
+            "docker tag a b && docker push b",
+            "az group create -n a",
+            "aws s3 cp a s3://b",
+            "gcloud run deploy x",
+        ]);
+        each_is(&[
+            ("docker run -d --name x -p 80:80 nginx", "changes container"),
+            ("docker run --rm alpine", "changes container"),
+            ("ansible-playbook site.yml", "changes needs=site.yml"),
+            ("pg_dump shop > b.sql", "changes over=b.sql"),
+            ("mysqldump -u root shop > b.sql", "changes over=b.sql"),
+            ("echo x | sudo tee /etc/y", "changes over=/etc/y"),
+            ("cat > f <<EOF\nDROP TABLE x;\nEOF", "changes over=f"),
+            ("cat a b > c", "changes over=c"),
+            ("docker logs web > out.log 2>&1", "changes over=out.log"),
+            ("curl -fsSL https://x.org/k.gpg -o k.gpg", "changes over=k.gpg"),
+            ("sudo sh -c 'echo 1 > /proc/sys/vm/x'", "changes over=/proc/sys/vm/x"),
+            ("scp a.tar deploy@web1:/srv/", "changes host=deploy@web1"),
+            ("rsync -avz ./ deploy@web1:/srv/", "changes host=deploy@web1"),
+            ("ssh web1 'sudo systemctl restart x'", "changes host=web1"),
+            ("docker exec web python manage.py migrate", "changes container"),
+            ("docker compose run --rm web python manage.py migrate", "changes container"),
+            ("kubectl exec web -- touch x", "changes container"),
+        ]);
+    }
+
+    #[test]
+    fn destroying_destroys() {
+        all_are("destroys", &[
+            "rm file",
+            "rm -rf /srv/x",
+            "sudo rm -rf /var/x",
+            "find /tmp -mtime +7 -delete",
+            "find . -name x | xargs rm -f",
+            "find . -name '*.pyc' -exec rm {} \\;",
+            "docker compose down -v",
+            "docker rm -f web",
+            "docker volume rm data",
+            "docker volume prune -f",
+            "docker system prune -af --volumes",
+            "docker system prune -f",
+            "kubectl delete pod x",
+            "kubectl delete -f x.yaml",
+            "kubectl -n a delete deploy x",
+            "helm uninstall x",
+            "terraform destroy -auto-approve",
+            "git reset --hard HEAD~1",
+            "git reset --hard origin/main",
+            "git clean -fd",
+            "git push --force origin main",
+            "git push -f",
+            "git push --force-with-lease",
+            "git checkout -- .",
+            "git branch -D x",
+            "git stash drop",
+            "mkfs.ext4 /dev/sdb1",
+            "dd if=/dev/zero of=/dev/sda bs=1M",
+            "truncate -s 0 /var/log/x.log",
+            "shred -u x",
+            "userdel -r x",
+            "crontab -r",
+            "crontab /tmp/cron",
+            "crontab -",
+            "echo '* * * * * x' | crontab -",
+            "redis-cli FLUSHALL",
+            "redis-cli -n 1 flushdb",
+            "psql -c 'DROP DATABASE shop'",
+            "psql shop -c 'DELETE FROM a WHERE b'",
+            "mysql -u root -e \"TRUNCATE a.b\"",
+            "mysql -e 'UPDATE a SET b=1'",
+            "dropdb shop",
+            "pg_restore -d shop b.dump",
+            "mongorestore dump/",
+            "mongosh --eval 'db.dropDatabase()'",
+            "gunzip -c b.sql.gz | psql shop",
+            "zcat b.sql.gz | mysql -u root shop",
+            "journalctl --vacuum-time=7d",
+            "rsync -a --delete a/ b/",
+            "aws s3 rm s3://a/b --recursive",
+            "aws ec2 terminate-instances --instance-ids i-1",
+            "aws s3 sync a s3://b --delete",
+            "curl -X DELETE http://x/y",
+            "curl -XDELETE http://x/y",
+            "iptables -F",
+            "wipefs -a /dev/sdb",
+            "zfs destroy a/b",
+            "zpool destroy a",
+            "restic forget --keep-daily 7 --prune",
+            "php artisan migrate:fresh --force",
+            "python manage.py flush --noinput",
+            "rails db:drop",
+            "bash -c 'rm x'",
+            "bash -c \"cd /srv && rm -rf x\"",
+            "sh -c 'find . -delete'",
+            "eval 'rm x'",
+            "echo 'rm -rf x' | bash",
+            "psql shop <<SQL\nDROP TABLE a;\nSQL",
+            "watch -g rm x",
+            "env A=1 B=2 rm x",
+            "timeout 5 rm x",
+            "echo $(rm x)",
+            "for f in *; do rm $f; done",
+            "ls && rm x",
+            "echo x > /dev/sda",
+            "qm destroy 100",
+            "aws s3 rb s3://x --force",
+            "lvremove -f a/b",
+        ]);
+        each_is(&[
+            ("cat b.sql | docker exec -i db psql -U x shop", "destroys container"),
+            ("psql shop < b.sql", "destroys needs=b.sql"),
+            ("mysql -u root shop < b.sql", "destroys needs=b.sql"),
+            ("docker exec -i db psql -U x shop < b.sql", "destroys container needs=b.sql"),
+            ("docker exec -i db sh -c 'mysql -u root shop' < b.sql", "destroys container needs=b.sql"),
+            ("docker compose exec -T db pg_restore -d shop < b.dump", "destroys container needs=b.dump"),
+            ("ssh web1 'rm -rf /srv/x'", "destroys host=web1"),
+            ("ssh web1 \"sudo rm x\"", "destroys host=web1"),
+            ("docker exec db psql -c 'DROP TABLE a'", "destroys container"),
+            ("docker exec db bash -c 'rm x'", "destroys container"),
+            ("kubectl exec db -- psql -c 'DROP TABLE a'", "destroys container"),
+        ]);
+    }
+
+    #[test]
+    fn unknown_stays_unknown() {
+        all_are("unknown", &[
+            "curl -fsSL https://get.docker.com | sh",
+            "curl -sSL https://x.org | sudo bash",
+            "wget -qO- https://x.org | bash",
+            "curl -s https://x | gunzip | sh",
+            "echo cm0= | base64 -d | sh",
+            "make deploy",
+            "npm run deploy",
+            "docker frobnicate",
+            "git frobnicate",
+            "python -c 'import os; os.remove(\"x\")'",
+            "cat x | bash",
+            "java -jar x.jar",
+            "psql -c \"$SQL\"",
+            "sudo $X",
+        ]);
+        each_is(&[
+            ("ssh web1 'frob x'", "unknown host=web1"),
+            ("ssh web1 ./deploy.sh", "unknown host=web1"),
+            ("./deploy.sh", "unknown needs=./deploy.sh"),
+            ("scripts/x.sh prod", "unknown needs=scripts/x.sh"),
+            ("bash deploy.sh", "unknown needs=deploy.sh"),
+            ("python x.py", "unknown needs=x.py"),
+            ("sudo python3 scripts/x.py --all", "unknown needs=scripts/x.py"),
+            ("node server.js", "unknown needs=server.js"),
+            ("php x.php", "unknown needs=x.php"),
+            ("sh x.sh && ls", "unknown needs=x.sh"),
+            ("/opt/x/run.sh", "unknown needs=/opt/x/run.sh"),
+        ]);
+    }
+
+    #[test]
+    fn servers_do_not_end() {
+        all_are("changes endless", &[
+            "python manage.py runserver 0.0.0.0:8000",
+            "gunicorn shop.wsgi:application",
+            "celery -A shop worker -l info",
+            "npm run dev",
+            "npm start",
+            "yarn dev",
+            "docker compose up",
+            "docker-compose up",
+            "flask run",
+            "uvicorn main:app --reload",
+            "php artisan serve",
+            "php artisan queue:work",
+            "rails server",
+            "python -m http.server 8000",
+        ]);
+        each_is(&[
+            ("docker run -p 80:80 nginx", "changes endless container"),
+        ]);
+    }
+
+    #[test]
+    fn following_does_not_end() {
+        all_are("reads endless", &[
+            "tail -f /var/log/syslog",
+            "tail -n 100 -f x",
+            "tail -100f x",
+            "journalctl -u nginx -f",
+            "journalctl -fu nginx",
+            "docker logs -f web",
+            "docker compose logs -f --tail=100 web",
+            "kubectl logs -f deploy/web",
+            "kubectl port-forward svc/web 8080:80",
+            "kubectl get pods -w",
+            "watch -n 1 df -h",
+            "ping example.org",
+            "tcpdump -i eth0",
+            "docker stats",
+            "vmstat 1",
+        ]);
+    }
+
+    #[test]
+    fn terminals() {
+        all_are("reads interactive endless", &[
+            "htop",
+            "top",
+            "less +F x",
+        ]);
+    }
+
+    #[test]
+    fn editors() {
+        all_are("changes interactive", &[
+            "nano /etc/hosts",
+            "sudo vim /etc/nginx/nginx.conf",
+            "crontab -e",
+            "visudo",
+            "systemctl edit nginx",
+            "git rebase -i HEAD~3",
+        ]);
+    }
+
+    #[test]
+    fn consoles() {
+        all_are("unknown opens", &[
+            "psql",
+            "psql -U shop -d shop -h localhost",
+            "sudo -u postgres psql",
+            "mysql -u root shop",
+            "sqlite3 db.sqlite3",
+            "mongosh",
+            "redis-cli",
+            "python",
+            "python manage.py shell",
+            "php artisan tinker",
+            "rails console",
+            "bash",
+        ]);
+        each_is(&[
+            ("ssh deploy@web1", "unknown opens host=deploy@web1"),
+            ("ssh -p 2222 web1", "unknown opens host=web1"),
+            ("docker exec -it web bash", "unknown opens container"),
+            ("docker compose exec web sh", "unknown opens container"),
+            ("docker exec -it db psql -U x", "unknown opens container"),
+            ("kubectl exec -it web -- /bin/bash", "unknown opens container"),
+        ]);
+    }
+
+    #[test]
+    fn questions() {
+        all_are("changes asks", &[
+            "apt install nginx",
+            "sudo apt upgrade",
+            "adduser deploy",
+            "passwd deploy",
+            "ssh-keygen -t ed25519",
+            "python manage.py createsuperuser",
+            "ufw enable",
+            "terraform apply",
+            "pip uninstall x",
+            "apt-get remove x",
+            "reboot",
+            "sudo shutdown -h now",
+            "htpasswd -c f x",
+        ]);
+    }
+
+    #[test]
+    fn strange_words_are_told() {
+        all_are("strange: frob", &[
+            "frob x",
+            "sudo frob x",
+            "ls; frob",
+            "echo a | frob",
+        ]);
     }
 
     proptest! {

@@ -16,6 +16,16 @@ pub(super) const OUTPUT: &[&str] = &[
     "出力", "表示され", "実行結果", "レスポンス", "вывод", "результат*", "ответ", "увидите", "должн* увидеть",
 ];
 
+/// Says beyond doubt that an output follows.
+pub(super) const EXPECTED: &[&str] = &["expected", "should see", "will see", "look like", "looks like", "example output", "sample output", "esperad", "deberias ver", "se ve asi", "attendu", "devriez voir", "erwartet", "sollte", "atteso", "预期", "期待", "ожида", "saida esperada", "deve ver"];
+
+/// Says that a person is to look: what follows is the command that shows the output, not the output.
+pub(super) const LOOKS: &[&str] = &[
+    "check", "verify", "view", "inspect", "see the", "get the", "run", "execute", "use", "confirm", "test", "to see", "validate", "watch", "monitor", "list", "display the", "show the", "examine", "using", "with the command", "filter", "search", "save", "redirect", "write",
+    "verifica*", "comprueba", "comprobar", "ver el", "ver la", "ejecuta*", "revisa*", "consulta*", "usa", "usar", "muestra el comando", "mostrar", "con el comando", "verifique", "confira", "execute", "executar", "veja", "use",
+    "verifie*", "executez", "lancez", "consulte*", "utilisez", "controle*", "affichez", "pruf*", "uberpruf*", "ausfuhren", "anzeigen", "kontrollier*", "fuhre*", "controlla*", "esegui*", "检查", "查看", "运行", "执行", "确认", "確認", "実行", "проверьте", "проверить", "выполните", "посмотреть", "запустите",
+];
+
 /// Says that what follows is an example, not for this machine.
 pub(super) const EXAMPLE: &[&str] = &[
     "example", "examples", "for instance", "e.g.", "sample", "such as", "syntax", "general form",
