@@ -97,7 +97,8 @@ fn entries(runbook: &Runbook) -> Vec<Entry> {
     let runs = |step: &&Step, under: &[usize], named: bool| {
         under.contains(&step.section) && !step.ticked && (named || !step.on_demand)
     };
-    let all = runbook.steps.iter().filter(|it| !it.ticked).count();
+    let all = runbook.steps.iter();
+    let all = all.filter(|it| !it.ticked && !it.on_demand).count();
     let mut entries: Vec<Entry> = Vec::new();
     let mut open: Vec<(u8, bool)> = Vec::new();
     for (index, section) in sections.iter().enumerate().skip(1) {
@@ -109,7 +110,8 @@ fn entries(runbook: &Runbook) -> Vec<Entry> {
         let own = steps.iter().any(|it| it.section == index);
         let mut holding: Vec<usize> = steps.iter().map(|it| it.section).collect();
         holding.dedup();
-        let is_listed = own || (holding.len() > 1 && steps.len() < all);
+        let is_all = !section.on_demand && steps.len() == all;
+        let is_listed = own || (holding.len() > 1 && !is_all);
         open.retain(|(level, _)| *level < section.level);
         let depth = open.iter().filter(|(_, listed)| *listed).count();
         open.push((section.level, is_listed));

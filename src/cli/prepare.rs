@@ -223,8 +223,8 @@ pub fn look_for_files(plan: &Plan, known: &mut Known) {
             Some(cwd) => plan.cwd.join(cwd),
             None => plan.cwd.clone(),
         };
-        let names = Plan::with_values(step, &step.circumstances.overwrites, &known.values);
-        if !existing(&folder, &names).is_empty() {
+        let now = plan.now(step, None, &known.values);
+        if !existing(&folder, &now.circumstances.overwrites).is_empty() {
             known.overwriting.insert(step.id.clone());
         }
     }

@@ -80,9 +80,13 @@ impl Terminal {
         match (self.stage, &self.open) {
             (Stage::Value, Some(Open { wants: Some(wanted), .. })) => {
                 let (text, line) = (clean::inline(&wanted.text), wanted.line);
-                let note = if wanted.secret { "not shown, not kept" } else { "kept for this run" };
+                let note = if wanted.secret {
+                    "neither shown nor kept; "
+                } else {
+                    ""
+                };
                 print::show(&format!(
-                    "Value for {} (line {line}; {note}; Enter alone: other answers) > ",
+                    "Value for {} (line {line}; {note}Enter: other answers) > ",
                     paint(walk::STRONG, &format!("`{text}`"))
                 ));
                 if wanted.secret {

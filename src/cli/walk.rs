@@ -114,16 +114,10 @@ pub fn question(asking: &Asking<'_>, width: usize) -> String {
         }
         Manner::Choose(_) => say(STRONG, "These exclude each other: one of them is chosen."),
         Manner::Workstation => {
-            let because = &step.circumstances.place_because;
-            let because = if because.is_empty() {
-                String::new()
-            } else {
-                format!(" ({because})")
-            };
             say(
                 DOUBT,
                 &format!(
-                    "It is meant for your own computer{because}. This is {}.",
+                    "It is meant for your own computer; this is {}. What of such steps?",
                     here()
                 ),
             );
@@ -174,9 +168,15 @@ fn around(text: &mut String, asking: &Asking<'_>, step: &Step, width: usize) {
         let because = if around.place_because.is_empty() {
             String::new()
         } else {
-            format!(": {}", around.place_because)
+            format!(" ({})", around.place_because)
         };
-        let place = format!("meant for: {}{because}", around.place);
+        let place = match around.place {
+            Place::Workstation => "your own computer",
+            Place::Server | Place::Unknown => "the server",
+            Place::Container => "the inside of a container",
+            Place::Database => "the console of a database",
+        };
+        let place = format!("meant for {place}{because}");
         wrapped(text, "  ", FAINT, &place, width);
     }
     let hosts = Plan::hosts(step, asking.values);
@@ -204,17 +204,29 @@ fn around(text: &mut String, asking: &Asking<'_>, step: &Step, width: usize) {
         .flat_map(|line| clean::wrap_words(line, room))
         .collect();
     let left = rows.len().saturating_sub(PROSE);
+    if !prose.is_empty() {
+        text.push('\n');
+    }
     for (at, row) in rows.iter().skip(left).enumerate() {
         let cut = if at == 0 && left > 0 { "… " } else { "" };
         let row = clean::fit(row, room - cut.len().min(2));
         let _ = writeln!(text, "  {cut}{row}");
     }
+    let mut first = true;
     for warning in &around.warnings {
         let line = plain(source, *warning).join(" ");
+        let line = line.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '`');
         // What stands in the prose above is not said twice.
-        if !line.is_empty() && !(left == 0 && prose.join(" ").contains(&line)) {
-            wrapped(text, "  ", WARNING, &format!("⚠ {line}"), width);
+        if line.is_empty() || (left == 0 && prose.join(" ").contains(line)) {
+            continue;
         }
+        if std::mem::take(&mut first) {
+            text.push('\n');
+        }
+        wrapped(text, "  ", WARNING, &format!("⚠ {line}"), width);
+    }
+    if !prose.is_empty() || !first {
+        text.push('\n');
     }
 }
 

@@ -1,7 +1,6 @@
 //! What to do next: a pure function of what is on the disk, the plan, and what just happened.
 //! Touches nothing; a model check drives it through crashes after every action.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -484,8 +483,11 @@ impl Turn<'_> {
         if self.session.agreed.contains(&id) && !is_plain {
             return self.prepare(id, events);
         }
-        let now = self.now(proposed, step);
-        let facts = self.facts(&now, step);
+        let known = self.session.known(self.state, self.plan);
+        let now = self
+            .plan
+            .now(proposed, step.edited.as_deref(), &known.values);
+        let facts = self.facts(&now, step, &known);
         let looked = matches!(&self.session.found, Some((it, _)) if *it == id);
         if is_plain
             && self.session.terminal
@@ -522,17 +524,7 @@ impl Turn<'_> {
         }
     }
 
-    // The step as it would run. What a person wrote is asked about like any step, and is no longer in
-    // doubt for what stood there before.
-    fn now<'s>(&self, proposed: &'s Step, step: &StepState) -> Cow<'s, Step> {
-        match &step.edited {
-            Some(body) => Cow::Owned(self.plan.as_edited(proposed, body)),
-            None => Cow::Borrowed(proposed),
-        }
-    }
-
-    fn facts(&self, now: &Step, step: &StepState) -> Facts {
-        let known = self.session.known(self.state, self.plan);
+    fn facts(&self, now: &Step, step: &StepState, known: &Known) -> Facts {
         let state = self.state;
         let is_open = |id: &StepId| state.step(id).is_some_and(|(_, it)| !it.is_over());
         let was_doubted = || {
@@ -546,7 +538,7 @@ impl Turn<'_> {
             rest: self.session.rest == Some(now.section),
             agreed: self.session.agreed.contains(&now.id),
             edited: edited && is_plain,
-            ..facts(self.plan, now, &known, is_open)
+            ..facts(self.plan, now, known, is_open)
         }
     }
 

@@ -258,13 +258,12 @@ impl<'a> Engine<'a> {
         self.inputs.push_back(Input::Answer(answer));
     }
 
-    // The step as it would run: where a person has edited it, that.
+    // The step as it would run: edited, or with its values.
     fn now<'s>(&self, step: &'s Step) -> Cow<'s, Step> {
-        let state = self.parts.journal.state().step(&step.id);
-        match state.and_then(|(_, it)| it.edited.as_deref()) {
-            Some(body) => Cow::Owned(self.parts.plan.as_edited(step, body)),
-            None => Cow::Borrowed(step),
-        }
+        let state = self.parts.journal.state();
+        let edited = state.step(&step.id).and_then(|(_, it)| it.edited.as_deref());
+        let known = self.parts.session.known(state, &self.parts.plan);
+        self.parts.plan.now(step, edited, &known.values)
     }
 
     // What runs of this step, or what a person does; and the same for people to see, with values
@@ -289,13 +288,11 @@ impl<'a> Engine<'a> {
         let mut found = Vec::new();
         if let Some(step) = plan.step(&id) {
             let now = self.now(step);
-            let known = self.parts.session.known(self.parts.journal.state(), plan);
-            let names =
-                Plan::with_values(&now, &now.circumstances.overwrites, &known.values);
+            let names = &now.circumstances.overwrites;
             let carried = self.parts.journal.state().carried(&id, &[]);
             let folder = self.cwd(&now, carried.cwd.as_ref());
             let folder = PathBuf::from(OsStr::from_bytes(&folder.to_bytes()));
-            found = existing(&folder, &names);
+            found = existing(&folder, names);
         }
         self.inputs.push_front(Input::Looked { step: id, found });
     }

@@ -100,6 +100,9 @@ pub struct Facts {
     pub edited: bool,
     /// Steps still to run that it excludes.
     pub rivals: Vec<StepId>,
+    /// The document has steps that it excludes, part of this run or not: then to choose it settles
+    /// that it is one of several.
+    pub is_choice: bool,
     /// The name of the first value that it has not got.
     pub missing: Option<String>,
     /// Why a value of it cannot be given at all.
@@ -138,6 +141,7 @@ pub fn facts(
     let allows = |word: &str| plan.request.allow.iter().any(|it| it == word);
     Facts {
         rivals: plan.rivals(step, is_open),
+        is_choice: plan.is_choice(step),
         missing,
         unfillable: plan.unfillable(step),
         host: hosts.find(|it| !is_allowed(it)),
@@ -268,7 +272,9 @@ fn of_plain(step: &Step, request: &Request, terminal: bool, facts: &Facts) -> Co
     }
     let is_known = step.effect != Effect::Unknown;
     if terminal {
-        let unasked = (facts.rest || request.yes) && is_known && !unusual;
+        // What was in doubt is seen, with its value, before it runs.
+        let is_plain = is_known && !unusual && step.doubts.is_empty();
+        let unasked = (facts.rest || request.yes) && is_plain;
         return if unasked {
             Consent::Given
         } else {
@@ -290,7 +296,7 @@ fn in_doubt(step: &Step, facts: &Facts) -> Option<String> {
     let around = &step.circumstances;
     // What an answer settles: a value, the choice of one, the host.
     let settled = |doubt: &Doubt| match doubt.rule {
-        "alternative" | "opposite" => around.choice.is_some(),
+        "alternative" | "opposite" => facts.is_choice,
         "leaves-machine" => !around.hosts.is_empty(),
         _ => doubt.is_a_value() && !around.placeholders.is_empty(),
     };
@@ -339,6 +345,7 @@ pub fn refusals(plan: &Plan, known: &Known, terminal: bool) -> Vec<Refusal> {
         let Some(step) = plan.runbook.steps.get(*index) else {
             continue;
         };
+        let step = &*plan.now(step, None, &known.values);
         let facts = facts(plan, step, known, |_| true);
         if let Consent::Refused(because) =
             consent(plan.runbook.kind, step, &plan.request, terminal, &facts)

@@ -1,10 +1,12 @@
 //! What a step waits for besides consent: values, hosts, files; and what it is once values or an edit
 //! have changed it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::classify::{self, Kind as Tagged, language, understanding};
-use crate::model::{Doubt, Kind, Language, Placeholder, Span, Stands, Step, StepId, Task};
+use crate::classify::understanding::{self, Understanding};
+use crate::classify::{self, Kind as Tagged, language};
+use crate::model::{Doubt, Effect, Kind, Language, Placeholder, Span, Stands, Step, StepId, Task};
 use crate::render::{self, Filled, Unfit, Value};
 
 use super::Plan;
@@ -31,6 +33,13 @@ impl Plan {
             .filter(|it| is_open(&it.id))
             .map(|it| it.id.clone())
             .collect()
+    }
+
+    /// Whether the document holds another step that excludes `step`.
+    pub fn is_choice(&self, step: &Step) -> bool {
+        let choice = step.circumstances.choice;
+        let mut steps = self.runbook.steps.iter();
+        choice.is_some() && steps.any(|it| it.circumstances.choice == choice && it.id != step.id)
     }
 
     /// Returns the placeholders of the whole document, each name once, with the line of the first.
@@ -142,6 +151,58 @@ impl Plan {
         hosts
     }
 
+    /// Returns `step` as it would run now: with what a person wrote instead of its body, else with the
+    /// values that it has.
+    pub fn now<'s>(
+        &self,
+        step: &'s Step,
+        edited: Option<&str>,
+        values: &BTreeMap<String, Value>,
+    ) -> Cow<'s, Step> {
+        if let Some(body) = edited {
+            return Cow::Owned(self.as_edited(step, body));
+        }
+        match self.filled(step, values) {
+            Some(Ok(filled)) => Cow::Owned(self.as_filled(step, &filled, values)),
+            _ => Cow::Borrowed(step),
+        }
+    }
+
+    // A value may make a command another one: `systemctl <ACTION> nginx`. It never makes it harmless.
+    fn as_filled(&self, step: &Step, filled: &Filled, values: &BTreeMap<String, Value>) -> Step {
+        let mut now = step.clone();
+        let read = self.read(step, &filled.body);
+        if weight(read.effect) > weight(now.effect) {
+            (now.effect, now.because) = (read.effect, read.because.clone());
+        }
+        now.doubts.extend(unattended(&read));
+        let around = &mut now.circumstances;
+        around.hosts = Self::with_values(step, &around.hosts, values);
+        around.overwrites = Self::with_values(step, &around.overwrites, values);
+        for (all, more) in [
+            (&mut around.hosts, read.hosts),
+            (&mut around.overwrites, read.overwrites),
+        ] {
+            for it in more {
+                if !all.contains(&it) {
+                    all.push(it);
+                }
+            }
+        }
+        now
+    }
+
+    fn read(&self, step: &Step, body: &str) -> Understanding {
+        let kind = self.kind(step);
+        understanding::understand(body, tongue(kind), &self.knowledge)
+    }
+
+    fn kind(&self, step: &Step) -> Tagged {
+        self.command(step)
+            .and_then(|(language, _)| language::find(language.0))
+            .map_or(Tagged::Data, |row| row.kind)
+    }
+
     /// Returns `step` as it is once a person has written `body` instead: in a plain document it is
     /// understood anew, for what was read of the old body says nothing of it.
     pub fn as_edited(&self, step: &Step, body: &str) -> Step {
@@ -158,32 +219,15 @@ impl Plan {
         if self.runbook.kind == Kind::Declared {
             return edited;
         }
-        let kind = self
-            .command(step)
-            .and_then(|(language, _)| language::find(language.0))
-            .map_or(Tagged::Data, |row| row.kind);
-        let read = understanding::understand(body, tongue(kind), &self.knowledge);
+        let kind = self.kind(step);
+        let read = self.read(step, body);
         edited.effect = read.effect;
-        edited.because = read.because;
-        let doubt = |rule, because: String| Doubt {
-            rule,
-            because,
-            span: Span::default(),
-        };
-        for (rule, mark) in [
-            ("interactive", &read.interactive),
-            ("interactive", &read.opens),
-            ("endless", &read.endless),
-        ] {
-            if let Some(mark) = mark
-                && edited.doubts.is_empty()
-            {
-                edited.doubts.push(doubt(rule, mark.because.clone()));
-            }
-        }
+        edited.because.clone_from(&read.because);
+        edited.doubts.extend(unattended(&read));
         if kind.is_command() {
             let found = classify::suspicions(body, kind).into_iter();
-            edited.doubts.extend(found.map(|it| doubt(it.rule, it.because)));
+            let found = found.map(|it| doubt(it.rule, it.because));
+            edited.doubts.extend(found);
         }
         let around = &mut edited.circumstances;
         around.hosts = read.hosts;
@@ -208,6 +252,35 @@ impl Plan {
             });
         }
         edited
+    }
+}
+
+fn doubt(rule: &'static str, because: String) -> Doubt {
+    Doubt {
+        rule,
+        because,
+        span: Span::default(),
+    }
+}
+
+// What nobody could attend to while it runs.
+fn unattended(read: &Understanding) -> Option<Doubt> {
+    [
+        ("interactive", &read.interactive),
+        ("interactive", &read.opens),
+        ("endless", &read.endless),
+    ]
+    .into_iter()
+    .find_map(|(rule, mark)| Some(doubt(rule, mark.as_ref()?.because.clone())))
+}
+
+// How careful one must be.
+const fn weight(effect: Effect) -> u8 {
+    match effect {
+        Effect::Reads => 0,
+        Effect::Changes => 1,
+        Effect::Unknown => 2,
+        Effect::Destroys => 3,
     }
 }
 
