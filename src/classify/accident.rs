@@ -37,8 +37,11 @@ fn here_document(line: &str) -> Option<&str> {
     let word = word.split_whitespace().next()?;
     let word = word.split(['|', '>', ';', ')']).next().unwrap_or(word);
     let word = word.trim_matches(['\'', '"', '\\']);
-    (!word.is_empty() && word.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_'))
-        .then_some(word)
+    (!word.is_empty()
+        && word
+            .bytes()
+            .all(|it| it.is_ascii_alphanumeric() || it == b'_'))
+    .then_some(word)
 }
 
 fn of_line(line: &str) -> Option<String> {
@@ -73,8 +76,12 @@ fn of_line(line: &str) -> Option<String> {
     {
         return says("is a key and its value, or a sentence");
     }
-    if first.starts_with(['"', '{', '}', ',']) && (line.ends_with([',', '{', '[', '}']) || line.contains("\": "))
-        && line != "}" && line != "{" && !line.starts_with("{ ") && !line.starts_with("} ")
+    if first.starts_with(['"', '{', '}', ','])
+        && (line.ends_with([',', '{', '[', '}']) || line.contains("\": "))
+        && line != "}"
+        && line != "{"
+        && !line.starts_with("{ ")
+        && !line.starts_with("} ")
     {
         return says("is data");
     }
@@ -82,8 +89,15 @@ fn of_line(line: &str) -> Option<String> {
         return says("is a synopsis");
     }
     let mut words = line.split_whitespace();
-    let (one, two) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    if two == "=" && one.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.-[]'\"".contains(&it)) {
+    let (one, two) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
+    if two == "="
+        && one
+            .bytes()
+            .all(|it| it.is_ascii_alphanumeric() || b"_.-[]'\"".contains(&it))
+    {
         return says("is a setting: blanks stand around its `=`");
     }
     let is_python = match one {
@@ -97,25 +111,56 @@ fn of_line(line: &str) -> Option<String> {
     }
     let is_dockers = matches!(
         one,
-        "FROM" | "RUN" | "COPY" | "WORKDIR" | "ENTRYPOINT" | "EXPOSE" | "CMD" | "ENV" | "ARG"
-            | "ADD" | "VOLUME" | "HEALTHCHECK" | "MAINTAINER" | "LABEL"
+        "FROM"
+            | "RUN"
+            | "COPY"
+            | "WORKDIR"
+            | "ENTRYPOINT"
+            | "EXPOSE"
+            | "CMD"
+            | "ENV"
+            | "ARG"
+            | "ADD"
+            | "VOLUME"
+            | "HEALTHCHECK"
+            | "MAINTAINER"
+            | "LABEL"
     );
     if is_dockers && !two.is_empty() {
         return says("is a line of a Dockerfile");
     }
     let is_sql = matches!(
         one,
-        "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "CREATE" | "ALTER" | "DROP" | "GRANT"
-            | "REVOKE" | "TRUNCATE" | "WITH" | "EXPLAIN" | "SHOW" | "VACUUM" | "FLUSH" | "USE"
-            | "BEGIN" | "COMMIT"
+        "SELECT"
+            | "INSERT"
+            | "UPDATE"
+            | "DELETE"
+            | "CREATE"
+            | "ALTER"
+            | "DROP"
+            | "GRANT"
+            | "REVOKE"
+            | "TRUNCATE"
+            | "WITH"
+            | "EXPLAIN"
+            | "SHOW"
+            | "VACUUM"
+            | "FLUSH"
+            | "USE"
+            | "BEGIN"
+            | "COMMIT"
     );
     if is_sql && (!two.is_empty() || line.ends_with(';')) {
         return says("is SQL");
     }
-    if matches!(one, "location" | "server" | "upstream" | "http" | "events") && line.ends_with('{') {
+    if matches!(one, "location" | "server" | "upstream" | "http" | "events") && line.ends_with('{')
+    {
         return says("is a block of nginx");
     }
-    if matches!(one, "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HTTP/1.1" | "Host:") {
+    if matches!(
+        one,
+        "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HTTP/1.1" | "Host:"
+    ) {
         return says("is HTTP");
     }
     None
@@ -142,7 +187,16 @@ fn is_schedule(line: &str) -> bool {
             .all(|it| it.is_ascii_digit() || b"*/,-".contains(&it))
             || matches!(
                 word.to_ascii_lowercase().as_str(),
-                "sun" | "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "mon-fri" | "sat,sun" | "jan"
+                "sun"
+                    | "mon"
+                    | "tue"
+                    | "wed"
+                    | "thu"
+                    | "fri"
+                    | "sat"
+                    | "mon-fri"
+                    | "sat,sun"
+                    | "jan"
             )
     };
     (0..5).all(|_| words.next().is_some_and(field))
@@ -155,10 +209,11 @@ const SENTENCE: &[&str] = &[
     "before", "after", "when", "into", "of", "is", "are", "to", "it", "its", "has", "have", "be",
     "el", "los", "las", "una", "para", "que", "con", "del", "desde", "por", "como", "cuando", "su",
     "está", "antes", "después", "der", "das", "und", "ein", "eine", "mit", "für", "wird", "ist",
-    "auf", "nicht", "von", "werden", "le", "les", "des", "une", "pour", "avec", "dans", "est", "qui",
-    "sur", "vous", "você", "não", "uma", "os", "em", "ao", "na", "dos", "seu", "já", "or", "if",
-    "an", "can", "not", "so", "we", "we'll", "don't", "now", "just", "also", "using", "from", "for",
-    "cada", "este", "esta", "sin", "nous", "sie", "wenn", "dass", "zum", "zur", "den", "dem",
+    "auf", "nicht", "von", "werden", "le", "les", "des", "une", "pour", "avec", "dans", "est",
+    "qui", "sur", "vous", "você", "não", "uma", "os", "em", "ao", "na", "dos", "seu", "já", "or",
+    "if", "an", "can", "not", "so", "we", "we'll", "don't", "now", "just", "also", "using", "from",
+    "for", "cada", "este", "esta", "sin", "nous", "sie", "wenn", "dass", "zum", "zur", "den",
+    "dem",
 ];
 
 /// Articles and possessives: one of them as the first argument makes a sentence.
@@ -180,7 +235,7 @@ pub fn of_words(command: &Simple<'_>) -> Option<String> {
     {
         return Some(format!("`{}` is a synopsis", line()));
     }
-    if matches!(program.text.as_ref(), "echo" | "printf" | "test" | "[") || command.in_substitution {
+    if matches!(program.text.as_ref(), "echo" | "printf" | "[") || command.in_substitution {
         return None;
     }
     let mut plain = arguments.iter().filter(|it| !it.quoted && it.literal);
@@ -203,7 +258,9 @@ fn is_synopsis(word: &str) -> bool {
     if word == "..." || word == "…" || word == "[...]" {
         return true;
     }
-    let Some(inside) = word.strip_prefix('[').and_then(|it| it.trim_end_matches('.').strip_suffix(']'))
+    let Some(inside) = word
+        .strip_prefix('[')
+        .and_then(|it| it.trim_end_matches('.').strip_suffix(']'))
     else {
         return false;
     };
@@ -212,7 +269,9 @@ fn is_synopsis(word: &str) -> bool {
         || inside.contains(['|', ' '])
         || inside.ends_with("...")
         || (bytes.len() > 2
-            && bytes.iter().all(|it| it.is_ascii_alphabetic() || matches!(it, b'_' | b'-' | b'=')))
+            && bytes
+                .iter()
+                .all(|it| it.is_ascii_alphabetic() || matches!(it, b'_' | b'-' | b'=')))
             && bytes.get(1) != Some(&b'-')
 }
 

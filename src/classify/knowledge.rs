@@ -84,6 +84,8 @@ pub enum Reads {
     Mongo,
     /// A program of another language.
     Program,
+    /// What it sends on or works on: it only needs no terminal then.
+    Data,
 }
 
 /// What rows say; `None` and empty where they say nothing.
@@ -107,6 +109,7 @@ struct Facts<'t> {
     script: Option<Whence<'t>>,
     stdin: Option<Reads>,
     appends: bool,
+    alone: bool,
     container: bool,
     bundled: bool,
     verbs: Vec<&'t str>,
@@ -166,8 +169,12 @@ pub struct Text<'a> {
     pub text: Cow<'a, str>,
 }
 
-fn blocks() -> &'static Vec<(&'static str, Arc<Block>)> {
-    static BLOCKS: OnceLock<Vec<(&'static str, Arc<Block>)>> = OnceLock::new();
+/// Blocks with the name of one of their programs, in the order of the names.
+type Named = Vec<(&'static str, Arc<Block>)>;
+
+/// Returns the blocks by name, and those whose names are patterns, `mkfs.*`.
+fn blocks() -> &'static (Named, Named) {
+    static BLOCKS: OnceLock<(Named, Named)> = OnceLock::new();
     BLOCKS.get_or_init(|| {
         let mut found = Vec::with_capacity(2048);
         let mut start = 0;
@@ -193,7 +200,7 @@ fn blocks() -> &'static Vec<(&'static str, Arc<Block>)> {
         }
         close(start, at);
         found.sort_by_key(|(name, _)| *name);
-        found
+        found.into_iter().partition(|(name, _)| !name.contains('*'))
     })
 }
 
@@ -240,8 +247,22 @@ fn row<'t>(words: &'t str, facts: &'t str) -> Result<Row<'t>, String> {
 
 /// The facts that have no value, for suggestions.
 const FLAGS: &[&str] = &[
-    "reads", "changes", "destroys", "unknown", "interactive", "opens", "endless", "ends", "asks",
-    "quiet", "container", "copies", "appends", "bundled", "runs",
+    "reads",
+    "changes",
+    "destroys",
+    "unknown",
+    "interactive",
+    "opens",
+    "endless",
+    "ends",
+    "asks",
+    "quiet",
+    "container",
+    "copies",
+    "alone",
+    "appends",
+    "bundled",
+    "runs",
 ];
 
 /// The facts that have one.
@@ -250,7 +271,7 @@ const VALUED: &[&str] = &[
     "stdin", "verb",
 ];
 
-fn whence<'t>(value: &'t str) -> Result<Vec<Whence<'t>>, String> {
+fn whence(value: &str) -> Result<Vec<Whence<'_>>, String> {
     let mut found = Vec::new();
     if value.starts_with('-') {
         found.push(Whence::Option(value));
@@ -261,9 +282,9 @@ fn whence<'t>(value: &'t str) -> Result<Vec<Whence<'t>>, String> {
             } else if it == "*" {
                 found.push(Whence::At(0));
             } else {
-                let place = it.parse().map_err(|_| {
-                    format!("`{it}` is no place: write a number, `*` or options")
-                })?;
+                let place = it
+                    .parse()
+                    .map_err(|_| format!("`{it}` is no place: write a number, `*` or options"))?;
                 found.push(Whence::At(place));
             }
         }
@@ -302,6 +323,7 @@ fn facts_of(text: &str) -> Result<Facts<'_>, String> {
             ("quiet", None) => facts.asks = Some(false),
             ("container", None) => facts.container = true,
             ("copies", None) => facts.copies = true,
+            ("alone", None) => facts.alone = true,
             ("appends", None) => facts.appends = true,
             ("bundled", None) => facts.bundled = true,
             ("runs", None) => facts.inner = Some(Inner::After(0)),
@@ -328,9 +350,10 @@ fn facts_of(text: &str) -> Result<Facts<'_>, String> {
             ("stdin", Some("sql")) => facts.stdin = Some(Reads::Sql),
             ("stdin", Some("mongo")) => facts.stdin = Some(Reads::Mongo),
             ("stdin", Some("program")) => facts.stdin = Some(Reads::Program),
+            ("stdin", Some("data")) => facts.stdin = Some(Reads::Data),
             ("stdin", Some(value)) => {
                 return Err(format!(
-                    "`stdin={value}`: write `shell`, `sql`, `mongo` or `program`"
+                    "`stdin={value}`: write `shell`, `sql`, `mongo`, `program` or `data`"
                 ));
             }
             ("verb", Some(value)) => facts.verbs = value.split(',').collect(),
@@ -400,7 +423,7 @@ impl Knowledge {
         if blocks.is_empty() && own.is_none() {
             return None;
         }
-        let built_in = blocks.iter().flat_map(|(_, block)| {
+        let built_in = blocks.into_iter().flat_map(|block| {
             block
                 .rows
                 .get_or_init(|| rows_of(block.text).expect("a test reads every row of the table"))
@@ -416,11 +439,22 @@ impl Knowledge {
 }
 
 /// The blocks that speak of a program, in the order of the table.
-fn blocks_of(program: &str) -> &'static [(&'static str, Arc<Block>)] {
-    let all = blocks();
-    let first = all.partition_point(|(name, _)| *name < program);
-    let count = all[first..].partition_point(|(name, _)| *name == program);
-    &all[first..first + count]
+fn blocks_of(program: &str) -> Vec<&'static Block> {
+    let (names, patterns) = blocks();
+    let first = names.partition_point(|(name, _)| *name < program);
+    let found: Vec<&'static Block> = names[first..]
+        .iter()
+        .take_while(|(name, _)| *name == program)
+        .map(|(_, block)| block.as_ref())
+        .collect();
+    if !found.is_empty() {
+        return found;
+    }
+    patterns
+        .iter()
+        .filter(|(name, _)| glob(name, program))
+        .map(|(_, block)| block.as_ref())
+        .collect()
 }
 
 /// The arguments of a command, told apart.
@@ -453,7 +487,8 @@ fn split<'a>(
                 Some((name, value)) => it.options.push((Cow::Borrowed(name), Some(value), at)),
                 None if values.contains(&word) && at + 1 < arguments.len() => {
                     at += 1;
-                    it.options.push((Cow::Borrowed(word), Some(arguments[at]), at));
+                    it.options
+                        .push((Cow::Borrowed(word), Some(arguments[at]), at));
                 }
                 None => it.options.push((Cow::Borrowed(word), None, at)),
             }
@@ -482,7 +517,9 @@ fn short<'a>(
     letters: &'a str,
 ) -> usize {
     let word = arguments[at];
-    let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+    let (name, value) = word
+        .split_once('=')
+        .map_or((word, None), |(name, value)| (name, Some(value)));
     if values.contains(&name) && value.is_none() {
         let value = arguments.get(at + 1).copied();
         at += usize::from(value.is_some());
@@ -496,7 +533,9 @@ fn short<'a>(
     for (offset, letter) in letters.char_indices() {
         let name = format!("-{letter}");
         let rest = &letters[offset + letter.len_utf8()..];
-        let optional = values.iter().any(|it| it.strip_suffix('?') == Some(name.as_str()));
+        let optional = values
+            .iter()
+            .any(|it| it.strip_suffix('?') == Some(name.as_str()));
         if values.contains(&name.as_str()) || optional {
             if rest.is_empty() {
                 let value = arguments.get(at + 1).copied().filter(|_| !optional);
@@ -524,7 +563,9 @@ fn is_one_of(alternatives: &str, word: &str) -> bool {
         } else {
             it == word
                 || (it.len() > 1
-                    && it.bytes().all(|it| it.is_ascii_uppercase() || it == b'_' || it == b'-')
+                    && it
+                        .bytes()
+                        .all(|it| it.is_ascii_uppercase() || it == b'_' || it == b'-')
                     && it.eq_ignore_ascii_case(word))
         }
     })
@@ -547,9 +588,11 @@ fn glob(pattern: &str, word: &str) -> bool {
     rest.len() >= last.len() && rest.ends_with(last)
 }
 
-/// How many arguments the words of a row take, when it fits.
+/// What a row found in the arguments that it fits.
 struct Fit {
+    /// How many arguments its words take.
     words: usize,
+    /// The words and options that decided.
     shown: Vec<String>,
 }
 
@@ -558,53 +601,66 @@ fn fits(row: &Row<'_>, split: &Split<'_>, arguments: &[&str]) -> Option<Fit> {
         words: 0,
         shown: Vec::new(),
     };
+    let mut next = 0;
     let mut anywhere = false;
+    // `compose -f x logs` is not `compose logs -f`: an option stands after the words before it.
+    let mut from = 0;
     for part in &row.parts {
         match part {
             Part::Anywhere => anywhere = true,
-            Part::Word(alternatives) => {
-                let mut at = fit.words;
-                loop {
-                    let word = arguments[*split.plain.get(at)?];
-                    if is_one_of(alternatives, word) {
-                        fit.words = at + 1;
-                        if *alternatives != "*" {
-                            fit.shown.push(word.to_owned());
-                        }
-                        break;
-                    }
-                    if !anywhere {
-                        return None;
-                    }
-                    at += 1;
-                }
-                anywhere = false;
-            }
             Part::Argument => {
-                split.plain.get(fit.words)?;
-                fit.words += 1;
+                split.plain.get(next)?;
+                next += 1;
             }
             Part::Option(alternatives) => {
-                let shown = alternatives.split('|').find_map(|wanted| {
-                    let (name, value) = wanted
-                        .split_once('=')
-                        .map_or((wanted, None), |(name, value)| (name, Some(value)));
-                    split.options.iter().find_map(|(given, has, _)| {
-                        let fits = if name.contains('*') { glob(name, given) } else { name == given };
-                        let same = value.is_none_or(|value| {
-                            has.is_some_and(|has| is_one_of(value, has))
-                        });
-                        (fits && same).then(|| match value {
-                            Some(_) => format!("{name} {}", has.unwrap_or_default()),
-                            None => given.to_string(),
-                        })
-                    })
-                })?;
-                fit.shown.push(shown);
+                fit.shown.push(option(alternatives, split, from)?);
+            }
+            Part::Word(alternatives) => {
+                let found = (next..split.plain.len())
+                    .take(if anywhere { usize::MAX } else { 1 })
+                    .find(|at| is_one_of(alternatives, arguments[split.plain[*at]]));
+                if let Some(at) = found {
+                    next = at + 1;
+                    fit.words = next;
+                    from = split.plain[at];
+                    if *alternatives != "*" {
+                        fit.shown.push(arguments[from].to_owned());
+                    }
+                } else if alternatives.contains("|-") {
+                    // `version|--version`.
+                    fit.shown.push(option(alternatives, split, from)?);
+                } else {
+                    return None;
+                }
+                anywhere = false;
             }
         }
     }
     Some(fit)
+}
+
+/// Returns the first of the alternatives that is given after the word at `from`, as it is shown.
+fn option(alternatives: &str, split: &Split<'_>, from: usize) -> Option<String> {
+    alternatives
+        .split('|')
+        .filter(|wanted| wanted.starts_with('-'))
+        .find_map(|wanted| {
+            let (name, value) = wanted
+                .split_once('=')
+                .map_or((wanted, None), |(name, value)| (name, Some(value)));
+            split.options.iter().find_map(|(given, has, at)| {
+                let fits = if name.contains('*') {
+                    glob(name, given)
+                } else {
+                    name == given
+                };
+                let same = value.is_none_or(|value| has.is_some_and(|has| is_one_of(value, has)));
+                (fits && same && *at >= from).then(|| match value {
+                    Some(_) => format!("{name} {}", has.unwrap_or_default()),
+                    None => given.to_string(),
+                })
+            })
+        })
 }
 
 fn find<'a, 'r>(
@@ -674,7 +730,11 @@ where
                 Inner::Dashes | Inner::Option(_) => None,
             };
         }
-        if changed {
+        if said.alone {
+            inner = None;
+            stop = None;
+        }
+        if changed || said.alone {
             parts = split(arguments, &values, stop, bundled);
         }
     }
@@ -744,7 +804,10 @@ fn within(
             (first < all).then_some((first + 1, all + 1))
         }
         Inner::Option(options) => {
-            let first = arguments.iter().position(|it| options.split(',').any(|o| o == *it))? + 1;
+            let first = arguments
+                .iter()
+                .position(|it| options.split(',').any(|o| o == *it))?
+                + 1;
             let last = arguments[first..]
                 .iter()
                 .position(|it| matches!(*it, ";" | "+"))
@@ -801,24 +864,30 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table_is_read() {
-        for (name, block) in blocks() {
+        for (name, block) in blocks().0.iter().chain(&blocks().1) {
             match rows_of(block.text) {
                 Err(why) => panic!("{name}: {why}"),
                 Ok(rows) => {
                     for row in rows {
-                        assert!(row.facts != Facts::default(), "{name} says nothing: {row:?}");
+                        assert!(
+                            row.facts != Facts::default(),
+                            "{name} says nothing: {row:?}"
+                        );
                     }
                 }
             }
         }
-        assert!(TABLE.lines().all(|line| line.trim_end() == line), "a line ends with blanks");
+        assert!(
+            TABLE.lines().all(|line| line.trim_end() == line),
+            "a line ends with blanks"
+        );
     }
 
     #[test]
     fn no_command_has_two_rows() {
         let mut seen = std::collections::BTreeSet::new();
         let mut twice = Vec::new();
-        for (name, block) in blocks() {
+        for (name, block) in blocks().0.iter().chain(&blocks().1) {
             // A program alone may stand in a list of many, and again with what sets it apart.
             let rows = rows_of(block.text).unwrap();
             for row in rows.iter().filter(|row| !row.parts.is_empty()) {

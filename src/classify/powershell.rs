@@ -219,7 +219,9 @@ pub fn is_powershells_own(body: &str) -> bool {
             || line.contains(".\\")
             || line
                 .split(|it: char| !(it.is_ascii_alphanumeric() || it == '-'))
-                .any(|word| cmdlet(word).is_some())
+                .any(|word| {
+                    word.contains(|it: char| it.is_ascii_uppercase()) && cmdlet(word).is_some()
+                })
     })
 }
 
@@ -232,19 +234,19 @@ fn is_assignment(line: &str) -> bool {
         .find(|it: char| !(it.is_alphanumeric() || matches!(it, '_' | ':' | '.' | '[' | ']')))
         .unwrap_or(rest.len());
     let after = rest[end..].trim_start();
-    end > 0
-        && (after.starts_with('=') && !after.starts_with("==") || after.starts_with("+="))
+    end > 0 && (after.starts_with('=') && !after.starts_with("==") || after.starts_with("+="))
 }
 
 /// Returns what a cmdlet does, case aside; `None` where the word is none.
 fn cmdlet(word: &str) -> Option<Effect> {
-    if let Some((_, effect)) = CMDLETS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
+    if let Some((_, effect)) = CMDLETS
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(word))
+    {
         return Some(*effect);
     }
     let (verb, noun) = word.split_once('-')?;
-    let is_noun = noun.len() > 1 && noun.bytes().all(|it| it.is_ascii_alphanumeric());
-    // `apt-get` and `docker-compose` are written small; nobody writes a noun so.
-    if !is_noun || !noun.starts_with(|it: char| it.is_ascii_uppercase()) {
+    if noun.len() < 2 || !noun.bytes().all(|it| it.is_ascii_alphanumeric()) {
         return None;
     }
     VERBS
@@ -364,8 +366,18 @@ pub(super) fn understand(body: &str, knowledge: &Knowledge) -> Understanding {
             }
             words = &words[2..];
         }
-        let Some((first, range)) = words.first() else { continue };
-        judge(&mut all, &mut strange, first, range, words, command.is_fed, knowledge);
+        let Some((first, range)) = words.first() else {
+            continue;
+        };
+        judge(
+            &mut all,
+            &mut strange,
+            first,
+            range,
+            words,
+            command.is_fed,
+            knowledge,
+        );
     }
     all.only_assignments = assignments > 0 && all.commands.is_empty();
     all.sense = if body.len() > super::shell::LONGEST {
@@ -405,7 +417,8 @@ fn judge(
     }
     let has = |option: &str| {
         words.iter().any(|(word, _)| {
-            word.get(..option.len()).is_some_and(|it| it.eq_ignore_ascii_case(option))
+            word.get(..option.len())
+                .is_some_and(|it| it.eq_ignore_ascii_case(option))
         })
     };
     let push = |all: &mut Understanding, effect: Effect, because: String| {
@@ -440,7 +453,9 @@ fn judge(
             }
             "get-content" if has("-Wait") => all.endless = mark("does not end by itself"),
             "invoke-webrequest" | "invoke-restmethod" => {
-                let method = value_of(words, "-Method").unwrap_or_default().to_ascii_uppercase();
+                let method = value_of(words, "-Method")
+                    .unwrap_or_default()
+                    .to_ascii_uppercase();
                 effect = match method.as_str() {
                     "DELETE" => Effect::Destroys,
                     "" | "GET" | "HEAD" if !has("-OutFile") => Effect::Reads,
@@ -455,14 +470,30 @@ fn judge(
                     all.hosts.push(host);
                 }
             }
-            "write-output" | "write-host" => {}
             _ => {}
         }
-        let verb = full.split('-').next().unwrap_or_default().to_ascii_lowercase();
+        let verb = full
+            .split('-')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         if matches!(
             verb.as_str(),
-            "start" | "stop" | "enable" | "disable" | "install" | "uninstall" | "backup" | "restore"
-                | "mount" | "dismount" | "add" | "remove" | "restart" | "import" | "export"
+            "start"
+                | "stop"
+                | "enable"
+                | "disable"
+                | "install"
+                | "uninstall"
+                | "backup"
+                | "restore"
+                | "mount"
+                | "dismount"
+                | "add"
+                | "remove"
+                | "restart"
+                | "import"
+                | "export"
         ) && !all.verbs.contains(&verb)
         {
             all.verbs.push(verb);
@@ -476,8 +507,12 @@ fn judge(
         push(all, effect, because);
         return;
     }
-    if first.contains(['\\', '/']) || lower.ends_with(".ps1") || lower.ends_with(".bat") {
-        push(all, Effect::Unknown, format!("what the program `{first}` does is not known"));
+    if first.contains(['\\', '/']) || [".ps1", ".bat"].iter().any(|it| lower.ends_with(it)) {
+        push(
+            all,
+            Effect::Unknown,
+            format!("what the program `{first}` does is not known"),
+        );
         return;
     }
     native(all, strange, first, &whole, words, knowledge);
@@ -498,7 +533,11 @@ fn native(
         .iter()
         .map(|(word, _)| word.trim_matches(['"', '\'']))
         .collect();
-    plain[0] = if knowledge.knows(program) { program } else { &lower };
+    plain[0] = if knowledge.knows(program) {
+        program
+    } else {
+        &lower
+    };
     let Some(finding) = knowledge.find(&plain) else {
         if !strange.iter().any(|it| it == first) {
             strange.push(first.to_owned());
@@ -540,7 +579,10 @@ fn native(
         && finding.shell.is_empty()
         && finding.code.is_empty()
         && finding.sql.is_empty();
-    let effect = finding.effect.filter(|_| is_told).unwrap_or(Effect::Unknown);
+    let effect = finding
+        .effect
+        .filter(|_| is_told)
+        .unwrap_or(Effect::Unknown);
     let name = &finding.name;
     let because = match effect {
         _ if effect != Effect::Unknown && !finding.because.is_empty() => {
@@ -570,4 +612,95 @@ fn value_of(words: &[(&str, Range<usize>)], option: &str) -> Option<String> {
 fn plain(words: &[(&str, Range<usize>)]) -> Option<String> {
     let (word, _) = words.get(1)?;
     (!word.starts_with('-')).then(|| (*word).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::knowledge::Knowledge;
+    use super::super::understanding::{Sense, Tongue, understand};
+    use super::is_powershells_own;
+
+    fn check(body: &str, expected: &str) {
+        let it = understand(body, Tongue::Powershell, &Knowledge::built_in());
+        let mut shown = match &it.sense {
+            Sense::Commands => it.effect.to_string(),
+            Sense::Strange(words) => format!("strange: {}", words.join(" ")),
+            Sense::Nonsense(why) => format!("nonsense: {why}"),
+        };
+        for (mark, name) in [
+            (&it.opens, "opens"),
+            (&it.endless, "endless"),
+            (&it.prompts, "asks"),
+        ] {
+            if mark.is_some() {
+                shown = format!("{shown} {name}");
+            }
+        }
+        if !it.hosts.is_empty() {
+            shown = format!("{shown} host={}", it.hosts.join(","));
+        }
+        assert_eq!(shown, expected, "{body}\n{}", it.because);
+    }
+
+    #[test]
+    fn the_verb_of_a_cmdlet_says_what_it_does() {
+        check("Get-Service nginx", "reads");
+        check(
+            "get-process | where-object { $_.CPU -gt 10 } | Sort-Object CPU",
+            "reads",
+        );
+        check("Get-ChildItem C:\\x | Format-Table", "reads");
+        check("Test-NetConnection web1 -Port 443", "reads");
+        check("Restart-Service W3SVC", "changes");
+        check("New-Item -ItemType Directory `\n  -Path C:\\x", "changes");
+        check("Remove-Item -Recurse -Force C:\\x", "destroys");
+        check("Get-ChildItem *.log | Remove-Item", "destroys");
+        check("if (Test-Path x) { Remove-Item x }", "destroys");
+        check("$x = Get-Date\nWrite-Host $x", "reads");
+        check("Read-Host 'name'", "reads asks");
+        check("Get-Content x.log -Wait", "reads endless");
+        check(
+            "Enter-PSSession -ComputerName web1",
+            "unknown opens host=web1",
+        );
+        check("Invoke-WebRequest http://x -OutFile y", "changes");
+        check("Invoke-RestMethod http://x -Method Delete", "destroys");
+        check("iwr http://x | iex", "unknown");
+    }
+
+    #[test]
+    fn other_programs_are_what_the_table_says() {
+        check("docker compose up -d", "changes");
+        check("ipconfig /all", "reads");
+        check("ipconfig /flushdns", "changes");
+        check("git status", "reads");
+        check("python manage.py runserver", "unknown");
+        check(".\\deploy.ps1 -Env prod", "unknown");
+        check("frobnicate x", "strange: frobnicate");
+        check("sc.exe query nginx", "reads");
+        check("robocopy a b /MIR", "destroys");
+    }
+
+    #[test]
+    fn what_is_powershells_own_is_told() {
+        for own in [
+            "a `\n b",
+            "echo $env:PATH",
+            "$x = 1",
+            "Get-Item x",
+            ".\\x.ps1",
+            "a | Where-Object b",
+        ] {
+            assert!(is_powershells_own(own), "{own}");
+        }
+        for other in [
+            "docker compose up -d",
+            "apt-get install x",
+            "echo $HOME",
+            "docker-compose ps",
+            "git log --pretty=x",
+        ] {
+            assert!(!is_powershells_own(other), "{other}");
+        }
+    }
 }

@@ -112,7 +112,14 @@ fn parse(text: &str) -> Option<Tree> {
                 ControlFlow::Continue(())
             }
         };
-        let bytes = text.as_bytes();
+        // The grammar's scanner looks characters up in a table of 256 (`isdigit` of a wide one reads
+        // out of bounds). To a shell each of them is an ordinary part of a word, and so is a dot.
+        let bytes: Cow<'_, [u8]> = if text.is_ascii() {
+            Cow::Borrowed(text.as_bytes())
+        } else {
+            let plain = |byte: u8| if byte.is_ascii() { byte } else { b'.' };
+            Cow::Owned(text.bytes().map(plain).collect())
+        };
         let tree = parser.parse_with_options(
             &mut |at, _| bytes.get(at..).unwrap_or_default(),
             None,
@@ -207,7 +214,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn children<'t>(node: Node<'t>) -> Vec<Node<'t>> {
+    fn children(node: Node<'_>) -> Vec<Node<'_>> {
         let mut cursor = node.walk();
         node.children(&mut cursor).collect()
     }
@@ -226,7 +233,9 @@ impl<'a> Reader<'a> {
     fn statements(&mut self, node: Node<'_>, around: Around) {
         let children = Self::children(node);
         for (index, child) in children.iter().enumerate() {
-            let background = children.get(index + 1).is_some_and(|next| next.kind() == "&");
+            let background = children
+                .get(index + 1)
+                .is_some_and(|next| next.kind() == "&");
             let around = Around {
                 background: around.background || background,
                 ..around
@@ -320,8 +329,12 @@ impl<'a> Reader<'a> {
                 for child in Self::children(node) {
                     self.deeper(|it| match child.kind() {
                         "word" | "extglob_pattern" | "regex" => {}
-                        "string" | "simple_expansion" | "expansion" | "concatenation"
-                        | "raw_string" | "command_substitution" => it.expansions(child, around),
+                        "string"
+                        | "simple_expansion"
+                        | "expansion"
+                        | "concatenation"
+                        | "raw_string"
+                        | "command_substitution" => it.expansions(child, around),
                         _ => it.statement(child, around),
                     });
                 }
@@ -354,7 +367,11 @@ impl<'a> Reader<'a> {
         let takes = body.is_some_and(|body| {
             matches!(
                 body.kind(),
-                "command" | "pipeline" | "list" | "negated_command" | "redirected_statement"
+                "command"
+                    | "pipeline"
+                    | "list"
+                    | "negated_command"
+                    | "redirected_statement"
                     | "declaration_command"
             )
         });
@@ -394,7 +411,11 @@ impl<'a> Reader<'a> {
                         ">" | "&>" | ">|" => Some(Redirect::Over(file)),
                         ">>" | "&>>" => Some(Redirect::Onto(file)),
                         // `2>&1` opens nothing; `>& file` is csh's way to write both.
-                        ">&" if !file.text.bytes().all(|it| it.is_ascii_digit() || it == b'-') => {
+                        ">&" if !file
+                            .text
+                            .bytes()
+                            .all(|it| it.is_ascii_digit() || it == b'-') =>
+                        {
                             Some(Redirect::Over(file))
                         }
                         _ => None,
@@ -551,7 +572,10 @@ impl<'a> Reader<'a> {
             };
             let keyword = self.script.commands[owner].words.first();
             let declares = keyword.is_some_and(|it| {
-                matches!(it.text.as_ref(), "local" | "declare" | "typeset" | "readonly")
+                matches!(
+                    it.text.as_ref(),
+                    "local" | "declare" | "typeset" | "readonly"
+                )
             });
             if index > 0 && declares && is_name(&word.text) {
                 self.define(word.text.clone());
@@ -604,7 +628,10 @@ impl<'a> Reader<'a> {
             "ansi_c_string" => {
                 word.quoted = true;
                 let inner = raw.strip_prefix("$'").unwrap_or(raw);
-                push(word, Cow::Borrowed(inner.strip_suffix('\'').unwrap_or(inner)));
+                push(
+                    word,
+                    Cow::Borrowed(inner.strip_suffix('\'').unwrap_or(inner)),
+                );
             }
             "string" | "translated_string" => {
                 word.quoted = true;
@@ -615,7 +642,10 @@ impl<'a> Reader<'a> {
                     self.deeper(|it| it.part(child, around, word));
                 }
             }
-            "simple_expansion" | "expansion" | "command_substitution" | "process_substitution"
+            "simple_expansion"
+            | "expansion"
+            | "command_substitution"
+            | "process_substitution"
             | "arithmetic_expansion" => {
                 word.literal = false;
                 push(word, Cow::Borrowed(raw));
@@ -637,7 +667,10 @@ impl<'a> Reader<'a> {
     /// The grammar leaves out blanks between the parts of a string: they are taken from the text.
     fn string(&mut self, node: Node<'_>, around: Around, word: &mut Word<'a>) {
         let inner = node.byte_range();
-        let mut at = self.slice(inner.clone()).find('"').map_or(inner.start, |it| inner.start + it + 1);
+        let mut at = self
+            .slice(inner.clone())
+            .find('"')
+            .map_or(inner.start, |it| inner.start + it + 1);
         let end = inner.end.saturating_sub(1).max(at);
         for child in Self::children(node) {
             if matches!(
@@ -659,7 +692,10 @@ impl<'a> Reader<'a> {
     fn expansions(&mut self, node: Node<'_>, around: Around) {
         match node.kind() {
             "simple_expansion" => {
-                if let Some(name) = node.named_child(0).filter(|it| it.kind() == "variable_name") {
+                if let Some(name) = node
+                    .named_child(0)
+                    .filter(|it| it.kind() == "variable_name")
+                {
                     self.consult(self.of(name), node.byte_range());
                 }
             }
@@ -719,9 +755,19 @@ impl<'a> Reader<'a> {
 fn is_word(kind: &str) -> bool {
     matches!(
         kind,
-        "word" | "string" | "raw_string" | "ansi_c_string" | "translated_string" | "concatenation"
-            | "number" | "simple_expansion" | "expansion" | "command_substitution"
-            | "process_substitution" | "brace_expression" | "arithmetic_expansion"
+        "word"
+            | "string"
+            | "raw_string"
+            | "ansi_c_string"
+            | "translated_string"
+            | "concatenation"
+            | "number"
+            | "simple_expansion"
+            | "expansion"
+            | "command_substitution"
+            | "process_substitution"
+            | "brace_expression"
+            | "arithmetic_expansion"
     )
 }
 
@@ -854,16 +900,20 @@ mod tests {
                 .collect();
             let mut line = format!("[{}]", words.join(" "));
             for redirect in &it.redirects {
-                line += &match redirect {
-                    Redirect::From(word) => format!(" <{}", word.text),
-                    Redirect::Over(word) => format!(" >{}", word.text),
-                    Redirect::Onto(word) => format!(" >>{}", word.text),
+                let shown = match redirect {
+                    Redirect::From(word) => format!("<{}", word.text),
+                    Redirect::Over(word) => format!(">{}", word.text),
+                    Redirect::Onto(word) => format!(">>{}", word.text),
                     Redirect::Here(text, literal) => {
-                        format!(" <<{}{}", if *literal { "'" } else { "" }, text.trim_end())
+                        let quote = if *literal { "'" } else { "" };
+                        format!("<<{quote}{}", text.trim_end())
                     }
                 };
+                line = format!("{line} {shown}");
             }
-            line += &it.fed_by.map_or(String::new(), |from| format!(" fed by {from}"));
+            if let Some(from) = it.fed_by {
+                line = format!("{line} fed by {from}");
+            }
             line += if it.in_substitution { " sub" } else { "" };
             line += if it.in_loop { " loop" } else { "" };
             line += if it.in_function { " function" } else { "" };
@@ -901,14 +951,20 @@ mod tests {
         check("a > out b", "[a b] >out");
         check("wc -l <<< hi", "[wc -l] <<'hi");
         check("(a; b) > c", "[a]; [b]; [] >c");
-        check("while read l; do a; done < f", "[read l] loop; [a] loop; [] <f; sets l");
+        check(
+            "while read l; do a; done < f",
+            "[read l] loop; [a] loop; [] <f; sets l",
+        );
     }
 
     #[test]
     fn here_documents_are_kept_whole() {
         check("cat <<EOF > f\nhi $X\nEOF", "[cat] >f <<hi $X; reads X");
         check("cat <<'EOF'\nhi $X\nEOF", "[cat] <<'hi $X");
-        check("psql <<E | grep y\nDROP x;\nE", "[psql] <<DROP x;; [grep y] fed by 0");
+        check(
+            "psql <<E | grep y\nDROP x;\nE",
+            "[psql] <<DROP x;; [grep y] fed by 0",
+        );
     }
 
     #[test]
@@ -927,15 +983,24 @@ mod tests {
         check("A=1; echo $A $B", "[echo ~$A ~$B]; sets A; reads B");
         check("export A=$B C", "[export 'A=$B' C]; sets A; reads B");
         check("A=1 b $A", "[b ~$A]; reads A");
-        check("read -p 'x? ' V; a $V", "[read -p 'x? ' V]; [a ~$V]; sets V");
-        check("a ${X:-y} ${Z:=1} $Z ${W:?no}", "[a ~${X:-y} ~${Z:=1} ~$Z ~${W:?no}]; sets Z; reads W");
+        check(
+            "read -p 'x? ' V; a $V",
+            "[read -p 'x? ' V]; [a ~$V]; sets V",
+        );
+        check(
+            "a ${X:-y} ${Z:=1} $Z ${W:?no}",
+            "[a ~${X:-y} ~${Z:=1} ~$Z ~${W:?no}]; sets Z; reads W",
+        );
         check("a $1 $? $HOME $@ $$", "[a ~$1 ~$? ~$HOME ~$@ ~$$]");
         check("a $((N+1))", "[a ~$((N+1))]; reads N");
     }
 
     #[test]
     fn what_is_not_shell_says_the_line() {
-        check("ls -l\necho ) x\n", "[ls -l]; [echo ) x]; fault: line 2 is not shell");
+        check(
+            "ls -l\necho ) x\n",
+            "[ls -l]; [echo ) x]; fault: line 2 is not shell",
+        );
         assert!(read(&"a ".repeat(LONGEST)).fault.is_some());
         assert!(read("a\0b").fault.is_some());
         assert!(read(&"$(".repeat(9000)).fault.is_some());
@@ -949,6 +1014,7 @@ mod tests {
         read(&"a[".repeat(9000));
         read(&"${".repeat(9000));
         read(&"`".repeat(9000));
+        read("{\u{1f600}..{9\u{10ffff}");
     }
 
     proptest! {

@@ -170,6 +170,10 @@ fn statement_does(words: &[String]) -> Verdict {
     if first.starts_with(['\\', '.']) {
         return meta(words);
     }
+    // `PRAGMA x` asks, `PRAGMA x = 1` sets.
+    if first == "PRAGMA" && words.len() < 3 {
+        return Verdict::new(Effect::Reads, first);
+    }
     match first {
         "SELECT" | "(" | "TABLE" | "VALUES" => select(words),
         "WITH" => {
@@ -181,9 +185,9 @@ fn statement_does(words: &[String]) -> Verdict {
             }
             select(words)
         }
-        "SHOW" | "DESCRIBE" | "DESC" | "USE" | "HELP" | "STATUS" | "LIST" | "PRINT"
-        | "BEGIN" | "COMMIT" | "ROLLBACK" | "END" | "SAVEPOINT" | "FETCH" | "CLOSE" | "DECLARE"
-        | "GO" | "QUIT" | "EXIT" | "EXISTS" => Verdict::new(Effect::Reads, first),
+        "SHOW" | "DESCRIBE" | "DESC" | "USE" | "HELP" | "STATUS" | "LIST" | "PRINT" | "BEGIN"
+        | "COMMIT" | "ROLLBACK" | "END" | "SAVEPOINT" | "FETCH" | "CLOSE" | "DECLARE" | "GO"
+        | "QUIT" | "EXIT" | "EXISTS" | "'" | "" => Verdict::new(Effect::Reads, first),
         "EXPLAIN" => {
             // ANALYZE runs the statement that it explains.
             let verb = words
@@ -194,21 +198,19 @@ fn statement_does(words: &[String]) -> Verdict {
                 _ => Verdict::new(Effect::Reads, first),
             }
         }
-        "PRAGMA" => Verdict::new(Effect::Reads, first),
         "START" if at(1) == "TRANSACTION" => Verdict::new(Effect::Reads, two()),
         "CHECK" | "CHECKSUM" => Verdict::new(Effect::Reads, two()),
-        "DROP" if at(1) == "USER" || at(1) == "ROLE" => Verdict::new(Effect::Destroys, two()),
-        "DROP" | "TRUNCATE" | "PURGE" | "DETACH" => Verdict::new(Effect::Destroys, two()),
-        "RESET" if matches!(at(1), "MASTER" | "SLAVE" | "REPLICA" | "BINARY") => {
-            Verdict::new(Effect::Destroys, two())
+        "RESET" if !matches!(at(1), "MASTER" | "SLAVE" | "REPLICA" | "BINARY") => {
+            Verdict::new(Effect::Changes, two())
         }
+        "DROP" | "TRUNCATE" | "PURGE" | "DETACH" | "RESET" | "REPLACE" | "RESTORE"
+        | "OVERWRITE" => Verdict::new(Effect::Destroys, two()),
         "DELETE" if has("WHERE") => Verdict::new(Effect::Destroys, "DELETE"),
         "DELETE" => Verdict::new(Effect::Destroys, "DELETE without WHERE"),
         "UPDATE" if !has("WHERE") => Verdict::new(Effect::Destroys, "UPDATE without WHERE"),
         "ALTER" if has("DROP") => Verdict::new(Effect::Destroys, "ALTER … DROP"),
-        "REPLACE" | "RESTORE" | "OVERWRITE" => Verdict::new(Effect::Destroys, two()),
         "INSERT" | "UPDATE" | "MERGE" | "UPSERT" => Verdict::new(Effect::Changes, first),
-        "CREATE" | "ALTER" | "GRANT" | "REVOKE" | "COMMENT" | "RENAME" | "SET" | "RESET"
+        "CREATE" | "ALTER" | "GRANT" | "REVOKE" | "COMMENT" | "RENAME" | "SET" | "PRAGMA"
         | "VACUUM" | "ANALYZE" | "ANALYSE" | "REINDEX" | "CLUSTER" | "OPTIMIZE" | "REPAIR"
         | "FLUSH" | "KILL" | "START" | "STOP" | "CHANGE" | "LOCK" | "UNLOCK" | "LOAD"
         | "REFRESH" | "ATTACH" | "INSTALL" | "UNINSTALL" | "NOTIFY" | "LISTEN" | "CHECKPOINT"
@@ -218,17 +220,19 @@ fn statement_does(words: &[String]) -> Verdict {
         }
         "COPY" if has("TO") && !has("FROM") => Verdict::new(Effect::Reads, "COPY … TO"),
         "COPY" => Verdict::new(Effect::Changes, "COPY … FROM"),
-        "'" | "" => Verdict::new(Effect::Reads, first),
         _ => Verdict::new(Effect::Unknown, first),
     }
 }
 
 fn select(words: &[String]) -> Verdict {
     let is_call = |names: &[&str]| {
-        words.iter().zip(words.iter().skip(1)).find_map(|(name, next)| {
-            let name = name.rsplit('.').next().unwrap_or(name);
-            (next == "(" && names.contains(&name)).then(|| name.to_lowercase())
-        })
+        words
+            .iter()
+            .zip(words.iter().skip(1))
+            .find_map(|(name, next)| {
+                let name = name.rsplit('.').next().unwrap_or(name);
+                (next == "(" && names.contains(&name)).then(|| name.to_lowercase())
+            })
     };
     if let Some(name) = is_call(LOSING) {
         return Verdict::new(Effect::Destroys, name);
@@ -260,22 +264,79 @@ fn meta(words: &[String]) -> Verdict {
 /// Returns what JavaScript for a mongo shell does, by the methods that it calls.
 pub fn judge_mongo(text: &str) -> Verdict {
     const DESTROYS: &[&str] = &[
-        ".drop(", ".dropDatabase(", ".dropIndex", ".dropUser(", ".dropAllUsers", ".remove(",
-        ".deleteOne(", ".deleteMany(", ".findOneAndDelete(", ".findAndModify(", "removeUser(",
-        "rs.remove(", "compact:", ".dropRole(",
+        ".drop(",
+        ".dropDatabase(",
+        ".dropIndex",
+        ".dropUser(",
+        ".dropAllUsers",
+        ".remove(",
+        ".deleteOne(",
+        ".deleteMany(",
+        ".findOneAndDelete(",
+        ".findAndModify(",
+        "removeUser(",
+        "rs.remove(",
+        "compact:",
+        ".dropRole(",
     ];
     const CHANGES: &[&str] = &[
-        ".insert", ".update", ".replaceOne(", ".save(", ".create", ".bulkWrite(", ".grant",
-        ".revoke", ".changeUserPassword(", ".renameCollection(", ".shutdownServer(",
-        ".killOp(", "rs.initiate(", "rs.add", "rs.reconfig(", "rs.stepDown(", "rs.freeze(",
-        "sh.", ".setProfilingLevel(", ".findOneAnd", ".fsyncLock(", ".fsyncUnlock(", ".set",
+        ".insert",
+        ".update",
+        ".replaceOne(",
+        ".save(",
+        ".create",
+        ".bulkWrite(",
+        ".grant",
+        ".revoke",
+        ".changeUserPassword(",
+        ".renameCollection(",
+        ".shutdownServer(",
+        ".killOp(",
+        "rs.initiate(",
+        "rs.add",
+        "rs.reconfig(",
+        "rs.stepDown(",
+        "rs.freeze(",
+        "sh.",
+        ".setProfilingLevel(",
+        ".findOneAnd",
+        ".fsyncLock(",
+        ".fsyncUnlock(",
+        ".set",
     ];
     const READS: &[&str] = &[
-        ".find", ".count", ".stats(", ".aggregate(", ".distinct(", ".status(", ".getUsers(",
-        ".getUser(", ".get", ".serverStatus(", ".version(", ".currentOp(", "rs.status", "rs.conf",
-        "rs.printS", "show ", "print", "ping", "listDatabases", ".isMaster(", ".hello(", "use ",
-        ".explain(", ".auth(", "buildInfo", ".runCommand({ping", "rs.isMaster", "rs.hello",
-        "sh.status(", "listCommands", ".latencyStats(", ".validate(",
+        ".find",
+        ".count",
+        ".stats(",
+        ".aggregate(",
+        ".distinct(",
+        ".status(",
+        ".getUsers(",
+        ".getUser(",
+        ".get",
+        ".serverStatus(",
+        ".version(",
+        ".currentOp(",
+        "rs.status",
+        "rs.conf",
+        "rs.printS",
+        "show ",
+        "print",
+        "ping",
+        "listDatabases",
+        ".isMaster(",
+        ".hello(",
+        "use ",
+        ".explain(",
+        ".auth(",
+        "buildInfo",
+        ".runCommand({ping",
+        "rs.isMaster",
+        "rs.hello",
+        "sh.status(",
+        "listCommands",
+        ".latencyStats(",
+        ".validate(",
     ];
     let found = |names: &[&str]| {
         names
@@ -304,7 +365,11 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         let verdict = judge(text);
-        assert_eq!(format!("{}: {}", verdict.effect, verdict.words), expected, "{text}");
+        assert_eq!(
+            format!("{}: {}", verdict.effect, verdict.words),
+            expected,
+            "{text}"
+        );
     }
 
     #[test]
@@ -328,9 +393,15 @@ mod tests {
 
     #[test]
     fn the_worst_statement_decides() {
-        check("BEGIN; SELECT 1; DROP TABLE a; COMMIT;", "destroys: DROP TABLE");
+        check(
+            "BEGIN; SELECT 1; DROP TABLE a; COMMIT;",
+            "destroys: DROP TABLE",
+        );
         check("\\c shop\nINSERT INTO a VALUES (1);", "changes: INSERT");
-        check("WITH x AS (SELECT 1) DELETE FROM a WHERE b", "destroys: DELETE");
+        check(
+            "WITH x AS (SELECT 1) DELETE FROM a WHERE b",
+            "destroys: DELETE",
+        );
     }
 
     #[test]
@@ -342,8 +413,14 @@ mod tests {
 
     #[test]
     fn a_select_may_act() {
-        check("SELECT pg_terminate_backend(pid) FROM x", "changes: pg_terminate_backend");
-        check("SELECT pg_drop_replication_slot('x')", "destroys: pg_drop_replication_slot");
+        check(
+            "SELECT pg_terminate_backend(pid) FROM x",
+            "changes: pg_terminate_backend",
+        );
+        check(
+            "SELECT pg_drop_replication_slot('x')",
+            "destroys: pg_drop_replication_slot",
+        );
         check("SELECT * INTO b FROM a", "changes: SELECT … INTO");
     }
 
@@ -357,7 +434,11 @@ mod tests {
             ("f()", "unknown: JavaScript"),
         ] {
             let verdict = judge_mongo(text);
-            assert_eq!(format!("{}: {}", verdict.effect, verdict.words), expected, "{text}");
+            assert_eq!(
+                format!("{}: {}", verdict.effect, verdict.words),
+                expected,
+                "{text}"
+            );
         }
     }
 

@@ -11,8 +11,12 @@ use super::shell::{self, Redirect, Script, Simple, Word};
 use super::sql::{self, Verdict, weight};
 use crate::model::Effect;
 
-/// Texts inside texts are followed so far: `ssh a "bash -c 'eval …'"`.
-const DEEPEST: usize = 6;
+/// Wrappers and texts inside texts are followed so far: `sudo ssh a "bash -c 'eval …'"`.
+const DEEPEST: usize = 16;
+
+/// So many commands are judged: a text that is fed to each command of a text would else cost the
+/// product of both.
+const MOST: usize = 20_000;
 
 /// In which language a body is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,6 +161,7 @@ fn understand_shell(body: &str, knowledge: &Knowledge) -> Understanding {
         all: Understanding::new(),
         strange: Vec::new(),
         accident: None,
+        left: MOST,
     };
     judge.all.sets = script.sets.iter().map(ToString::to_string).collect();
     judge.all.reads = script
@@ -214,6 +219,8 @@ struct Within {
     /// Where in the body all of it stands, for a text that is not the body itself.
     anchor: Option<Range<usize>>,
     depth: usize,
+    /// It is quoted or runs elsewhere: its words are no evidence of what the body is.
+    is_text: bool,
     /// On another machine or in a container: its files are not those of this machine.
     elsewhere: bool,
     in_container: bool,
@@ -242,6 +249,7 @@ struct Judge<'k> {
     all: Understanding,
     strange: Vec<String>,
     accident: Option<String>,
+    left: usize,
 }
 
 fn add(all: &mut Vec<String>, one: impl Into<String>) {
@@ -254,7 +262,23 @@ fn add(all: &mut Vec<String>, one: impl Into<String>) {
 impl Judge<'_> {
     fn script(&mut self, script: &Script<'_>, within: &Within) {
         for command in &script.commands {
-            let range = within.anchor.clone().unwrap_or_else(|| command.range.clone());
+            let range = within
+                .anchor
+                .clone()
+                .unwrap_or_else(|| command.range.clone());
+            let Some(left) = self.left.checked_sub(1) else {
+                return;
+            };
+            self.left = left;
+            if left == 0 {
+                let because = "holds more commands than anybody reads".to_owned();
+                let within = Within {
+                    anchor: Some(range),
+                    ..within.clone()
+                };
+                self.push(&within, "", Effect::Unknown, because);
+                return;
+            }
             if within.anchor.is_none() && self.accident.is_none() {
                 self.accident = accident::of_words(command);
             }
@@ -300,7 +324,10 @@ impl Judge<'_> {
                 if !is_disk(name) {
                     continue;
                 }
-                (Effect::Destroys, format!("`>` writes over the disk `{name}`"))
+                (
+                    Effect::Destroys,
+                    format!("`>` writes over the disk `{name}`"),
+                )
             } else if over {
                 if file.literal && !within.elsewhere {
                     add(&mut self.all.overwrites, name);
@@ -325,7 +352,7 @@ impl Judge<'_> {
         if !program.literal {
             // `$PYTHON x.py`: what it is, only a run can know.
             let name = program.text.trim_matches(['$', '{', '}']);
-            if !script.sets.iter().any(|set| set == name) {
+            if !within.is_text && !script.sets.iter().any(|set| set == name) {
                 add(&mut self.strange, program.text.as_ref());
             }
             let because = format!("which program `{}` is, is not known", program.text);
@@ -361,7 +388,9 @@ impl Judge<'_> {
                 let because = format!("what the program `{written}` does is not known");
                 self.push(within, written, Effect::Unknown, because);
             } else {
-                add(&mut self.strange, written);
+                if !within.is_text {
+                    add(&mut self.strange, written);
+                }
                 let because = format!("nobody knows what `{written}` does");
                 self.push(within, written, Effect::Unknown, because);
             }
@@ -437,6 +466,7 @@ impl Judge<'_> {
                     add(&mut all.overwrites, file.text.as_ref());
                 }
             }
+            // `manage.py` of the project is known, but it must be there all the same.
             for file in finding.needs.iter().chain(&finding.script) {
                 let is_literal = words.get(file.word).is_some_and(|it| it.literal);
                 if is_literal && file.text != "-" && !file.text.contains("://") {
@@ -474,12 +504,19 @@ impl Judge<'_> {
         // What the texts among its arguments and its standard input do.
         let mut told: Option<(Effect, String)> = None;
         let mut tell = |effect: Effect, because: String| {
-            if told.as_ref().is_none_or(|(worst, _)| weight(effect) > weight(*worst)) {
+            if told
+                .as_ref()
+                .is_none_or(|(worst, _)| weight(effect) > weight(*worst))
+            {
                 told = Some((effect, because));
             }
         };
         let says = |verdict: &Verdict| {
-            let words = if verdict.words.is_empty() { "nothing" } else { &verdict.words };
+            let words = if verdict.words.is_empty() {
+                "nothing"
+            } else {
+                &verdict.words
+            };
             format!("`{}` runs {words}", finding.name)
         };
         let is_literal = |index: usize| words.get(index).is_some_and(|it| it.literal);
@@ -497,7 +534,10 @@ impl Judge<'_> {
             } else {
                 tell(
                     Effect::Unknown,
-                    format!("what the program that `{}` is given does is not known", finding.name),
+                    format!(
+                        "what the program that `{}` is given does is not known",
+                        finding.name
+                    ),
                 );
             }
         }
@@ -509,7 +549,7 @@ impl Judge<'_> {
         let runs_script = finding.script.is_some();
         if let (Some(language), false, false) = (finding.stdin, has_text, runs_script) {
             match (&within.stdin, language) {
-                (None, _) => {}
+                (None, _) | (_, Reads::Data) => {}
                 (Some(Stdin::Text(text)), Reads::Sql) => {
                     let verdict = sql::judge(text);
                     tell(verdict.effect, says(&verdict));
@@ -528,7 +568,10 @@ impl Judge<'_> {
                 ),
                 (Some(Stdin::Program(from, _)), Reads::Sql | Reads::Mongo) => tell(
                     Effect::Destroys,
-                    format!("`{}` runs what `{from}` prints over the database", finding.name),
+                    format!(
+                        "`{}` runs what `{from}` prints over the database",
+                        finding.name
+                    ),
                 ),
                 (Some(Stdin::Program(from, true)), _) => tell(
                     Effect::Unknown,
@@ -544,18 +587,26 @@ impl Judge<'_> {
                 ),
                 (Some(Stdin::Text(_)), Reads::Program) => tell(
                     Effect::Unknown,
-                    format!("what the program that `{}` is given does is not known", finding.name),
+                    format!(
+                        "what the program that `{}` is given does is not known",
+                        finding.name
+                    ),
                 ),
             }
         }
 
         let replaced = told.is_some() && is_fed && finding.sql.is_empty();
         let mut known = None;
-        if let Some(effect) = finding.effect.filter(|_| !replaced && (texts.is_empty() || !is_fed)) {
+        if let Some(effect) = finding
+            .effect
+            .filter(|_| !replaced && (texts.is_empty() || !is_fed))
+        {
             known = Some((effect, reason(finding, effect)));
         }
         if let Some((effect, because)) = told
-            && known.as_ref().is_none_or(|(worst, _)| weight(effect) > weight(*worst))
+            && known
+                .as_ref()
+                .is_none_or(|(worst, _)| weight(effect) > weight(*worst))
         {
             known = Some((effect, because));
         }
@@ -573,6 +624,10 @@ impl Judge<'_> {
             return;
         }
         let runs_something = inner.is_some() || !texts.is_empty();
+        // A wrapper of which nothing else is said does what its command does.
+        let known = known.filter(|(effect, _)| {
+            !(runs_something && *effect == Effect::Unknown && finding.because.is_empty())
+        });
         match known {
             Some((effect, because)) => self.push(within, &finding.name, effect, because),
             None if runs_something => {}
@@ -591,6 +646,7 @@ impl Judge<'_> {
         }
         let mut inside = within.clone();
         inside.depth += 1;
+        inside.is_text |= !finding.hosts.is_empty();
         inside.elsewhere |= finding.container || !finding.hosts.is_empty();
         inside.in_container |= finding.container;
         inside.is_limited |= matches!(program, "timeout" | "nohup" | "setsid" | "screen" | "tmux")
@@ -609,7 +665,9 @@ impl Judge<'_> {
             let inner = &words[first.min(words.len())..last.min(words.len())];
             match inner {
                 // `ssh host "a && b"`, `watch 'a | b'`.
-                [one] if one.text.contains([' ', '\n', ';', '|', '&']) => self.text(&one.text, &inside),
+                [one] if one.text.contains([' ', '\n', ';', '|', '&']) => {
+                    self.text(&one.text, &inside);
+                }
                 [first, ..] if !first.literal => {
                     let because = format!("which program `{}` is, is not known", first.text);
                     self.push(&inside, &first.text, Effect::Unknown, because);
@@ -641,24 +699,99 @@ impl Judge<'_> {
             self.push(within, "sh", Effect::Unknown, because);
             return;
         }
-        self.script(&script, within);
+        let within = Within {
+            is_text: true,
+            ..within.clone()
+        };
+        self.script(&script, &within);
     }
 }
 
 /// Programs of a project that are what their name says wherever they stand.
 const PROJECTS: &[&str] = &[
-    "manage.py", "artisan", "gradlew", "mvnw", "occ", "console", "rails", "rake", "sail", "wp",
-    "drush", "magento", "configure", "yiic", "yii", "spark", "cake", "bundle", "django-admin.py",
+    "manage.py",
+    "artisan",
+    "gradlew",
+    "mvnw",
+    "occ",
+    "console",
+    "rails",
+    "rake",
+    "sail",
+    "wp",
+    "drush",
+    "magento",
+    "configure",
+    "yiic",
+    "yii",
+    "spark",
+    "cake",
+    "bundle",
+    "django-admin.py",
 ];
 
 /// Verbs that have an opposite.
 const VERBS: &[&str] = &[
-    "start", "stop", "restart", "up", "down", "enable", "disable", "mask", "unmask", "create",
-    "delete", "rm", "remove", "install", "uninstall", "purge", "backup", "restore", "import",
-    "export", "dump", "mount", "umount", "add", "del", "apply", "destroy", "attach", "detach",
-    "join", "leave", "lock", "unlock", "drain", "cordon", "uncordon", "pause", "unpause", "promote",
-    "demote", "upgrade", "rollback", "push", "pull", "load", "save", "grant", "revoke", "allow",
-    "deny", "open", "close", "init", "deinit", "on", "off", "suspend", "resume", "allow", "reject",
+    "start",
+    "stop",
+    "restart",
+    "up",
+    "down",
+    "enable",
+    "disable",
+    "mask",
+    "unmask",
+    "create",
+    "delete",
+    "rm",
+    "remove",
+    "install",
+    "uninstall",
+    "purge",
+    "backup",
+    "restore",
+    "import",
+    "export",
+    "dump",
+    "mount",
+    "umount",
+    "add",
+    "del",
+    "apply",
+    "destroy",
+    "attach",
+    "detach",
+    "join",
+    "leave",
+    "lock",
+    "unlock",
+    "drain",
+    "cordon",
+    "uncordon",
+    "pause",
+    "unpause",
+    "promote",
+    "demote",
+    "upgrade",
+    "rollback",
+    "push",
+    "pull",
+    "load",
+    "save",
+    "grant",
+    "revoke",
+    "allow",
+    "deny",
+    "open",
+    "close",
+    "init",
+    "deinit",
+    "on",
+    "off",
+    "suspend",
+    "resume",
+    "allow",
+    "reject",
 ];
 
 fn is_a_shell_alone(words: &[Word<'_>]) -> bool {
@@ -702,15 +835,19 @@ fn is_device(name: &str) -> bool {
 }
 
 fn is_disk(name: &str) -> bool {
-    ["sd", "hd", "vd", "xvd", "nvme", "mmcblk", "mapper/", "md", "disk", "loop", "dm-"]
-        .iter()
-        .any(|it| name["/dev/".len()..].starts_with(it))
+    [
+        "sd", "hd", "vd", "xvd", "nvme", "mmcblk", "mapper/", "md", "disk", "loop", "dm-",
+    ]
+    .iter()
+    .any(|it| name["/dev/".len()..].starts_with(it))
 }
 
 fn is_a_path(word: &str) -> bool {
-    let has_ending = [".sh", ".py", ".pl", ".rb", ".php", ".js", ".bash", ".ps1", ".bat", ".exe"]
-        .iter()
-        .any(|it| word.ends_with(it) && word.len() > it.len());
+    let has_ending = [
+        ".sh", ".py", ".pl", ".rb", ".php", ".js", ".bash", ".ps1", ".bat", ".exe",
+    ]
+    .iter()
+    .any(|it| word.ends_with(it) && word.len() > it.len());
     let is_plain = word
         .chars()
         .all(|it| it.is_alphanumeric() || "/._-+~@".contains(it));
@@ -723,16 +860,44 @@ fn host_of_copy(word: &str) -> Option<&str> {
         return rest.split('/').next();
     }
     let (host, _) = word.split_once(':')?;
-    let is_host = host.len() > 1 && !host.starts_with(['-', '/', '.', '~']) && !host.contains(['/', '=', ' ']);
+    let is_host = host.len() > 1
+        && !host.starts_with(['-', '/', '.', '~'])
+        && !host.contains(['/', '=', ' ']);
     (is_host && !word.contains("://")).then_some(host)
 }
 
 /// Programs in Python, Perl, JavaScript, PHP, Ruby of one kind only: they print something.
 fn only_prints(text: &str) -> bool {
-    const HARMLESS: &[&str] = &["print(", "print ", "import ", "console.log(", "puts ", "echo ", "p ", "from "];
+    const HARMLESS: &[&str] = &[
+        "print(",
+        "print ",
+        "import ",
+        "console.log(",
+        "puts ",
+        "echo ",
+        "p ",
+        "from ",
+    ];
     const ACTING: &[&str] = &[
-        "open(", "system", "exec", "subprocess", "remove", "unlink", "rmtree", "write", "urlopen",
-        "requests", "socket", "shutil", "`", "popen", "spawn", "delete", "drop", "fs.", "setup(",
+        "open(",
+        "system",
+        "exec",
+        "subprocess",
+        "remove",
+        "unlink",
+        "rmtree",
+        "write",
+        "urlopen",
+        "requests",
+        "socket",
+        "shutil",
+        "`",
+        "popen",
+        "spawn",
+        "delete",
+        "drop",
+        "fs.",
+        "setup(",
     ];
     let mut some = false;
     for statement in text.split(['\n', ';']) {
@@ -795,6 +960,7 @@ mod tests {
 
     use super::super::knowledge::Knowledge;
     use super::{Sense, Tongue, Understanding, understand};
+    use crate::model::Effect;
 
     /// Shows an understanding in one line: what is missing, is not so.
     pub(super) fn show(it: &Understanding) -> String {
@@ -817,9 +983,13 @@ mod tests {
         if it.in_container {
             shown += " container";
         }
-        for (name, values) in [("host", &it.hosts), ("over", &it.overwrites), ("needs", &it.needs)] {
+        for (name, values) in [
+            ("host", &it.hosts),
+            ("over", &it.overwrites),
+            ("needs", &it.needs),
+        ] {
             if !values.is_empty() {
-                shown += &format!(" {name}={}", values.join(","));
+                shown = format!("{shown} {name}={}", values.join(","));
             }
         }
         shown
@@ -833,11 +1003,21 @@ mod tests {
             .filter_map(|(body, expected)| {
                 let it = understand(body, Tongue::Shell, &knowledge);
                 let shown = show(&it);
-                (shown != *expected)
-                    .then(|| format!("{body}\n    is {shown} ({})\n    not {expected}", it.because))
+                (shown != *expected).then(|| {
+                    format!(
+                        "{body}\n    is {shown} ({})\n    not {expected}",
+                        it.because
+                    )
+                })
             })
             .collect();
-        assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+        assert!(
+            wrong.is_empty(),
+            "{} of {}:\n{}",
+            wrong.len(),
+            cases.len(),
+            wrong.join("\n")
+        );
     }
 
     fn all_are(expected: &str, bodies: &[&str]) {
@@ -847,282 +1027,310 @@ mod tests {
 
     #[test]
     fn looking_reads() {
-        all_are("reads", &[
-            "ls -la /var/log",
-            "cat /etc/hosts | grep -v '^#'",
-            "ps aux | grep [n]ginx",
-            "df -h && free -m",
-            "echo $(date +%F)",
-            "systemctl status nginx",
-            "systemctl --no-pager status nginx",
-            "systemctl is-active nginx",
-            "journalctl -u nginx --since today -n 50",
-            "docker ps -a",
-            "docker -H tcp://x:1 ps",
-            "docker compose ps",
-            "docker compose -f prod.yml logs --tail=50 web",
-            "docker compose logs web",
-            "docker inspect -f '{{.State}}' web",
-            "docker images | grep shop",
-            "docker stats --no-stream",
-            "kubectl get pods -n shop",
-            "kubectl -n shop get pods -o wide",
-            "kubectl logs deploy/web --tail=100",
-            "kubectl rollout status deploy/web",
-            "kubectl describe pod web-1",
-            "kubectl auth can-i get pods",
-            "git status",
-            "git -C /srv/shop log --oneline -5",
-            "git branch -a",
-            "git remote -v",
-            "git stash list",
-            "git config --get user.name",
-            "git diff HEAD~1",
-            "terraform plan",
-            "terraform state list",
-            "helm list -A",
-            "aws s3 ls",
-            "aws ec2 describe-instances --region eu-west-1",
-            "aws sts get-caller-identity",
-            "gcloud compute instances list",
-            "az vm list -g shop",
-            "curl -fsS http://127.0.0.1:8000/health",
-            "curl -I https://example.org",
-            "curl -s -o /dev/null -w '%{http_code}' https://example.org",
-            "curl -X GET https://example.org/api",
-            "wget -qO- https://example.org",
-            "find . -name '*.log' -mtime +30",
-            "find . -type f -exec grep -l x {} +",
-            "sed -n 1,20p file",
-            "awk '{print $1}' access.log | sort | uniq -c | sort -rn | head",
-            "tar -tzf backup.tar.gz",
-            "tar tf backup.tar",
-            "unzip -l a.zip",
-            "crontab -l",
-            "sudo crontab -l -u www-data",
-            "redis-cli ping",
-            "redis-cli GET a",
-            "redis-cli -h db INFO memory",
-            "psql -U shop -d shop -c 'SELECT count(*) FROM a'",
-            "psql -l",
-            "sudo -u postgres psql -c '\\dt'",
-            "mysql -u root -e 'SHOW DATABASES;'",
-            "sqlite3 db.sqlite3 'SELECT 1'",
-            "echo 'SELECT 1' | psql shop",
-            "mongosh --eval 'db.a.find()'",
-            "pg_dump -U shop shop",
-            "pg_isready -h db",
-            "nginx -t",
-            "sudo nginx -t",
-            "apachectl configtest",
-            "ss -tlnp",
-            "netstat -tulpn",
-            "ip addr",
-            "ip a",
-            "ip addr show eth0",
-            "ip -br link",
-            "dig +short example.org",
-            "ping -c 4 example.org",
-            "openssl x509 -in cert.pem -noout -dates",
-            "openssl version",
-            "echo | openssl s_client -connect example.org:443",
-            "certbot certificates",
-            "ufw status",
-            "sudo iptables -L -n -v",
-            "apt list --upgradable",
-            "apt-cache policy nginx",
-            "dpkg -l | grep nginx",
-            "rpm -qa",
-            "pip list",
-            "pip show django",
-            "npm ls",
-            "python --version",
-            "python3 -c 'print(1)'",
-            "node -v",
-            "php -v",
-            "php artisan route:list",
-            "python manage.py check",
-            "python manage.py showmigrations",
-            "hostnamectl",
-            "timedatectl",
-            "uname -a",
-            "date",
-            "lsblk",
-            "mount | grep nfs",
-            "crictl ps",
-            "zpool status",
-            "lvs",
-            "mdadm --detail /dev/md0",
-            "smartctl -a /dev/sda",
-            "fail2ban-client status sshd",
-            "supervisorctl status",
-            "pm2 list",
-            "top -b -n 1",
-            "test -f x && echo yes",
-            "for i in 1 2 3; do echo $i; done",
-            "while read l; do echo $l; done",
-            "if systemctl is-active --quiet nginx; then echo up; fi",
-            "[ -d /srv ] || echo no",
-            "export A=1",
-            "cd /srv/shop",
-            "A=$(date)",
-            "time ls",
-            "env | sort",
-            "watch -n1 -g ls",
-            "which docker",
-            "command -v docker",
-            "type ls",
-            "true",
-            "restic snapshots",
-            "borg list repo",
-            "rclone ls remote:x",
-            "vault status",
-            "ansible all -m ping",
-            "ansible-playbook site.yml --check",
-            "cmd1() { ls; }; cmd1",
-            "base64 -d x",
-            "gpg --list-keys",
-            "ssh-keygen -l -f key.pub",
-            "kill -0 1",
-            "sysctl vm.swappiness",
-            "cargo --version",
-            "go version",
-            "flask routes",
-            "drush status",
-            "wp plugin list",
-            "artisan --version",
-            "rails routes",
-            "getent passwd x",
-            "last -n 5",
-            "who",
-            "df -h > /dev/null 2>&1",
-            "ls 2>/dev/null",
+        all_are(
+            "reads",
+            &[
+                "ls -la /var/log",
+                "cat /etc/hosts | grep -v '^#'",
+                "ps aux | grep [n]ginx",
+                "df -h && free -m",
+                "echo $(date +%F)",
+                "systemctl status nginx",
+                "systemctl --no-pager status nginx",
+                "systemctl is-active nginx",
+                "journalctl -u nginx --since today -n 50",
+                "docker ps -a",
+                "docker -H tcp://x:1 ps",
+                "docker compose ps",
+                "docker compose -f prod.yml logs --tail=50 web",
+                "docker compose logs web",
+                "docker inspect -f '{{.State}}' web",
+                "docker images | grep shop",
+                "docker stats --no-stream",
+                "kubectl get pods -n shop",
+                "kubectl -n shop get pods -o wide",
+                "kubectl logs deploy/web --tail=100",
+                "kubectl rollout status deploy/web",
+                "kubectl describe pod web-1",
+                "kubectl auth can-i get pods",
+                "git status",
+                "git -C /srv/shop log --oneline -5",
+                "git branch -a",
+                "git remote -v",
+                "git stash list",
+                "git config --get user.name",
+                "git diff HEAD~1",
+                "terraform plan",
+                "terraform state list",
+                "helm list -A",
+                "aws s3 ls",
+                "aws ec2 describe-instances --region eu-west-1",
+                "aws sts get-caller-identity",
+                "gcloud compute instances list",
+                "az vm list -g shop",
+                "curl -fsS http://127.0.0.1:8000/health",
+                "curl -I https://example.org",
+                "curl -s -o /dev/null -w '%{http_code}' https://example.org",
+                "curl -X GET https://example.org/api",
+                "wget -qO- https://example.org",
+                "find . -name '*.log' -mtime +30",
+                "find . -type f -exec grep -l x {} +",
+                "sed -n 1,20p file",
+                "awk '{print $1}' access.log | sort | uniq -c | sort -rn | head",
+                "tar -tzf backup.tar.gz",
+                "tar tf backup.tar",
+                "unzip -l a.zip",
+                "crontab -l",
+                "sudo crontab -l -u www-data",
+                "redis-cli ping",
+                "redis-cli GET a",
+                "redis-cli -h db INFO memory",
+                "psql -U shop -d shop -c 'SELECT count(*) FROM a'",
+                "psql -l",
+                "sudo -u postgres psql -c '\\dt'",
+                "mysql -u root -e 'SHOW DATABASES;'",
+                "sqlite3 db.sqlite3 'SELECT 1'",
+                "echo 'SELECT 1' | psql shop",
+                "mongosh --eval 'db.a.find()'",
+                "pg_dump -U shop shop",
+                "pg_isready -h db",
+                "nginx -t",
+                "sudo nginx -t",
+                "apachectl configtest",
+                "ss -tlnp",
+                "netstat -tulpn",
+                "ip addr",
+                "ip a",
+                "ip addr show eth0",
+                "ip -br link",
+                "dig +short example.org",
+                "ping -c 4 example.org",
+                "openssl x509 -in cert.pem -noout -dates",
+                "openssl version",
+                "echo | openssl s_client -connect example.org:443",
+                "certbot certificates",
+                "ufw status",
+                "sudo iptables -L -n -v",
+                "apt list --upgradable",
+                "apt-cache policy nginx",
+                "dpkg -l | grep nginx",
+                "rpm -qa",
+                "pip list",
+                "pip show django",
+                "npm ls",
+                "python --version",
+                "python3 -c 'print(1)'",
+                "node -v",
+                "php -v",
+                "hostnamectl",
+                "timedatectl",
+                "uname -a",
+                "date",
+                "lsblk",
+                "mount | grep nfs",
+                "crictl ps",
+                "zpool status",
+                "lvs",
+                "mdadm --detail /dev/md0",
+                "smartctl -a /dev/sda",
+                "fail2ban-client status sshd",
+                "supervisorctl status",
+                "pm2 list",
+                "top -b -n 1",
+                "test -f x && echo yes",
+                "for i in 1 2 3; do echo $i; done",
+                "while read l; do echo $l; done",
+                "if systemctl is-active --quiet nginx; then echo up; fi",
+                "[ -d /srv ] || echo no",
+                "export A=1",
+                "cd /srv/shop",
+                "A=$(date)",
+                "time ls",
+                "env | sort",
+                "watch -n1 -g ls",
+                "which docker",
+                "command -v docker",
+                "type ls",
+                "true",
+                "restic snapshots",
+                "borg list repo",
+                "rclone ls remote:x",
+                "vault status",
+                "ansible all -m ping",
+                "cmd1() { ls; }; cmd1",
+                "base64 -d x",
+                "gpg --list-keys",
+                "ssh-keygen -l -f key.pub",
+                "kill -0 1",
+                "sysctl vm.swappiness",
+                "cargo --version",
+                "go version",
+                "flask routes",
+                "drush status",
+                "wp plugin list",
+                "artisan --version",
+                "rails routes",
+                "getent passwd x",
+                "last -n 5",
+                "who",
+                "df -h > /dev/null 2>&1",
+                "ls 2>/dev/null",
+            ],
+        );
+        each_is(&[
+            ("php artisan route:list", "reads needs=artisan"),
+            ("python manage.py check", "reads needs=manage.py"),
+            ("python manage.py showmigrations", "reads needs=manage.py"),
         ]);
         each_is(&[
+            ("ansible-playbook site.yml --check", "reads needs=site.yml"),
             ("docker exec web ls", "reads container"),
-            ("docker exec -i db psql -U x -c 'SELECT 1'", "reads container"),
-            ("docker compose exec -T web python manage.py showmigrations", "reads container"),
+            (
+                "docker exec -i db psql -U x -c 'SELECT 1'",
+                "reads container",
+            ),
+            (
+                "docker compose exec -T web python manage.py showmigrations",
+                "reads container",
+            ),
             ("kubectl exec web -- ls /", "reads container"),
-            ("kubectl -n a exec deploy/web -c app -- env", "reads container"),
+            (
+                "kubectl -n a exec deploy/web -c app -- env",
+                "reads container",
+            ),
             ("ssh web1 uptime", "reads host=web1"),
-            ("ssh -p 2222 deploy@web1 'df -h && free -m'", "reads host=deploy@web1"),
-            ("ssh -i key.pem ubuntu@1.2.3.4 systemctl status x", "reads host=ubuntu@1.2.3.4"),
+            (
+                "ssh -p 2222 deploy@web1 'df -h && free -m'",
+                "reads host=deploy@web1",
+            ),
+            (
+                "ssh -i key.pem ubuntu@1.2.3.4 systemctl status x",
+                "reads host=ubuntu@1.2.3.4",
+            ),
         ]);
     }
 
     #[test]
     fn changing_changes() {
-        all_are("changes", &[
-            "systemctl restart nginx",
-            "sudo systemctl stop nginx",
-            "systemctl enable --now nginx",
-            "service nginx restart",
-            "docker compose up -d",
-            "docker compose up -d --build web",
-            "docker compose down",
-            "docker compose restart web",
-            "docker-compose pull",
-            "docker build -t shop:1 .",
-            "docker stop web",
-            "kubectl apply -f deploy.yaml",
-            "kubectl scale deploy/web --replicas=3",
-            "kubectl rollout restart deploy/web",
-            "kubectl rollout undo deploy/web",
-            "git pull",
-            "git pull origin main",
-            "git checkout main",
-            "git commit -m x",
-            "git push origin main",
-            "git clone https://example.org/x.git",
-            "git reset HEAD~1",
-            "git stash",
-            "git tag v1",
-            "git fetch --all",
-            "mkdir -p /srv/shop",
-            "cp a b",
-            "mv a b",
-            "chmod +x x.sh",
-            "chown -R www-data: /srv",
-            "ln -s a b",
-            "touch x",
-            "sed -i 's/a/b/' f",
-            "sed -i.bak 's/a/b/' f",
-            "sudo sed -i -e 's/a/b/' /etc/x",
-            "tar -czf b.tar.gz dir",
-            "tar xzf b.tar.gz",
-            "unzip a.zip",
-            "apt-get update",
-            "apt update",
-            "sudo apt-get install -y nginx",
-            "sudo apt install nginx -y",
-            "apt-get update && apt-get upgrade -y",
-            "pip install -r requirements.txt",
-            "pip install --upgrade pip",
-            "npm install",
-            "npm ci",
-            "npm run build",
-            "yarn build",
-            "composer install --no-dev",
-            "bundle install",
-            "cargo build --release",
-            "go build ./...",
-            "python -m venv venv",
-            "source venv/bin/activate",
-            "python manage.py migrate",
-            "python3 manage.py collectstatic --noinput",
-            "./manage.py migrate",
-            "php artisan migrate --force",
-            "php artisan cache:clear",
-            "bundle exec rails db:migrate",
-            "curl -X POST -d '{}' http://x/y",
-            "curl -O https://example.org/x.tar.gz",
-            "wget https://example.org/x.tar.gz",
-            "echo 'net.ipv4.ip_forward=1' >> /etc/sysctl.conf",
-            "sysctl -w vm.swappiness=10",
-            "sysctl -p",
-            "certbot renew",
-            "ufw allow 22/tcp",
-            "kill -9 1234",
-            "pkill -f gunicorn",
-            "useradd -m deploy",
-            "usermod -aG docker deploy",
-            "redis-cli SET a b",
-            "psql -c 'CREATE DATABASE shop'",
-            "sudo -u postgres psql -c \"CREATE USER shop WITH PASSWORD 'x'\"",
-            "psql -c \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity\"",
-            "mysql -e 'GRANT ALL ON a.* TO b'",
-            "createdb shop",
-            "helm upgrade --install shop ./chart",
-            "terraform init",
-            "terraform apply -auto-approve",
-            "crontab -l | grep x; touch y",
-            "journalctl --rotate",
-            "supervisorctl restart all",
-            "pm2 restart all",
-            "nginx -s reload",
-            "a2ensite shop",
-            "mount /dev/sdb1 /mnt",
-            "swapoff -a",
-            "hostnamectl set-hostname x",
-            "timedatectl set-timezone UTC",
-            "snap install x",
-            "brew install x",
-            "choco install x -y",
-            "restic backup /srv",
-            "pg_dump -Fc -f b.dump shop",
-            "modprobe x",
-            "iptables -A INPUT -p tcp --dport 80 -j ACCEPT",
-            "tee -a /etc/x",
-            "userdel x",
-            "nohup ./gradlew build &",
-            "DEBIAN_FRONTEND=noninteractive apt-get install -y x",
-            "yes | apt install x",
-            "ip link set eth0 up",
-            "docker network create x",
-            "docker tag a b && docker push b",
-            "az group create -n a",
-            "aws s3 cp a s3://b",
-            "gcloud run deploy x",
+        all_are(
+            "changes",
+            &[
+                "systemctl restart nginx",
+                "sudo systemctl stop nginx",
+                "systemctl enable --now nginx",
+                "service nginx restart",
+                "docker compose up -d",
+                "docker compose up -d --build web",
+                "docker compose down",
+                "docker compose restart web",
+                "docker-compose pull",
+                "docker build -t shop:1 .",
+                "docker stop web",
+                "kubectl apply -f deploy.yaml",
+                "kubectl scale deploy/web --replicas=3",
+                "kubectl rollout restart deploy/web",
+                "kubectl rollout undo deploy/web",
+                "git pull",
+                "git pull origin main",
+                "git checkout main",
+                "git commit -m x",
+                "git push origin main",
+                "git clone https://example.org/x.git",
+                "git reset HEAD~1",
+                "git stash",
+                "git tag v1",
+                "git fetch --all",
+                "mkdir -p /srv/shop",
+                "cp a b",
+                "mv a b",
+                "chmod +x x.sh",
+                "chown -R www-data: /srv",
+                "ln -s a b",
+                "touch x",
+                "sed -i 's/a/b/' f",
+                "sed -i.bak 's/a/b/' f",
+                "sudo sed -i -e 's/a/b/' /etc/x",
+                "tar -czf b.tar.gz dir",
+                "tar xzf b.tar.gz",
+                "unzip a.zip",
+                "apt-get update",
+                "apt update",
+                "sudo apt-get install -y nginx",
+                "sudo apt install nginx -y",
+                "apt-get update && apt-get upgrade -y",
+                "pip install -r requirements.txt",
+                "pip install --upgrade pip",
+                "npm install",
+                "npm ci",
+                "npm run build",
+                "yarn build",
+                "composer install --no-dev",
+                "bundle install",
+                "cargo build --release",
+                "go build ./...",
+                "python -m venv venv",
+                "source venv/bin/activate",
+                "./manage.py migrate",
+                "bundle exec rails db:migrate",
+                "curl -X POST -d '{}' http://x/y",
+                "curl -O https://example.org/x.tar.gz",
+                "wget https://example.org/x.tar.gz",
+                "echo 'net.ipv4.ip_forward=1' >> /etc/sysctl.conf",
+                "sysctl -w vm.swappiness=10",
+                "sysctl -p",
+                "certbot renew",
+                "ufw allow 22/tcp",
+                "kill -9 1234",
+                "pkill -f gunicorn",
+                "useradd -m deploy",
+                "usermod -aG docker deploy",
+                "redis-cli SET a b",
+                "psql -c 'CREATE DATABASE shop'",
+                "sudo -u postgres psql -c \"CREATE USER shop WITH PASSWORD 'x'\"",
+                "psql -c \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity\"",
+                "mysql -e 'GRANT ALL ON a.* TO b'",
+                "createdb shop",
+                "helm upgrade --install shop ./chart",
+                "terraform init",
+                "terraform apply -auto-approve",
+                "crontab -l | grep x; touch y",
+                "journalctl --rotate",
+                "supervisorctl restart all",
+                "pm2 restart all",
+                "nginx -s reload",
+                "a2ensite shop",
+                "mount /dev/sdb1 /mnt",
+                "swapoff -a",
+                "hostnamectl set-hostname x",
+                "timedatectl set-timezone UTC",
+                "snap install x",
+                "brew install x",
+                "choco install x -y",
+                "restic backup /srv",
+                "pg_dump -Fc -f b.dump shop",
+                "modprobe x",
+                "iptables -A INPUT -p tcp --dport 80 -j ACCEPT",
+                "tee -a /etc/x",
+                "userdel x",
+                "nohup ./gradlew build &",
+                "DEBIAN_FRONTEND=noninteractive apt-get install -y x",
+                "yes | apt install x",
+                "ip link set eth0 up",
+                "docker network create x",
+                "docker tag a b && docker push b",
+                "az group create -n a",
+                "aws s3 cp a s3://b",
+                "gcloud run deploy x",
+            ],
+        );
+        each_is(&[
+            ("python manage.py migrate", "changes needs=manage.py"),
+            (
+                "python3 manage.py collectstatic --noinput",
+                "changes needs=manage.py",
+            ),
+            ("php artisan migrate --force", "changes needs=artisan"),
+            ("php artisan cache:clear", "changes needs=artisan"),
         ]);
         each_is(&[
             ("docker run -d --name x -p 80:80 nginx", "changes container"),
@@ -1134,132 +1342,179 @@ mod tests {
             ("cat > f <<EOF\nDROP TABLE x;\nEOF", "changes over=f"),
             ("cat a b > c", "changes over=c"),
             ("docker logs web > out.log 2>&1", "changes over=out.log"),
-            ("curl -fsSL https://x.org/k.gpg -o k.gpg", "changes over=k.gpg"),
-            ("sudo sh -c 'echo 1 > /proc/sys/vm/x'", "changes over=/proc/sys/vm/x"),
+            (
+                "curl -fsSL https://x.org/k.gpg -o k.gpg",
+                "changes over=k.gpg",
+            ),
+            (
+                "sudo sh -c 'echo 1 > /proc/sys/vm/x'",
+                "changes over=/proc/sys/vm/x",
+            ),
             ("scp a.tar deploy@web1:/srv/", "changes host=deploy@web1"),
-            ("rsync -avz ./ deploy@web1:/srv/", "changes host=deploy@web1"),
+            (
+                "rsync -avz ./ deploy@web1:/srv/",
+                "changes host=deploy@web1",
+            ),
             ("ssh web1 'sudo systemctl restart x'", "changes host=web1"),
-            ("docker exec web python manage.py migrate", "changes container"),
-            ("docker compose run --rm web python manage.py migrate", "changes container"),
+            (
+                "docker exec web python manage.py migrate",
+                "changes container",
+            ),
+            (
+                "docker compose run --rm web python manage.py migrate",
+                "changes container",
+            ),
             ("kubectl exec web -- touch x", "changes container"),
         ]);
     }
 
     #[test]
     fn destroying_destroys() {
-        all_are("destroys", &[
-            "rm file",
-            "rm -rf /srv/x",
-            "sudo rm -rf /var/x",
-            "find /tmp -mtime +7 -delete",
-            "find . -name x | xargs rm -f",
-            "find . -name '*.pyc' -exec rm {} \\;",
-            "docker compose down -v",
-            "docker rm -f web",
-            "docker volume rm data",
-            "docker volume prune -f",
-            "docker system prune -af --volumes",
-            "docker system prune -f",
-            "kubectl delete pod x",
-            "kubectl delete -f x.yaml",
-            "kubectl -n a delete deploy x",
-            "helm uninstall x",
-            "terraform destroy -auto-approve",
-            "git reset --hard HEAD~1",
-            "git reset --hard origin/main",
-            "git clean -fd",
-            "git push --force origin main",
-            "git push -f",
-            "git push --force-with-lease",
-            "git checkout -- .",
-            "git branch -D x",
-            "git stash drop",
-            "mkfs.ext4 /dev/sdb1",
-            "dd if=/dev/zero of=/dev/sda bs=1M",
-            "truncate -s 0 /var/log/x.log",
-            "shred -u x",
-            "userdel -r x",
-            "crontab -r",
-            "crontab /tmp/cron",
-            "crontab -",
-            "echo '* * * * * x' | crontab -",
-            "redis-cli FLUSHALL",
-            "redis-cli -n 1 flushdb",
-            "psql -c 'DROP DATABASE shop'",
-            "psql shop -c 'DELETE FROM a WHERE b'",
-            "mysql -u root -e \"TRUNCATE a.b\"",
-            "mysql -e 'UPDATE a SET b=1'",
-            "dropdb shop",
-            "pg_restore -d shop b.dump",
-            "mongorestore dump/",
-            "mongosh --eval 'db.dropDatabase()'",
-            "gunzip -c b.sql.gz | psql shop",
-            "zcat b.sql.gz | mysql -u root shop",
-            "journalctl --vacuum-time=7d",
-            "rsync -a --delete a/ b/",
-            "aws s3 rm s3://a/b --recursive",
-            "aws ec2 terminate-instances --instance-ids i-1",
-            "aws s3 sync a s3://b --delete",
-            "curl -X DELETE http://x/y",
-            "curl -XDELETE http://x/y",
-            "iptables -F",
-            "wipefs -a /dev/sdb",
-            "zfs destroy a/b",
-            "zpool destroy a",
-            "restic forget --keep-daily 7 --prune",
-            "php artisan migrate:fresh --force",
-            "python manage.py flush --noinput",
-            "rails db:drop",
-            "bash -c 'rm x'",
-            "bash -c \"cd /srv && rm -rf x\"",
-            "sh -c 'find . -delete'",
-            "eval 'rm x'",
-            "echo 'rm -rf x' | bash",
-            "psql shop <<SQL\nDROP TABLE a;\nSQL",
-            "watch -g rm x",
-            "env A=1 B=2 rm x",
-            "timeout 5 rm x",
-            "echo $(rm x)",
-            "for f in *; do rm $f; done",
-            "ls && rm x",
-            "echo x > /dev/sda",
-            "qm destroy 100",
-            "aws s3 rb s3://x --force",
-            "lvremove -f a/b",
+        all_are(
+            "destroys",
+            &[
+                "rm file",
+                "rm -rf /srv/x",
+                "sudo rm -rf /var/x",
+                "find /tmp -mtime +7 -delete",
+                "find . -name x | xargs rm -f",
+                "find . -name '*.pyc' -exec rm {} \\;",
+                "docker compose down -v",
+                "docker rm -f web",
+                "docker volume rm data",
+                "docker volume prune -f",
+                "docker system prune -af --volumes",
+                "docker system prune -f",
+                "kubectl delete pod x",
+                "kubectl delete -f x.yaml",
+                "kubectl -n a delete deploy x",
+                "helm uninstall x",
+                "terraform destroy -auto-approve",
+                "git reset --hard HEAD~1",
+                "git reset --hard origin/main",
+                "git clean -fd",
+                "git push --force origin main",
+                "git push -f",
+                "git push --force-with-lease",
+                "git checkout -- .",
+                "git branch -D x",
+                "git stash drop",
+                "mkfs.ext4 /dev/sdb1",
+                "dd if=/dev/zero of=/dev/sda bs=1M",
+                "truncate -s 0 /var/log/x.log",
+                "shred -u x",
+                "userdel -r x",
+                "crontab -r",
+                "crontab /tmp/cron",
+                "crontab -",
+                "echo '* * * * * x' | crontab -",
+                "redis-cli FLUSHALL",
+                "redis-cli -n 1 flushdb",
+                "psql -c 'DROP DATABASE shop'",
+                "psql shop -c 'DELETE FROM a WHERE b'",
+                "mysql -u root -e \"TRUNCATE a.b\"",
+                "mysql -e 'UPDATE a SET b=1'",
+                "dropdb shop",
+                "pg_restore -d shop b.dump",
+                "mongorestore dump/",
+                "mongosh --eval 'db.dropDatabase()'",
+                "gunzip -c b.sql.gz | psql shop",
+                "zcat b.sql.gz | mysql -u root shop",
+                "journalctl --vacuum-time=7d",
+                "rsync -a --delete a/ b/",
+                "aws s3 rm s3://a/b --recursive",
+                "aws ec2 terminate-instances --instance-ids i-1",
+                "aws s3 sync a s3://b --delete",
+                "curl -X DELETE http://x/y",
+                "curl -XDELETE http://x/y",
+                "iptables -F",
+                "wipefs -a /dev/sdb",
+                "zfs destroy a/b",
+                "zpool destroy a",
+                "restic forget --keep-daily 7 --prune",
+                "rails db:drop",
+                "bash -c 'rm x'",
+                "bash -c \"cd /srv && rm -rf x\"",
+                "sh -c 'find . -delete'",
+                "eval 'rm x'",
+                "echo 'rm -rf x' | bash",
+                "psql shop <<SQL\nDROP TABLE a;\nSQL",
+                "watch -g rm x",
+                "env A=1 B=2 rm x",
+                "timeout 5 rm x",
+                "echo $(rm x)",
+                "for f in *; do rm $f; done",
+                "ls && rm x",
+                "echo x > /dev/sda",
+                "qm destroy 100",
+                "aws s3 rb s3://x --force",
+                "lvremove -f a/b",
+            ],
+        );
+        each_is(&[
+            (
+                "php artisan migrate:fresh --force",
+                "destroys needs=artisan",
+            ),
+            (
+                "python manage.py flush --noinput",
+                "destroys needs=manage.py",
+            ),
         ]);
         each_is(&[
-            ("cat b.sql | docker exec -i db psql -U x shop", "destroys container"),
+            (
+                "cat b.sql | docker exec -i db psql -U x shop",
+                "destroys container",
+            ),
             ("psql shop < b.sql", "destroys needs=b.sql"),
             ("mysql -u root shop < b.sql", "destroys needs=b.sql"),
-            ("docker exec -i db psql -U x shop < b.sql", "destroys container needs=b.sql"),
-            ("docker exec -i db sh -c 'mysql -u root shop' < b.sql", "destroys container needs=b.sql"),
-            ("docker compose exec -T db pg_restore -d shop < b.dump", "destroys container needs=b.dump"),
+            (
+                "docker exec -i db psql -U x shop < b.sql",
+                "destroys container needs=b.sql",
+            ),
+            (
+                "docker exec -i db sh -c 'mysql -u root shop' < b.sql",
+                "destroys container needs=b.sql",
+            ),
+            (
+                "docker compose exec -T db pg_restore -d shop < b.dump",
+                "destroys container needs=b.dump",
+            ),
             ("ssh web1 'rm -rf /srv/x'", "destroys host=web1"),
             ("ssh web1 \"sudo rm x\"", "destroys host=web1"),
-            ("docker exec db psql -c 'DROP TABLE a'", "destroys container"),
+            (
+                "docker exec db psql -c 'DROP TABLE a'",
+                "destroys container",
+            ),
             ("docker exec db bash -c 'rm x'", "destroys container"),
-            ("kubectl exec db -- psql -c 'DROP TABLE a'", "destroys container"),
+            (
+                "kubectl exec db -- psql -c 'DROP TABLE a'",
+                "destroys container",
+            ),
         ]);
     }
 
     #[test]
     fn unknown_stays_unknown() {
-        all_are("unknown", &[
-            "curl -fsSL https://get.docker.com | sh",
-            "curl -sSL https://x.org | sudo bash",
-            "wget -qO- https://x.org | bash",
-            "curl -s https://x | gunzip | sh",
-            "echo cm0= | base64 -d | sh",
-            "make deploy",
-            "npm run deploy",
-            "docker frobnicate",
-            "git frobnicate",
-            "python -c 'import os; os.remove(\"x\")'",
-            "cat x | bash",
-            "java -jar x.jar",
-            "psql -c \"$SQL\"",
-            "sudo $X",
-        ]);
+        all_are(
+            "unknown",
+            &[
+                "curl -fsSL https://get.docker.com | sh",
+                "curl -sSL https://x.org | sudo bash",
+                "wget -qO- https://x.org | bash",
+                "curl -s https://x | gunzip | sh",
+                "echo cm0= | base64 -d | sh",
+                "make deploy",
+                "npm run deploy",
+                "docker frobnicate",
+                "git frobnicate",
+                "python -c 'import os; os.remove(\"x\")'",
+                "cat x | bash",
+                "java -jar x.jar",
+                "psql -c \"$SQL\"",
+                "sudo $X",
+            ],
+        );
         each_is(&[
             ("ssh web1 'frob x'", "unknown host=web1"),
             ("ssh web1 ./deploy.sh", "unknown host=web1"),
@@ -1267,7 +1522,10 @@ mod tests {
             ("scripts/x.sh prod", "unknown needs=scripts/x.sh"),
             ("bash deploy.sh", "unknown needs=deploy.sh"),
             ("python x.py", "unknown needs=x.py"),
-            ("sudo python3 scripts/x.py --all", "unknown needs=scripts/x.py"),
+            (
+                "sudo python3 scripts/x.py --all",
+                "unknown needs=scripts/x.py",
+            ),
             ("node server.js", "unknown needs=server.js"),
             ("php x.php", "unknown needs=x.php"),
             ("sh x.sh && ls", "unknown needs=x.sh"),
@@ -1277,84 +1535,97 @@ mod tests {
 
     #[test]
     fn servers_do_not_end() {
-        all_are("changes endless", &[
-            "python manage.py runserver 0.0.0.0:8000",
-            "gunicorn shop.wsgi:application",
-            "celery -A shop worker -l info",
-            "npm run dev",
-            "npm start",
-            "yarn dev",
-            "docker compose up",
-            "docker-compose up",
-            "flask run",
-            "uvicorn main:app --reload",
-            "php artisan serve",
-            "php artisan queue:work",
-            "rails server",
-            "python -m http.server 8000",
-        ]);
+        all_are(
+            "changes endless",
+            &[
+                "gunicorn shop.wsgi:application",
+                "celery -A shop worker -l info",
+                "npm run dev",
+                "npm start",
+                "yarn dev",
+                "docker compose up",
+                "docker-compose up",
+                "flask run",
+                "uvicorn main:app --reload",
+                "rails server",
+                "python -m http.server 8000",
+            ],
+        );
         each_is(&[
-            ("docker run -p 80:80 nginx", "changes endless container"),
+            (
+                "python manage.py runserver 0.0.0.0:8000",
+                "changes endless needs=manage.py",
+            ),
+            ("php artisan serve", "changes endless needs=artisan"),
+            ("php artisan queue:work", "changes endless needs=artisan"),
         ]);
+        each_is(&[("docker run -p 80:80 nginx", "changes endless container")]);
     }
 
     #[test]
     fn following_does_not_end() {
-        all_are("reads endless", &[
-            "tail -f /var/log/syslog",
-            "tail -n 100 -f x",
-            "tail -100f x",
-            "journalctl -u nginx -f",
-            "journalctl -fu nginx",
-            "docker logs -f web",
-            "docker compose logs -f --tail=100 web",
-            "kubectl logs -f deploy/web",
-            "kubectl port-forward svc/web 8080:80",
-            "kubectl get pods -w",
-            "watch -n 1 df -h",
-            "ping example.org",
-            "tcpdump -i eth0",
-            "docker stats",
-            "vmstat 1",
-        ]);
+        all_are(
+            "reads endless",
+            &[
+                "tail -f /var/log/syslog",
+                "tail -n 100 -f x",
+                "tail -100f x",
+                "journalctl -u nginx -f",
+                "journalctl -fu nginx",
+                "docker logs -f web",
+                "docker compose logs -f --tail=100 web",
+                "kubectl logs -f deploy/web",
+                "kubectl port-forward svc/web 8080:80",
+                "kubectl get pods -w",
+                "watch -n 1 df -h",
+                "ping example.org",
+                "tcpdump -i eth0",
+                "docker stats",
+                "vmstat 1",
+            ],
+        );
     }
 
     #[test]
     fn terminals() {
-        all_are("reads interactive endless", &[
-            "htop",
-            "top",
-            "less +F x",
-        ]);
+        all_are("reads interactive endless", &["htop", "top", "less +F x"]);
     }
 
     #[test]
     fn editors() {
-        all_are("changes interactive", &[
-            "nano /etc/hosts",
-            "sudo vim /etc/nginx/nginx.conf",
-            "crontab -e",
-            "visudo",
-            "systemctl edit nginx",
-            "git rebase -i HEAD~3",
-        ]);
+        all_are(
+            "changes interactive",
+            &[
+                "nano /etc/hosts",
+                "sudo vim /etc/nginx/nginx.conf",
+                "crontab -e",
+                "visudo",
+                "systemctl edit nginx",
+                "git rebase -i HEAD~3",
+            ],
+        );
     }
 
     #[test]
     fn consoles() {
-        all_are("unknown opens", &[
-            "psql",
-            "psql -U shop -d shop -h localhost",
-            "sudo -u postgres psql",
-            "mysql -u root shop",
-            "sqlite3 db.sqlite3",
-            "mongosh",
-            "redis-cli",
-            "python",
-            "python manage.py shell",
-            "php artisan tinker",
-            "rails console",
-            "bash",
+        all_are(
+            "unknown opens",
+            &[
+                "psql",
+                "psql -U shop -d shop -h localhost",
+                "sudo -u postgres psql",
+                "mysql -u root shop",
+                "sqlite3 db.sqlite3",
+                "mongosh",
+                "redis-cli",
+                "python",
+                "rails console",
+                "bash",
+            ],
+        );
+        each_is(&[
+            ("python manage.py shell", "unknown opens needs=manage.py"),
+            ("php artisan tinker", "unknown opens needs=artisan"),
         ]);
         each_is(&[
             ("ssh deploy@web1", "unknown opens host=deploy@web1"),
@@ -1362,40 +1633,229 @@ mod tests {
             ("docker exec -it web bash", "unknown opens container"),
             ("docker compose exec web sh", "unknown opens container"),
             ("docker exec -it db psql -U x", "unknown opens container"),
-            ("kubectl exec -it web -- /bin/bash", "unknown opens container"),
+            (
+                "kubectl exec -it web -- /bin/bash",
+                "unknown opens container",
+            ),
         ]);
     }
 
     #[test]
     fn questions() {
-        all_are("changes asks", &[
-            "apt install nginx",
-            "sudo apt upgrade",
-            "adduser deploy",
-            "passwd deploy",
-            "ssh-keygen -t ed25519",
+        all_are(
+            "changes asks",
+            &[
+                "apt install nginx",
+                "sudo apt upgrade",
+                "adduser deploy",
+                "passwd deploy",
+                "ssh-keygen -t ed25519",
+                "ufw enable",
+                "terraform apply",
+                "pip uninstall x",
+                "apt-get remove x",
+                "reboot",
+                "sudo shutdown -h now",
+                "htpasswd -c f x",
+            ],
+        );
+        each_is(&[(
             "python manage.py createsuperuser",
-            "ufw enable",
-            "terraform apply",
-            "pip uninstall x",
-            "apt-get remove x",
-            "reboot",
-            "sudo shutdown -h now",
-            "htpasswd -c f x",
-        ]);
+            "changes asks needs=manage.py",
+        )]);
     }
 
     #[test]
     fn strange_words_are_told() {
-        all_are("strange: frob", &[
-            "frob x",
-            "sudo frob x",
-            "ls; frob",
-            "echo a | frob",
+        all_are(
+            "strange: frob",
+            &["frob x", "sudo frob x", "ls; frob", "echo a | frob"],
+        );
+    }
+
+    #[test]
+    fn what_parses_by_accident_is_told() {
+        let knowledge = Knowledge::built_in();
+        let wrong: Vec<String> = [
+            "sudo apt update to refresh the list of packages",
+            "make sure that the server is up",
+            "test the connection to the server",
+            "install the package",
+            "0 3 * * * /usr/bin/backup.sh",
+            "*/5 * * * * curl -s http://x",
+            "@daily /usr/bin/x",
+            "$ ls",
+            "root@web1:~# ls",
+            "[root@web1 ~]# ls",
+            ">>> import os",
+            "mysql> SHOW TABLES;",
+            "SELECT * FROM a;",
+            "CREATE USER shop;",
+            "FROM debian:12",
+            "RUN apt-get update",
+            "import os",
+            "from os import path",
+            "DEBUG = True",
+            "name: shop",
+            "[Unit]",
+            "[Service]\nExecStart=/usr/bin/x",
+            "├── src",
+            "usage: ls [options]",
+            "docker run [OPTIONS] IMAGE [COMMAND] [ARG...]",
+            "ls [-l] file",
+            "https://example.org/x",
+            "{\n  \"a\": 1\n}",
+            "server {\n  listen 80;\n}",
+            "GET /api/v1",
+            "print('x')",
+            "if x (",
+            "# only a comment",
+            "",
+        ]
+        .iter()
+        .filter_map(|body| {
+            let it = understand(body, Tongue::Shell, &knowledge);
+            (!matches!(it.sense, Sense::Nonsense(_)) || it.effect != Effect::Unknown)
+                .then(|| format!("{body:?} is {}", show(&it)))
+        })
+        .collect();
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn commands_that_look_like_accidents_are_commands() {
+        all_are(
+            "reads",
+            &[
+                "# titled\nls",
+                "grep -r 'the and your' /srv",
+                "echo this is the end of it",
+                "ls [a-z]*",
+                "ip route get 1.1.1.1",
+                "if [ -f x ]; then\n  cat x\nfi",
+                "for h in a b; do\n  ping -c1 $h\ndone",
+                "cat <<'EOF'\nname: x\nSELECT 1;\nEOF",
+                "ls \\\n  -l",
+            ],
+        );
+        each_is(&[
+            (
+                "cat > x.conf <<EOF\nserver {\n  listen 80;\n}\nEOF",
+                "changes over=x.conf",
+            ),
+            (
+                "cat <<EOF | sudo tee /etc/x\n[Unit]\nEOF",
+                "changes over=/etc/x",
+            ),
+            ("ssh web1 <<EOF\ncd /srv\nrm x\nEOF", "destroys host=web1"),
+            ("bash <<'EOF'\nls\nEOF", "reads"),
+            ("kubectl apply -f - <<EOF\nkind: Pod\nEOF", "changes"),
+            ("mysql -u root <<SQL\nSELECT 1;\nSQL", "reads"),
+            ("python3 <<EOF\nprint(1)\nEOF", "reads"),
+            ("python3 - <<EOF\nimport os; os.remove('x')\nEOF", "unknown"),
+            (
+                "python manage.py shell <<'EOF'\nA.objects.all().delete()\nEOF",
+                "unknown needs=manage.py",
+            ),
+            (
+                "docker exec -i db psql -U x <<SQL\nDROP TABLE a;\nSQL",
+                "destroys container",
+            ),
         ]);
     }
 
+    #[test]
+    fn variables_verbs_and_marks_are_told() {
+        let knowledge = Knowledge::built_in();
+        let it = understand(
+            "VERSION=1\nsudo systemctl stop web\ndocker pull shop:$VERSION\necho $OTHER",
+            Tongue::Shell,
+            &knowledge,
+        );
+        assert_eq!(it.sets, ["VERSION"]);
+        assert_eq!(it.reads.len(), 1);
+        assert_eq!(it.reads[0].0, "OTHER");
+        assert_eq!(it.verbs, ["stop", "pull"]);
+        assert!(it.elevates.is_some());
+        assert!(!it.only_assignments);
+        assert_eq!(it.because, "`systemctl stop` stops a service");
+        let names: Vec<&str> = it.commands.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["systemctl stop", "docker pull", "echo"]);
+        assert!(understand("A=1\nB='x y'", Tongue::Shell, &knowledge).only_assignments);
+    }
+
+    #[test]
+    fn a_users_rows_win() {
+        let rows = |words: &str, facts: &str| {
+            Knowledge::built_in().with(&[(words.to_owned(), facts.to_owned())])
+        };
+        let shown =
+            |body: &str, knowledge: &Knowledge| show(&understand(body, Tongue::Shell, knowledge));
+        let own = rows("frob status", "reads").unwrap();
+        assert_eq!(shown("frob status", &own), "reads");
+        assert_eq!(shown("frob other", &own), "unknown");
+        assert!(own.knows("frob") && !own.knows("frab"));
+        assert_eq!(
+            shown("make deploy", &rows("make deploy", "changes").unwrap()),
+            "changes"
+        );
+        assert_eq!(
+            shown("ls", &rows("ls", "destroys ; is a joke here").unwrap()),
+            "destroys"
+        );
+        assert_eq!(
+            rows("frob", "raeds").unwrap_err(),
+            "command `frob`: `raeds` says nothing of a command; did you mean `reads`?"
+        );
+        assert_eq!(
+            rows("frob", "values").unwrap_err(),
+            "command `frob`: `values` needs a value"
+        );
+        assert!(rows("frob", "").is_err());
+        assert!(rows("", "reads").is_err());
+    }
+
+    #[test]
+    fn what_no_shell_should_eat_does_no_harm() {
+        let knowledge = Knowledge::built_in();
+        for text in [
+            "$(",
+            "bash -c \"bash -c \\\"bash -c ls\\\"\"",
+            "sudo sudo sudo",
+            "xargs",
+            "env",
+        ] {
+            understand(text, Tongue::Shell, &knowledge);
+        }
+        let deep = format!("{}ls", "sudo ".repeat(3000));
+        understand(&deep, Tongue::Shell, &knowledge);
+        let nested = "eval eval ".repeat(2000);
+        understand(&nested, Tongue::Shell, &knowledge);
+    }
+
     proptest! {
+        #[test]
+        fn any_tangle_of_commands_is_understood_without_a_panic(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "sudo ", "bash -c ", "'", "\"", "ssh h ", "docker exec -it x ", "psql ", "-c ",
+                    "| ", "< f ", "> f ", "<<E\n", "\nE\n", "find . -exec ", "\\; ", "tar xzf ",
+                    "é ", "-", "--", "=", "xargs ", "curl -X ", "DELETE ", "$(", ") ", "&& ", "rm ",
+                    "kubectl exec p -- ", "eval ", "-\u{1f600} ", "git ", "python ", "manage.py ",
+                ]),
+                0..30,
+            )
+        ) {
+            let text: String = parts.concat();
+            let knowledge = Knowledge::built_in();
+            for tongue in [Tongue::Shell, Tongue::Powershell] {
+                let it = understand(&text, tongue, &knowledge);
+                for known in &it.commands {
+                    prop_assert!(text.get(known.range.clone()).is_some());
+                }
+            }
+        }
+
         #[test]
         fn any_text_is_understood_without_a_panic(text in "\\PC{0,120}") {
             let knowledge = Knowledge::built_in();
