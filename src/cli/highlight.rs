@@ -172,14 +172,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn painting_changes_no_text(line in ".{0,60}") {
+        fn painting_changes_no_text(line in "\\PC{0,60}") {
             let mut painter = Painter::new(Language("bash"), vec!["<A>", "é"]);
             let styles = painter.line(&line);
             prop_assert_eq!(styles.len(), line.len());
             let told = painted(&line, &styles);
             let bare = anstream::adapter::strip_str(&told).to_string();
-            let wanted = anstream::adapter::strip_str(&line).to_string();
-            prop_assert_eq!(bare, wanted);
+            prop_assert_eq!(bare, line);
         }
     }
 }

@@ -81,17 +81,16 @@ impl Terminal {
             (Stage::Value, Some(Open { wants: Some(wanted), .. })) => {
                 let (text, line) = (clean::inline(&wanted.text), wanted.line);
                 let note = if wanted.secret {
-                    "neither shown nor kept; "
+                    "not shown; "
                 } else {
                     ""
                 };
+                // Before it is asked for: nobody types faster than this.
+                self.silence = wanted.secret.then(Echo::off).flatten();
                 print::show(&format!(
                     "Value for {} (line {line}; {note}Enter: other answers) > ",
                     paint(walk::STRONG, &format!("`{text}`"))
                 ));
-                if wanted.secret {
-                    self.silence = Echo::off();
-                }
             }
             (Stage::Value, _) => {}
             (Stage::Reason, _) => print::show("Why? (Enter alone: back) > "),

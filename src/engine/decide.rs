@@ -492,7 +492,7 @@ impl Turn<'_> {
         if is_plain
             && self.session.terminal
             && !looked
-            && facts.missing.is_none()
+            && facts.missing.is_empty()
             && !now.circumstances.overwrites.is_empty()
         {
             self.commit(events);

@@ -103,8 +103,8 @@ pub struct Facts {
     /// The document has steps that it excludes, part of this run or not: then to choose it settles
     /// that it is one of several.
     pub is_choice: bool,
-    /// The name of the first value that it has not got.
-    pub missing: Option<String>,
+    /// The names of the values that it has not got.
+    pub missing: Vec<String>,
     /// Why a value of it cannot be given at all.
     pub unfillable: Option<String>,
     /// The first host that nobody confirmed.
@@ -127,12 +127,13 @@ pub fn facts(
         return Facts::default();
     }
     let places = &step.circumstances.placeholders;
-    let missing = places
-        .iter()
-        .map(|it| it.name.as_str())
-        .chain(plan.secrets_in(step))
-        .find(|name| !known.values.contains_key(*name))
-        .map(str::to_owned);
+    let mut missing: Vec<String> = Vec::new();
+    let names = places.iter().map(|it| it.name.as_str());
+    for name in names.chain(plan.secrets_in(step)) {
+        if !known.values.contains_key(name) && !missing.iter().any(|it| it == name) {
+            missing.push(name.to_owned());
+        }
+    }
     let is_allowed = |host: &String| {
         let asked = format!("host={host}");
         known.hosts.contains(host) || plan.request.allow.contains(&asked)
@@ -249,12 +250,15 @@ fn of_plain(step: &Step, request: &Request, terminal: bool, facts: &Facts) -> Co
     if let Some(because) = in_doubt(step, facts) {
         return ask_or(terminal, Manner::Elsewhere, || because.clone());
     }
-    if let Some(name) = &facts.missing {
+    if let Some(name) = facts.missing.first() {
         let manner = Manner::Value {
             name: name.clone(),
             refused: None,
         };
-        return ask_or(terminal, manner, || format!("`{name}` has no value"));
+        return ask_or(terminal, manner, || match facts.missing.as_slice() {
+            [name] => format!("`{name}` has no value"),
+            names => format!("`{}` have no values", names.join("`, `")),
+        });
     }
     if let Some(host) = &facts.host {
         return ask_or(terminal, Manner::Host(host.clone()), || {
@@ -363,8 +367,8 @@ pub fn refusals(plan: &Plan, known: &Known, terminal: bool) -> Vec<Refusal> {
 fn way_out(plan: &Plan, step: &Step, facts: &Facts) -> String {
     let allows = |word: &str| allows(&plan.request, word);
     let is_plain = plan.runbook.kind == Kind::Plain;
-    if let (true, Some(rival)) = (is_plain, facts.rivals.first()) {
-        format!("choose: --skip {rival}, or --skip {}", step.id)
+    if is_plain && !facts.rivals.is_empty() {
+        "choose with --only or --skip".to_owned()
     } else if is_plain
         && step.circumstances.place == Place::Workstation
         && facts.workstation.is_none()
@@ -374,8 +378,8 @@ fn way_out(plan: &Plan, step: &Step, facts: &Facts) -> String {
         || (plan.runbook.kind == Kind::Declared && !step.doubts.is_empty())
     {
         "run it on a terminal, where it can be edited, or mend the document".to_owned()
-    } else if let Some(name) = &facts.missing {
-        format!("give it with --set {name}=VALUE or --inputs FILE")
+    } else if is_plain && !facts.missing.is_empty() {
+        "give values with --set NAME=VALUE or --inputs FILE".to_owned()
     } else if let Some(host) = &facts.host {
         format!("run it on a terminal, or with --allow host={host}")
     } else if facts.overwrites && !allows("overwrite") {
@@ -394,7 +398,7 @@ fn way_out(plan: &Plan, step: &Step, facts: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Circumstances, Doubt, Language, Nature, Settings, Span, StepId};
+    use crate::model::{Circumstances, Language, Nature, Settings, Span};
 
     fn step(effect: Effect) -> Step {
         Step {
@@ -484,6 +488,196 @@ mod tests {
                 ),
             }
         }
+    }
+
+    // A row for each question of a plain document: what is special about the step, how it is asked
+    // about on a terminal, and which words let it run without one.
+    #[test]
+    fn the_rows_of_plain_documents() {
+        let plain = |facts: &dyn Fn(&mut Step, &mut Facts)| {
+            let (mut step, mut given) = (step(Effect::Reads), Facts::default());
+            facts(&mut step, &mut given);
+            (step, given)
+        };
+        let value = |name: &str| Manner::Value {
+            name: name.to_owned(),
+            refused: None,
+        };
+        let doubt = |rule: &'static str| Doubt {
+            rule,
+            because: "in doubt".to_owned(),
+            span: Span::default(),
+        };
+        let place = || crate::model::Placeholder {
+            name: "A".to_owned(),
+            text: "<A>".to_owned(),
+            range: 0..0,
+            stands: crate::model::Stands::Bare,
+            secret: false,
+        };
+        let s = StepId::new("s").unwrap();
+        let other = StepId::new("t").unwrap();
+        let rows: &[(&str, (Step, Facts), Manner, Option<&str>)] = &[
+            (
+                "a choice",
+                plain(&|_, facts| facts.rivals.push(other.clone())),
+                Manner::Choose(vec![s, other.clone()]),
+                None,
+            ),
+            (
+                "its own computer",
+                plain(&|step, _| step.circumstances.place = Place::Workstation),
+                Manner::Workstation,
+                None,
+            ),
+            (
+                "each of them",
+                plain(&|step, facts| {
+                    step.circumstances.place = Place::Workstation;
+                    facts.workstation = Some(Elsewhere::Each);
+                }),
+                Manner::Run { enter: false },
+                Some(""),
+            ),
+            (
+                "a doubt",
+                plain(&|step, _| step.doubts.push(doubt("endless"))),
+                Manner::Elsewhere,
+                None,
+            ),
+            (
+                "an alternative that nothing else is one to",
+                plain(&|step, _| step.doubts.push(doubt("alternative"))),
+                Manner::Elsewhere,
+                None,
+            ),
+            (
+                "an alternative that was chosen",
+                plain(&|step, facts| {
+                    step.doubts.push(doubt("alternative"));
+                    facts.is_choice = true;
+                }),
+                Manner::Run { enter: true },
+                Some(""),
+            ),
+            (
+                "a value",
+                plain(&|step, facts| {
+                    step.doubts.push(doubt("placeholder"));
+                    step.circumstances.placeholders.push(place());
+                    facts.missing.push("A".to_owned());
+                }),
+                value("A"),
+                None,
+            ),
+            (
+                "a value that cannot be given",
+                plain(&|step, facts| {
+                    step.doubts.push(doubt("placeholder"));
+                    step.circumstances.placeholders.push(place());
+                    facts.unfillable = Some("no".to_owned());
+                }),
+                Manner::Elsewhere,
+                None,
+            ),
+            (
+                "a value that is there",
+                plain(&|step, _| {
+                    step.doubts.push(doubt("placeholder"));
+                    step.circumstances.placeholders.push(place());
+                }),
+                Manner::Run { enter: true },
+                Some(""),
+            ),
+            (
+                "a host",
+                plain(&|_, facts| facts.host = Some("web1".to_owned())),
+                Manner::Host("web1".to_owned()),
+                None,
+            ),
+            (
+                "a file that is there",
+                plain(&|_, facts| facts.overwrites = true),
+                Manner::Run { enter: false },
+                Some("overwrite"),
+            ),
+            (
+                "what a person wrote",
+                plain(&|_, facts| facts.edited = true),
+                Manner::Run { enter: false },
+                Some(""),
+            ),
+        ];
+        for (name, (step, facts), manner, allowed) in rows {
+            let all = request("--yes named unknown destroys");
+            let asked = consent(Kind::Plain, step, &Request::default(), true, facts);
+            assert_eq!(asked, Consent::Ask(manner.clone()), "{name}");
+            let headless = consent(Kind::Plain, step, &all, false, facts);
+            assert_eq!(headless == Consent::Given, *allowed == Some(""), "{name}");
+            if let Some(word) = allowed {
+                let all = request(&format!("--yes named {word}"));
+                let headless = consent(Kind::Plain, step, &all, false, facts);
+                assert_eq!(headless, Consent::Given, "{name}");
+            }
+            // Neither `--yes` nor the rest of a section passes any of them by.
+            let rest = Facts {
+                rest: true,
+                ..facts.clone()
+            };
+            let unasked = consent(Kind::Plain, step, &request("--yes"), true, &rest);
+            let is_plain = *name == "an alternative that was chosen";
+            assert!(matches!(unasked, Consent::Ask(_)) || is_plain, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_rest_of_a_section_is_what_reads_or_changes() {
+        let rest = Facts {
+            rest: true,
+            ..Facts::default()
+        };
+        for (effect, runs) in [
+            (Effect::Reads, true),
+            (Effect::Changes, true),
+            (Effect::Unknown, false),
+            (Effect::Destroys, false),
+        ] {
+            let found = consent(Kind::Plain, &step(effect), &Request::default(), true, &rest);
+            assert_eq!(found == Consent::Given, runs, "{effect}");
+        }
+        let mut asks = step(Effect::Reads);
+        asks.settings.confirm = Some("Sure?".to_owned());
+        let found = consent(Kind::Plain, &asks, &Request::default(), true, &rest);
+        assert_eq!(found, Consent::Ask(Manner::Confirm("Sure?".to_owned())));
+    }
+
+    #[test]
+    fn an_offered_command_is_run_done_or_skipped_and_waits_without_anybody() {
+        let mut offers = step(Effect::Destroys);
+        offers.task = Task::ByHand {
+            text: "stop it".to_owned(),
+            offered: Some(crate::model::Offered {
+                language: Language("bash"),
+                body: "rm x".to_owned(),
+            }),
+        };
+        let request = request("--yes named destroys");
+        let mut facts = Facts::default();
+        let manner = Manner::Offered {
+            enter: false,
+            types: true,
+        };
+        let asked = consent(Kind::Plain, &offers, &request, true, &facts);
+        assert_eq!(asked, Consent::Ask(manner));
+        let alone = consent(Kind::Plain, &offers, &request, false, &facts);
+        assert_eq!(alone, Consent::Waits);
+        facts.agreed = true;
+        facts.host = Some("web1".to_owned());
+        let asked = consent(Kind::Plain, &offers, &request, true, &facts);
+        assert_eq!(asked, Consent::Ask(Manner::Host("web1".to_owned())));
+        facts.host = None;
+        let asked = consent(Kind::Plain, &offers, &request, true, &facts);
+        assert_eq!(asked, Consent::Given);
     }
 
     #[test]

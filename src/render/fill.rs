@@ -308,26 +308,37 @@ const READERS: &[&str] = &[
     "ssh", "su", "tmux", "trap", "typeset", "unset", "vim", "watch", "xargs", "zsh",
 ];
 
+/// Programs whose `-c` and `-e` mean something else.
+const HARMLESS: &[&str] = &[
+    "[", "cat", "curl", "cut", "df", "dig", "du", "echo", "grep", "head", "ls", "nc", "ping", "sort",
+    "stat", "tail", "test", "uniq", "wc",
+];
+
 // Whether a part of `body` is read as code by something else than the shell that starts it. Says so
 // too often: a value is then asked for again, never run.
 fn reads_again(body: &str) -> Option<&'static str> {
-    let ends = |c: char| c.is_whitespace() || "|&;()<>`\"'{}=".contains(c);
-    for token in body.split(ends).filter(|it| !it.is_empty()) {
-        let name = token.rsplit('/').next().unwrap_or_default();
-        if READERS.contains(&name) {
-            return Some("a program there reads it as code once more");
-        }
-        let flag = token.strip_prefix('-').unwrap_or_default();
-        let cluster = !flag.is_empty()
-            && flag.len() <= 4
-            && flag.bytes().all(|it| it.is_ascii_alphabetic())
-            && flag.ends_with(['c', 'e']);
-        let long = matches!(
-            flag,
-            "exec" | "execdir" | "ok" | "okdir" | "-command" | "-execute" | "-eval" | "-exec"
-        );
-        if cluster || long {
-            return Some("an option there takes code");
+    let separates = |c: char| "|&;()\n`".contains(c);
+    let ends = |c: char| c.is_whitespace() || separates(c) || "<>\"'{}=".contains(c);
+    for segment in body.split(separates) {
+        let mut tokens = segment.split(ends).filter(|it| !it.is_empty()).peekable();
+        let owner = tokens.peek().copied().unwrap_or_default();
+        for token in tokens {
+            let name = token.rsplit('/').next().unwrap_or_default();
+            if READERS.contains(&name) {
+                return Some("a program there reads it as code once more");
+            }
+            let flag = token.strip_prefix('-').unwrap_or_default();
+            let cluster = !flag.is_empty()
+                && flag.len() <= 4
+                && flag.bytes().all(|it| it.is_ascii_alphabetic())
+                && flag.ends_with(['c', 'e']);
+            let long = matches!(
+                flag,
+                "exec" | "execdir" | "ok" | "okdir" | "-command" | "-execute" | "-eval" | "-exec"
+            );
+            if long || (cluster && !HARMLESS.contains(&owner)) {
+                return Some("an option there takes code");
+            }
         }
     }
     None
@@ -389,6 +400,7 @@ mod tests {
             ("echo <X>> out", "2", "echo '2'> out"),
             ("<X> x", "while", "'while' x"),
             ("<X> x", "A=b", "'A=b' x"),
+            ("test -e <X> | wc -c", "a b", "test -e 'a b' | wc -c"),
             ("echo <X>", "", "echo ''"),
         ] {
             assert_eq!(filled(body, value).as_deref(), Ok(wanted), "{body}");
@@ -400,6 +412,8 @@ mod tests {
         for body in [
             "ssh web1 systemctl restart <X>",
             "bash -c \"echo <X>\"",
+            "docker exec db sh -c 'a; test -e <X>'",
+            "mysql -Ne \"wc -c; <X>\"",
             "psql -Atc 'SELECT <X>'",
             "eval echo <X>",
             "echo $((<X> + 1))",
