@@ -320,9 +320,7 @@ pub struct PlannedStep {
 impl PlannedStep {
     /// Returns whether the other step does the same: its place in the document aside.
     pub fn is_like(&self, other: &Self) -> bool {
-        self.language == other.language
-            && self.body == other.body
-            && self.offered == other.offered
+        self.language == other.language && self.body == other.body && self.offered == other.offered
     }
 
     /// Returns whether something of it can be started.

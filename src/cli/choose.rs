@@ -184,7 +184,10 @@ fn table(runbook: &Runbook, entries: &[Entry], shown: &[usize]) -> String {
     }
     if shown.len() > most {
         let more = counted(shown.len() - most, "more section");
-        let _ = writeln!(text, "{FAINT}      … {more}: type words of the heading{FAINT:#}");
+        let _ = writeln!(
+            text,
+            "{FAINT}      … {more}: type words of the heading{FAINT:#}"
+        );
     }
     text
 }
@@ -201,7 +204,11 @@ enum Chosen {
 fn chosen(runbook: &Runbook, entries: &[Entry], line: &str) -> Chosen {
     let parts = line.split([' ', ',']).filter(|it| !it.is_empty());
     let numbers: Option<Vec<usize>> = parts
-        .map(|it| it.parse().ok().filter(|it| (1..=entries.len()).contains(it)))
+        .map(|it| {
+            it.parse()
+                .ok()
+                .filter(|it| (1..=entries.len()).contains(it))
+        })
         .collect();
     if let Some(numbers) = numbers.filter(|it| !it.is_empty()) {
         return Chosen::These(numbers.iter().map(|it| entries[it - 1].section).collect());
@@ -316,7 +323,12 @@ mod tests {
             .iter()
             .map(|it| {
                 let title = &runbook.sections[it.section].title;
-                format!("{}{title} {} {}", "  ".repeat(it.depth), it.steps, it.destroys)
+                format!(
+                    "{}{title} {} {}",
+                    "  ".repeat(it.depth),
+                    it.steps,
+                    it.destroys
+                )
             })
             .collect();
         assert_eq!(

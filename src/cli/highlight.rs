@@ -52,19 +52,20 @@ impl<'a> Painter<'a> {
         let mut word: Option<usize> = None;
         let mut chars = line.char_indices().peekable();
         let mut escaped = false;
-        let close = |word: &mut Option<usize>, first: &mut bool, at: usize, styles: &mut [Style]| {
-            if let Some(start) = word.take()
-                && *first
-            {
-                let text = &line[start..at];
-                // An assignment, `sudo` and its like leave the command to come.
-                let before = text.contains('=') || ["sudo", "time", "env", "!"].contains(&text);
-                if !text.contains('=') {
-                    styles[start..at].fill(COMMAND);
+        let close =
+            |word: &mut Option<usize>, first: &mut bool, at: usize, styles: &mut [Style]| {
+                if let Some(start) = word.take()
+                    && *first
+                {
+                    let text = &line[start..at];
+                    // An assignment, `sudo` and its like leave the command to come.
+                    let before = text.contains('=') || ["sudo", "time", "env", "!"].contains(&text);
+                    if !text.contains('=') {
+                        styles[start..at].fill(COMMAND);
+                    }
+                    *first = before;
                 }
-                *first = before;
-            }
-        };
+            };
         while let Some((at, c)) = chars.next() {
             if let Some(quote) = self.quote {
                 styles[at..at + c.len_utf8()].fill(TEXT);
@@ -113,7 +114,11 @@ pub fn painted(row: &str, styles: &[Style]) -> String {
     let mut at = 0;
     while at < row.len() {
         let style = styles.get(at).copied().unwrap_or_default();
-        let same = styles.iter().skip(at).take_while(|it| **it == style).count();
+        let same = styles
+            .iter()
+            .skip(at)
+            .take_while(|it| **it == style)
+            .count();
         let mut end = (at + same.max(1)).min(row.len());
         while !row.is_char_boundary(end) {
             end += 1;
@@ -158,7 +163,8 @@ mod tests {
 
     #[test]
     fn commands_strings_comments_and_placeholders_stand_out() {
-        let body = "A=1 sudo curl -s \"http://<H>/a\" | jq . # why\necho 'two\nlines' x; ls \\\n  -l";
+        let body =
+            "A=1 sudo curl -s \"http://<H>/a\" | jq . # why\necho 'two\nlines' x; ls \\\n  -l";
         assert_eq!(
             check(body, vec!["<H>"]),
             [

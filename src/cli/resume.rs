@@ -494,7 +494,9 @@ fn admit_rest(
     rest.selected = to_do(plan, state);
     // What a person wrote instead is no longer in doubt for what stood there before.
     for step in &mut rest.runbook.steps {
-        let edited = state.step(&step.id).and_then(|(_, it)| it.edited.as_deref());
+        let edited = state
+            .step(&step.id)
+            .and_then(|(_, it)| it.edited.as_deref());
         if let Some(body) = edited {
             *step = plan.as_edited(step, body);
         }

@@ -11,8 +11,8 @@ use anstyle::{AnsiColor, Style};
 use crate::engine::decide::{Answer, Question, Secret};
 use crate::engine::operator::{Asking, Operator};
 use crate::engine::{stoppable, terminal_width};
-use crate::host::command;
 use crate::event::Elsewhere;
+use crate::host::command;
 use crate::model::{Effect, Kind, StepId, Task};
 use crate::plan::Manner;
 use crate::report::clean;
@@ -78,13 +78,15 @@ impl Terminal {
     fn prompt(&mut self) {
         self.silence = None;
         match (self.stage, &self.open) {
-            (Stage::Value, Some(Open { wants: Some(wanted), .. })) => {
+            (
+                Stage::Value,
+                Some(Open {
+                    wants: Some(wanted),
+                    ..
+                }),
+            ) => {
                 let (text, line) = (clean::inline(&wanted.text), wanted.line);
-                let note = if wanted.secret {
-                    "not shown; "
-                } else {
-                    ""
-                };
+                let note = if wanted.secret { "not shown; " } else { "" };
                 // Before it is asked for: nobody types faster than this.
                 self.silence = wanted.secret.then(Echo::off).flatten();
                 print::show(&format!(
@@ -408,18 +410,21 @@ fn menu(asking: &Asking<'_>) -> String {
             Manner::Confirm(_) => "[y]es · [e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
             Manner::Incomplete => "[e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
             Manner::Manual => "[d]one · [s]kip · [n]ote · [q]uit".to_owned(),
-            Manner::Elsewhere => {
-                "[d]one elsewhere · [e]dit · [s]kip · [n]ote · [q]uit".to_owned()
-            }
+            Manner::Elsewhere => "[d]one elsewhere · [e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
             Manner::Offered { types: true, .. } => {
-                format!("Type `{step}` to run it · [d]one (I did it) · [e]dit · [s]kip · [n]ote · [q]uit")
+                format!(
+                    "Type `{step}` to run it · [d]one (I did it) · [e]dit · [s]kip · [n]ote · [q]uit"
+                )
             }
             Manner::Offered { enter, .. } => {
                 let run = if *enter { "[Enter] run it" } else { "[r]un it" };
                 format!("{run} · [d]one (I did it) · [e]dit · [s]kip · [n]ote · [q]uit")
             }
             Manner::Choose(steps) => {
-                format!("[1]–[{}] choose · [s]kip all · [n]ote · [q]uit", steps.len())
+                format!(
+                    "[1]–[{}] choose · [s]kip all · [n]ote · [q]uit",
+                    steps.len()
+                )
             }
             Manner::Workstation => {
                 "[h]ere, run such steps · [s]kip all such · [a]sk each · [n]ote · [q]uit".to_owned()
@@ -454,7 +459,11 @@ fn has_rest(asking: &Asking<'_>) -> bool {
         return false;
     };
     let is_quiet = matches!(step.effect, Effect::Reads | Effect::Changes);
-    let mut after = asking.plan.steps().skip_while(|it| it.id != step.id).skip(1);
+    let mut after = asking
+        .plan
+        .steps()
+        .skip_while(|it| it.id != step.id)
+        .skip(1);
     asking.plan.runbook.kind == Kind::Plain
         && is_quiet
         && after.next().is_some_and(|it| it.section == step.section)

@@ -159,7 +159,8 @@ fn alternative(text: &mut String, asking: &Asking<'_>, number: usize, id: &StepI
 
 // What the document says around the step, warnings last: right before the command.
 fn around(text: &mut String, asking: &Asking<'_>, step: &Step, width: usize) {
-    if asking.plan.runbook.kind == Kind::Declared || !matches!(asking.question, Question::Run { .. })
+    if asking.plan.runbook.kind == Kind::Declared
+        || !matches!(asking.question, Question::Run { .. })
     {
         return;
     }
@@ -179,7 +180,7 @@ fn around(text: &mut String, asking: &Asking<'_>, step: &Step, width: usize) {
         let place = format!("meant for {place}{because}");
         wrapped(text, "  ", FAINT, &place, width);
     }
-    let hosts = Plan::hosts(step, asking.values);
+    let hosts = asking.plan.hosts(step, asking.values);
     if !hosts.is_empty() {
         let line = format!("leaves this machine for: {}", hosts.join(", "));
         wrapped(text, "  ", FAINT, &line, width);

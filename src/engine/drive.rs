@@ -261,7 +261,9 @@ impl<'a> Engine<'a> {
     // The step as it would run: edited, or with its values.
     fn now<'s>(&self, step: &'s Step) -> Cow<'s, Step> {
         let state = self.parts.journal.state();
-        let edited = state.step(&step.id).and_then(|(_, it)| it.edited.as_deref());
+        let edited = state
+            .step(&step.id)
+            .and_then(|(_, it)| it.edited.as_deref());
         let known = self.parts.session.known(state, &self.parts.plan);
         self.parts.plan.now(step, edited, &known.values)
     }

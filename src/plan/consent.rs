@@ -117,12 +117,7 @@ pub struct Facts {
 
 /// Returns the facts about `step`, which may have been edited. `is_open` says which steps are still
 /// to run.
-pub fn facts(
-    plan: &Plan,
-    step: &Step,
-    known: &Known,
-    is_open: impl Fn(&StepId) -> bool,
-) -> Facts {
+pub fn facts(plan: &Plan, step: &Step, known: &Known, is_open: impl Fn(&StepId) -> bool) -> Facts {
     if plan.runbook.kind == Kind::Declared {
         return Facts::default();
     }
@@ -138,7 +133,7 @@ pub fn facts(
         let asked = format!("host={host}");
         known.hosts.contains(host) || plan.request.allow.contains(&asked)
     };
-    let mut hosts = Plan::hosts(step, &known.values).into_iter();
+    let mut hosts = plan.hosts(step, &known.values).into_iter();
     let allows = |word: &str| plan.request.allow.iter().any(|it| it == word);
     Facts {
         rivals: plan.rivals(step, is_open),

@@ -47,7 +47,12 @@ impl Plan {
         let mut seen = BTreeSet::new();
         let steps = self.runbook.steps.iter();
         steps
-            .flat_map(|step| step.circumstances.placeholders.iter().map(|it| (it, step.line)))
+            .flat_map(|step| {
+                step.circumstances
+                    .placeholders
+                    .iter()
+                    .map(|it| (it, step.line))
+            })
             .filter(|(it, _)| seen.insert(it.name.as_str()))
             .collect()
     }
@@ -140,11 +145,16 @@ impl Plan {
     }
 
     /// Returns the hosts that `step` leaves this machine for, without users and paths.
-    pub fn hosts(step: &Step, values: &BTreeMap<String, Value>) -> Vec<String> {
+    pub fn hosts(&self, step: &Step, values: &BTreeMap<String, Value>) -> Vec<String> {
         let mut hosts: Vec<String> = Vec::new();
+        let body = self.command(step).map_or("", |(_, body)| body);
+        let places = &step.circumstances.placeholders;
+        let is_filled = places.iter().all(|it| values.contains_key(&it.name));
         for text in Self::with_values(step, &step.circumstances.hosts, values) {
             let host = bare_host(&text).to_owned();
-            if !host.is_empty() && !hosts.contains(&host) {
+            // As long as a value is missing, what stands in its place is no host.
+            let is_known = is_filled || body.contains(&text);
+            if is_known && !host.is_empty() && !hosts.contains(&host) {
                 hosts.push(host);
             }
         }
@@ -176,9 +186,13 @@ impl Plan {
             (now.effect, now.because) = (read.effect, read.because.clone());
         }
         now.doubts.extend(unattended(&read));
+        let body = self.command(step).map_or("", |(_, body)| body);
         let around = &mut now.circumstances;
-        around.hosts = Self::with_values(step, &around.hosts, values);
-        around.overwrites = Self::with_values(step, &around.overwrites, values);
+        for names in [&mut around.hosts, &mut around.overwrites] {
+            // What was read where a value stands is no name; what is read now is.
+            names.retain(|it| body.contains(it.as_str()));
+            *names = Self::with_values(step, names, values);
+        }
         for (all, more) in [
             (&mut around.hosts, read.hosts),
             (&mut around.overwrites, read.overwrites),

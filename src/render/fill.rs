@@ -286,9 +286,7 @@ fn is_computed(before: &str) -> bool {
         opened.is_some_and(|at| !before[at + opening.len()..].contains(closing))
     };
     let line = before.rsplit('\n').next().unwrap_or_default();
-    let subscript = line
-        .rfind('[')
-        .is_some_and(|at| !line[at..].contains(']'));
+    let subscript = line.rfind('[').is_some_and(|at| !line[at..].contains(']'));
     open("((", "))")
         // Between double quotes a substitution begins its own quoting.
         || open("$(", ")")
@@ -310,8 +308,8 @@ const READERS: &[&str] = &[
 
 /// Programs whose `-c` and `-e` mean something else.
 const HARMLESS: &[&str] = &[
-    "[", "cat", "curl", "cut", "df", "dig", "du", "echo", "grep", "head", "ls", "nc", "ping", "sort",
-    "stat", "tail", "test", "uniq", "wc",
+    "[", "cat", "curl", "cut", "df", "dig", "du", "echo", "grep", "head", "ls", "nc", "ping",
+    "sort", "stat", "tail", "test", "uniq", "wc",
 ];
 
 // Whether a part of `body` is read as code by something else than the shell that starts it. Says so
@@ -395,7 +393,11 @@ mod tests {
             ("curl <X>:80", "web1", "curl web1:80"),
             ("curl http://<X>/a", "a b", "curl http://'a b'/a"),
             ("echo <X>", "it's", r"echo 'it'\''s'"),
-            ("echo \"a <X> b\"", "$(id) \"x\"", "echo \"a \\$(id) \\\"x\\\" b\""),
+            (
+                "echo \"a <X> b\"",
+                "$(id) \"x\"",
+                "echo \"a \\$(id) \\\"x\\\" b\"",
+            ),
             ("echo 'a <X>'", "it's", r"echo 'a it'\''s'"),
             ("echo <X>> out", "2", "echo '2'> out"),
             ("<X> x", "while", "'while' x"),
@@ -496,8 +498,11 @@ mod tests {
             "&",
             "|touch hit",
         ]);
-        prop::collection::vec(prop_oneof![4 => nasty.prop_map(str::to_owned), 1 => "[ -~]{0,6}"], 0..4)
-            .prop_map(|parts| parts.concat())
+        prop::collection::vec(
+            prop_oneof![4 => nasty.prop_map(str::to_owned), 1 => "[ -~]{0,6}"],
+            0..4,
+        )
+        .prop_map(|parts| parts.concat())
     }
 
     proptest! {

@@ -11,8 +11,8 @@ use super::story::{Attempt, Chapter, End, Standing, Story};
 use super::words::{self, BAD, DOUBT, FAINT, STRONG, paint, put};
 use super::{Head, Look};
 use crate::event::{
-    Closing, Decision, Delta, Elsewhere, EndedBy, Event, EventKind, Exit, FailedAt, InputValue, LeftOut,
-    Operator, Output, Verdict,
+    Closing, Decision, Delta, Elsewhere, EndedBy, Event, EventKind, Exit, FailedAt, InputValue,
+    LeftOut, Operator, Output, Verdict,
 };
 use crate::model::{Effect, StepId};
 
