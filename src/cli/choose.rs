@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use crate::engine::Signals;
-use crate::model::{Effect, Kind, Runbook, Step};
+use crate::model::{Effect, Kind, Runbook, Stands, Step};
 use crate::report::clean::{fit, inline, pad, width};
 use crate::resolve::heading_words;
 use crate::resolve::select::with_subsections;
@@ -121,6 +121,7 @@ fn entries(runbook: &Runbook) -> Vec<Entry> {
         let mut values: Vec<&str> = steps
             .iter()
             .flat_map(|it| &it.circumstances.placeholders)
+            .filter(|it| it.stands != Stands::Variable || std::env::var_os(&it.name).is_none())
             .map(|it| it.name.as_str())
             .collect();
         values.sort_unstable();

@@ -1,5 +1,7 @@
 //! Commands in colours, as far as a reader is helped by them. Understands nothing, changes no text.
 
+use std::fmt::Write as _;
+
 use anstyle::{AnsiColor, Style};
 
 use crate::classify::{Kind, language};
@@ -50,7 +52,6 @@ impl<'a> Painter<'a> {
         // Whether a word that begins here would be a command.
         let mut first = self.quote.is_none() && !self.goes_on;
         let mut word: Option<usize> = None;
-        let mut chars = line.char_indices().peekable();
         let mut escaped = false;
         let close =
             |word: &mut Option<usize>, first: &mut bool, at: usize, styles: &mut [Style]| {
@@ -66,7 +67,7 @@ impl<'a> Painter<'a> {
                     *first = before;
                 }
             };
-        while let Some((at, c)) = chars.next() {
+        for (at, c) in line.char_indices() {
             if let Some(quote) = self.quote {
                 styles[at..at + c.len_utf8()].fill(TEXT);
                 if c == quote && !escaped {
@@ -126,12 +127,13 @@ pub fn painted(row: &str, styles: &[Style]) -> String {
         if style == Style::new() {
             text.push_str(&row[at..end]);
         } else {
-            text.push_str(&format!(
+            let _ = write!(
+                text,
                 "{}{}{}",
                 style.render(),
                 &row[at..end],
                 style.render_reset()
-            ));
+            );
         }
         at = end;
     }

@@ -94,11 +94,10 @@ impl Terminal {
                     paint(walk::STRONG, &format!("`{text}`"))
                 ));
             }
-            (Stage::Value, _) => {}
             (Stage::Reason, _) => print::show("Why? (Enter alone: back) > "),
             (Stage::Note, _) => print::show("Note (Enter alone: back) > "),
             (Stage::Choice, Some(open)) => print::show(&format!("{} > ", keys(&open.menu))),
-            (Stage::Choice, None) => {}
+            (Stage::Value, _) | (Stage::Choice, None) => {}
         }
     }
 

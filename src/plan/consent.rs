@@ -512,7 +512,8 @@ mod tests {
         };
         let s = StepId::new("s").unwrap();
         let other = StepId::new("t").unwrap();
-        let rows: &[(&str, (Step, Facts), Manner, Option<&str>)] = &[
+        type Row<'a> = (&'a str, (Step, Facts), Manner, Option<&'a str>);
+        let rows: &[Row<'_>] = &[
             (
                 "a choice",
                 plain(&|_, facts| facts.rivals.push(other.clone())),
