@@ -485,6 +485,8 @@ mod tests {
         }
     }
 
+    type Row<'a> = (&'a str, (Step, Facts), Manner, Option<&'a str>);
+
     // A row for each question of a plain document: what is special about the step, how it is asked
     // about on a terminal, and which words let it run without one.
     #[test]
@@ -512,7 +514,6 @@ mod tests {
         };
         let s = StepId::new("s").unwrap();
         let other = StepId::new("t").unwrap();
-        type Row<'a> = (&'a str, (Step, Facts), Manner, Option<&'a str>);
         let rows: &[Row<'_>] = &[
             (
                 "a choice",
