@@ -371,7 +371,11 @@ fn front_matter_of_others_is_kept() {
 fn what_is_declared_or_broken_is_refused() {
     let refused = |source: &str| {
         let document = outline(source);
-        let (runbook, _) = resolve(&document, "x", crate::classify::readings::Readings::default());
+        let (runbook, _) = resolve(
+            &document,
+            "x",
+            crate::classify::readings::Readings::default(),
+        );
         declare(&document, &runbook).unwrap_err()
     };
     assert_eq!(refused("---\nrunbook: 1\n---\n"), NotDeclared::Already);
