@@ -14,8 +14,8 @@ use super::placeholders::{self, Found};
 use super::prompted::{self, Asks, Exchange};
 use super::suspicion;
 use super::text::Dialect;
-use super::words;
 use super::understanding::{Sense, Tongue, Understanding, understand};
+use super::words;
 
 /// A fence's body, read.
 #[derive(Clone, Debug)]
@@ -63,7 +63,10 @@ impl BodyPiece {
 
     /// Returns the bytes in the body of the bytes `range` of the command.
     pub(super) fn place(&self, range: &Range<usize>) -> Range<usize> {
-        let index = self.lines.partition_point(|(at, _)| *at <= range.start).saturating_sub(1);
+        let index = self
+            .lines
+            .partition_point(|(at, _)| *at <= range.start)
+            .saturating_sub(1);
         let Some((at, place)) = self.lines.get(index) else {
             return self.range.clone();
         };
@@ -71,8 +74,23 @@ impl BodyPiece {
         start..start + range.len()
     }
 
-    pub(super) fn doubt(&mut self, rule: &'static str, because: impl Into<String>, range: Range<usize>) {
-        if self.doubts.iter().all(|(other, _, _)| *other != rule) || !matches!(rule, "remote-shell" | "leaves-machine" | "opposite" | "alternative" | "example" | "counter-example") {
+    pub(super) fn doubt(
+        &mut self,
+        rule: &'static str,
+        because: impl Into<String>,
+        range: Range<usize>,
+    ) {
+        if self.doubts.iter().all(|(other, _, _)| *other != rule)
+            || !matches!(
+                rule,
+                "remote-shell"
+                    | "leaves-machine"
+                    | "opposite"
+                    | "alternative"
+                    | "example"
+                    | "counter-example"
+            )
+        {
             self.doubts.push((rule, because.into(), range));
         }
     }
@@ -87,24 +105,56 @@ struct Tag {
 }
 
 fn tag_of(tag: &str) -> Tag {
-    let word = tag.split(|c: char| c.is_whitespace() || matches!(c, ',' | '{' | ':' | ';')).next().unwrap_or_default().trim_start_matches('.');
+    let word = tag
+        .split(|c: char| c.is_whitespace() || matches!(c, ',' | '{' | ':' | ';'))
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches('.');
     let row = language::find(word);
     let (leaning, tongue) = match row.map(|row| row.kind) {
         Some(Kind::Shell | Kind::Console) => (Leaning::Shell, Tongue::Shell),
         Some(Kind::Powershell) => (Leaning::Shell, Tongue::Powershell),
         Some(Kind::Python) => (Leaning::Python, Tongue::Shell),
-        Some(Kind::Data) if row.is_some_and(|row| row.name == "text") => (Leaning::Nothing, Tongue::Shell),
+        Some(Kind::Data) if row.is_some_and(|row| row.name == "text") => {
+            (Leaning::Nothing, Tongue::Shell)
+        }
         Some(_) => (Leaning::Data, Tongue::Shell),
         // `terminal`, `command`, `shell script`: words that no table knows.
-        None if ["terminal", "cli", "commandline", "command", "linux", "unix", "root", "azurecli", "shellscript", "bashrc", "cmdline", "term"].contains(&word.to_ascii_lowercase().as_str()) => (Leaning::Shell, Tongue::Shell),
+        None if [
+            "terminal",
+            "cli",
+            "commandline",
+            "command",
+            "linux",
+            "unix",
+            "root",
+            "azurecli",
+            "shellscript",
+            "bashrc",
+            "cmdline",
+            "term",
+        ]
+        .contains(&word.to_ascii_lowercase().as_str()) =>
+        {
+            (Leaning::Shell, Tongue::Shell)
+        }
         None => (Leaning::Nothing, Tongue::Shell),
     };
-    Tag { kind: row.map(|row| row.kind), name: row.map_or("", |row| row.name), leaning, tongue }
+    Tag {
+        kind: row.map(|row| row.kind),
+        name: row.map_or("", |row| row.name),
+        leaning,
+        tongue,
+    }
 }
 
 /// Reads a body under its tag.
 pub(super) fn read(tag: &str, body: &str, knowledge: &Knowledge) -> Body {
-    let reader = Reader { tag: tag_of(tag), body, knowledge };
+    let reader = Reader {
+        tag: tag_of(tag),
+        body,
+        knowledge,
+    };
     let mut pieces = reader.pieces();
     for piece in &mut pieces {
         piece.range.end = piece.range.end.min(body.len());
@@ -120,12 +170,20 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn knows(&self, word: &str) -> bool {
-        let bare = word.trim_start_matches(['(', '"', '\'']).rsplit('/').next().unwrap_or(word);
-        !bare.is_empty() && (self.knowledge.knows(bare) || self.knowledge.knows(word) || word.starts_with("./"))
+        let bare = word
+            .trim_start_matches(['(', '"', '\''])
+            .rsplit('/')
+            .next()
+            .unwrap_or(word);
+        !bare.is_empty()
+            && (self.knowledge.knows(bare) || self.knowledge.knows(word) || word.starts_with("./"))
     }
 
     fn one(&self, nature: Nature, because: impl Into<String>) -> Vec<BodyPiece> {
-        pieces::whole(self.body).map(|run| BodyPiece::new(run.range, run.title, nature, because)).into_iter().collect()
+        pieces::whole(self.body)
+            .map(|run| BodyPiece::new(run.range, run.title, nature, because))
+            .into_iter()
+            .collect()
     }
 
     fn pieces(&self) -> Vec<BodyPiece> {
@@ -133,16 +191,32 @@ impl Reader<'_> {
             return Vec::new();
         };
         match self.tag.kind {
-            Some(Kind::Diagram) => return self.one(Nature::Diagram, format!("its tag says {}, a drawing", self.tag.name)),
+            Some(Kind::Diagram) => {
+                return self.one(
+                    Nature::Diagram,
+                    format!("its tag says {}, a drawing", self.tag.name),
+                );
+            }
             Some(Kind::Output) => return self.one(Nature::Output, "its tag says output"),
-            Some(Kind::Check) => return self.one(Nature::Listing, "its tag says rhai: a check, no command"),
+            Some(Kind::Check) => {
+                return self.one(Nature::Listing, "its tag says rhai: a check, no command");
+            }
             _ => {}
         }
         if self.body.len() > pieces::LONGEST_BODY {
-            let mut piece = BodyPiece::new(whole.range.clone(), whole.title, self.nature_of_tag().0, "it is too long to be read");
+            let mut piece = BodyPiece::new(
+                whole.range.clone(),
+                whole.title,
+                self.nature_of_tag().0,
+                "it is too long to be read",
+            );
             if piece.nature == Nature::Command {
-                piece.doubt("too-long", "it is too long to be read: nobody knows what it does", whole.range);
-                piece.command = self.body[piece.range.clone()].to_owned();
+                piece.doubt(
+                    "too-long",
+                    "it is too long to be read: nobody knows what it does",
+                    whole.range,
+                );
+                self.body[piece.range.clone()].clone_into(&mut piece.command);
                 piece.lines = line_map(&piece.command, piece.range.start);
                 piece.language = self.language();
             }
@@ -157,25 +231,57 @@ impl Reader<'_> {
         match self.tag.kind {
             Some(Kind::Sql) => {
                 // `psql -U x` under `sql`: a shell's command.
-                let first = first_code(text).split_whitespace().next().unwrap_or_default();
+                let first = first_code(text)
+                    .split_whitespace()
+                    .next()
+                    .unwrap_or_default();
                 if !self.knows(first) || shape.is_some_and(|shape| shape.kind == Form::Sql) {
                     return vec![self.query(whole, format!("its tag says {}", self.tag.name))];
                 }
             }
             Some(Kind::Data) if self.tag.name == "cmd" => {
-                let mut piece = BodyPiece::new(whole.range.clone(), whole.title, Nature::Command, "its tag names a shell that nothing here runs");
-                piece.doubt("no-interpreter", "no interpreter of this version runs it", whole.range);
+                let mut piece = BodyPiece::new(
+                    whole.range.clone(),
+                    whole.title,
+                    Nature::Command,
+                    "its tag names a shell that nothing here runs",
+                );
+                piece.doubt(
+                    "no-interpreter",
+                    "no interpreter of this version runs it",
+                    whole.range,
+                );
                 return vec![piece];
             }
             Some(Kind::Data) if self.tag.name != "text" => {
-                let is_commands = shape.is_none() && !text.trim_start().starts_with(['<', '{', '[']) && self.is_commands(text);
+                let is_commands = shape.is_none()
+                    && !text.trim_start().starts_with(['<', '{', '['])
+                    && self.is_commands(text);
                 if !is_commands {
                     return vec![self.data(&whole, shape)];
                 }
             }
-            Some(Kind::Node) => return self.one(Nature::Listing, "its tag says JavaScript: source of a program"),
-            Some(Kind::Python) if shape.is_none() && !self.knows(first_code(text).split_whitespace().next().unwrap_or_default()) => {
-                let mut piece = BodyPiece::new(whole.range, whole.title, Nature::Listing, "its tag says Python: source of a program");
+            Some(Kind::Node) => {
+                return self.one(
+                    Nature::Listing,
+                    "its tag says JavaScript: source of a program",
+                );
+            }
+            Some(Kind::Python)
+                if shape.is_none()
+                    && !self.knows(
+                        first_code(text)
+                            .split_whitespace()
+                            .next()
+                            .unwrap_or_default(),
+                    ) =>
+            {
+                let mut piece = BodyPiece::new(
+                    whole.range,
+                    whole.title,
+                    Nature::Listing,
+                    "its tag says Python: source of a program",
+                );
                 piece.form = Some(Form::Python);
                 return vec![piece];
             }
@@ -184,19 +290,40 @@ impl Reader<'_> {
         if let Some(shape) = shape {
             return vec![self.shaped(whole, shape)];
         }
-        let dialect = if self.tongue() == Tongue::Powershell { Dialect::Powershell } else { Dialect::Shell };
-        let mut found: Vec<BodyPiece> = pieces::split(self.body, dialect).into_iter().map(|run| self.piece(run)).collect();
+        let dialect = if self.tongue() == Tongue::Powershell {
+            Dialect::Powershell
+        } else {
+            Dialect::Shell
+        };
+        let mut found: Vec<BodyPiece> = pieces::split(self.body, dialect)
+            .into_iter()
+            .map(|run| self.piece(run))
+            .collect();
         self.mind_the_company(&mut found);
         // A fence of one thing that is no command is one piece: its blank lines part nothing.
         if found.iter().all(|piece| !piece.nature.is_step()) {
-            let mut natures: Vec<Nature> = found.iter().filter(|piece| !piece.because.starts_with("it holds comments only")).map(|piece| piece.nature).collect();
+            let mut natures: Vec<Nature> = found
+                .iter()
+                .filter(|piece| !piece.because.starts_with("it holds comments only"))
+                .map(|piece| piece.nature)
+                .collect();
             natures.dedup();
             if natures.len() < 2 {
-                let leading = found.iter().position(|piece| !piece.because.starts_with("it holds comments only")).unwrap_or(0);
+                let leading = found
+                    .iter()
+                    .position(|piece| !piece.because.starts_with("it holds comments only"))
+                    .unwrap_or(0);
                 let mut piece = found.swap_remove(leading);
                 piece.range = whole.range;
                 if piece.nature == Nature::Query {
-                    return vec![self.query(Run { range: piece.range, is_comment: false, title: whole.title }, piece.because)];
+                    return vec![self.query(
+                        Run {
+                            range: piece.range,
+                            is_comment: false,
+                            title: whole.title,
+                        },
+                        piece.because,
+                    )];
                 }
                 piece.title = whole.title;
                 return vec![piece];
@@ -206,7 +333,10 @@ impl Reader<'_> {
     }
 
     fn tongue(&self) -> Tongue {
-        if self.tag.tongue == Tongue::Shell && self.tag.kind.is_none() && looks_like_powershell(self.body) {
+        if self.tag.tongue == Tongue::Shell
+            && self.tag.kind.is_none()
+            && looks_like_powershell(self.body)
+        {
             return Tongue::Powershell;
         }
         self.tag.tongue
@@ -224,11 +354,19 @@ impl Reader<'_> {
     /// Whether every line of code begins with a known program.
     fn is_commands(&self, text: &str) -> bool {
         let dialect = Dialect::Shell;
-        pieces::split(text, dialect).iter().filter(|run| !run.is_comment).all(|run| {
-            let first = first_code(&text[run.range.clone()]);
-            let mut words = first.split_whitespace().skip_while(|word| word.contains('=') && !word.starts_with('='));
-            words.next().is_some_and(|word| self.knows(word.trim_end_matches(';'))) && !is_sentence(first)
-        })
+        pieces::split(text, dialect)
+            .iter()
+            .filter(|run| !run.is_comment)
+            .all(|run| {
+                let first = first_code(&text[run.range.clone()]);
+                let mut words = first
+                    .split_whitespace()
+                    .skip_while(|word| word.contains('=') && !word.starts_with('='));
+                words
+                    .next()
+                    .is_some_and(|word| self.knows(word.trim_end_matches(';')))
+                    && !is_sentence(first)
+            })
     }
 
     fn nature_of_tag(&self) -> (Nature, String) {
@@ -236,13 +374,24 @@ impl Reader<'_> {
         let nature = match (self.tag.kind, self.tag.name) {
             (Some(kind), _) if kind.is_command() => Nature::Command,
             (Some(Kind::Data), "nginx" | "apache") if self.body.lines().count() < 6 => Nature::Data,
-            (Some(Kind::Data), "ini" | "env" | "nginx" | "apache" | "dockerfile" | "cron" | "makefile" | "toml" | "hcl") => Nature::File,
+            (
+                Some(Kind::Data),
+                "ini" | "env" | "nginx" | "apache" | "dockerfile" | "cron" | "makefile" | "toml"
+                | "hcl",
+            ) => Nature::File,
             (Some(Kind::Data), "promql") | (Some(Kind::Sql), _) => Nature::Query,
             (Some(Kind::Data), "source" | "text" | "markdown") | (None, _) => Nature::Listing,
             (Some(Kind::Data), _) => Nature::Data,
             _ => Nature::Listing,
         };
-        if self.tag.name.is_empty() { (nature, "it has no tag, and not every line is a command".to_owned()) } else { (nature, says) }
+        if self.tag.name.is_empty() {
+            (
+                nature,
+                "it has no tag, and not every line is a command".to_owned(),
+            )
+        } else {
+            (nature, says)
+        }
     }
 
     fn data(&self, run: &Run, shape: Option<Shape>) -> BodyPiece {
@@ -251,7 +400,15 @@ impl Reader<'_> {
         if let Some(shape) = shape {
             form = Some(shape.kind);
             // What the body shows beyond doubt outweighs the tag.
-            if matches!(shape.kind, Form::Diagram | Form::Assignments | Form::Crontab | Form::Sql | Form::Dockerfile) && !matches!(self.tag.name, "source" | "markdown" | "css" | "diff" | "makefile" | "hcl" | "promql") && !(shape.kind == Form::Diagram && matches!(self.tag.name, "yaml" | "json" | "html" | "xml")) {
+            if matches!(
+                shape.kind,
+                Form::Diagram | Form::Assignments | Form::Crontab | Form::Sql | Form::Dockerfile
+            ) && !matches!(
+                self.tag.name,
+                "source" | "markdown" | "css" | "diff" | "makefile" | "hcl" | "promql"
+            ) && !(shape.kind == Form::Diagram
+                && matches!(self.tag.name, "yaml" | "json" | "html" | "xml"))
+            {
                 nature = shape.nature;
                 because = format!("it is {}", shape.because);
                 if nature == Nature::Query {
@@ -281,19 +438,28 @@ impl Reader<'_> {
         let text = &self.body[run.range.clone()];
         let mut piece = BodyPiece::new(run.range, run.title, Nature::Query, because);
         let verdict = super::sql::judge(text);
-        piece.effect = if is_mongo(text) { super::sql::judge_mongo(text).effect } else { verdict.effect };
+        piece.effect = if is_mongo(text) {
+            super::sql::judge_mongo(text).effect
+        } else {
+            verdict.effect
+        };
         if !verdict.words.is_empty() {
             let _ = write!(piece.because, ": {}", verdict.words);
         }
         piece.form = Some(Form::Sql);
-        piece.command = text.to_owned();
+        text.clone_into(&mut piece.command);
         piece.lines = line_map(text, piece.range.start);
         piece
     }
 
     fn piece(&self, run: Run) -> BodyPiece {
         if run.is_comment {
-            return BodyPiece::new(run.range, run.title, Nature::Listing, "it holds comments only");
+            return BodyPiece::new(
+                run.range,
+                run.title,
+                Nature::Listing,
+                "it holds comments only",
+            );
         }
         let text = &self.body[run.range.clone()];
         let is_program = |word: &str| self.knows(word);
@@ -301,12 +467,31 @@ impl Reader<'_> {
             return self.shaped(run, shape);
         }
         let lines = line_map(text, run.range.start);
-        self.command(run.range, run.title, text.to_owned(), lines, self.tongue(), Nature::Command)
+        self.command(
+            run.range,
+            run.title,
+            text.to_owned(),
+            lines,
+            self.tongue(),
+            Nature::Command,
+        )
     }
 
     /// Reads a run of commands.
-    fn command(&self, range: Range<usize>, title: String, command: String, lines: Vec<(usize, usize)>, tongue: Tongue, nature: Nature) -> BodyPiece {
-        let dialect = if tongue == Tongue::Powershell { Dialect::Powershell } else { Dialect::Shell };
+    fn command(
+        &self,
+        range: Range<usize>,
+        title: String,
+        command: String,
+        lines: Vec<(usize, usize)>,
+        tongue: Tongue,
+        nature: Nature,
+    ) -> BodyPiece {
+        let dialect = if tongue == Tongue::Powershell {
+            Dialect::Powershell
+        } else {
+            Dialect::Shell
+        };
         let mut piece = BodyPiece::new(range, title, nature, "");
         piece.found = placeholders::find(&command, dialect, &|word| self.knows(word));
         let neutral = placeholders::neutral(&command, &piece.found);
@@ -318,18 +503,36 @@ impl Reader<'_> {
         piece.because.clone_from(&understood.because);
         piece.command = command;
         piece.lines = lines;
-        piece.language = if tongue == Tongue::Powershell { language::find("powershell").map(language::Row::language) } else { self.language() };
+        piece.language = if tongue == Tongue::Powershell {
+            language::find("powershell").map(language::Row::language)
+        } else {
+            self.language()
+        };
         let whole = piece.range.clone();
         let is_tagged = self.tag.leaning == Leaning::Shell || nature == Nature::Session;
         match &understood.sense {
             Sense::Commands => {}
             Sense::Strange(names) => {
-                let listed: Vec<String> = names.iter().take(3).map(|name| format!("`{name}`")).collect();
-                let is_all = understood.commands.iter().all(|known| names.iter().any(|name| known.name.split(' ').next() == Some(name.as_str())));
-                if !is_tagged && (understood.commands.is_empty() || is_all) && !looks_like_a_command(first_code(&piece.command)) {
+                let listed: Vec<String> = names
+                    .iter()
+                    .take(3)
+                    .map(|name| format!("`{name}`"))
+                    .collect();
+                let is_all = understood.commands.iter().all(|known| {
+                    names
+                        .iter()
+                        .any(|name| known.name.split(' ').next() == Some(name.as_str()))
+                });
+                if !is_tagged
+                    && (understood.commands.is_empty() || is_all)
+                    && !looks_like_a_command(first_code(&piece.command))
+                {
                     piece.nature = Nature::Listing;
                     piece.language = None;
-                    piece.because = format!("it has no tag of a shell, and nobody knows {}", listed.join(", "));
+                    piece.because = format!(
+                        "it has no tag of a shell, and nobody knows {}",
+                        listed.join(", ")
+                    );
                     piece.command.clear();
                     piece.lines.clear();
                     piece.found.clear();
@@ -342,10 +545,19 @@ impl Reader<'_> {
             }
             Sense::Nonsense(why) => {
                 let first = first_code(&piece.command);
-                let is_near = self.knows(first.split_whitespace().next().unwrap_or_default()) && !is_sentence(first);
+                let is_near = self.knows(first.split_whitespace().next().unwrap_or_default())
+                    && !is_sentence(first);
                 if is_tagged || is_near {
-                    piece.doubt("unreadable", format!("it does not read as commands: {why}"), whole.clone());
-                    piece.effect = if piece.effect == Effect::Destroys { Effect::Destroys } else { Effect::Unknown };
+                    piece.doubt(
+                        "unreadable",
+                        format!("it does not read as commands: {why}"),
+                        whole.clone(),
+                    );
+                    piece.effect = if piece.effect == Effect::Destroys {
+                        Effect::Destroys
+                    } else {
+                        Effect::Unknown
+                    };
                     piece.because.clone_from(why);
                 }
                 if !is_near {
@@ -359,38 +571,65 @@ impl Reader<'_> {
                 }
             }
         }
-        self.mark(&mut piece, &understood);
-        for found in suspicion::suspicions(&piece.command, if dialect == Dialect::Powershell { Kind::Powershell } else { Kind::Shell }) {
+        Self::mark(&mut piece, &understood);
+        for found in suspicion::suspicions(
+            &piece.command,
+            if dialect == Dialect::Powershell {
+                Kind::Powershell
+            } else {
+                Kind::Shell
+            },
+        ) {
             if found.rule == "character" {
                 let place = piece.place(&found.range);
                 piece.doubts.push(("character", found.because, place));
             }
         }
         // A sentence among commands: half the fence is prose, or its marks are a line off.
-        if let Some(line) = piece.command.lines().find(|line| !line.trim_start().starts_with('#') && !line.contains("echo") && is_sentence(line)) {
+        if let Some(line) = piece.command.lines().find(|line| {
+            !line.trim_start().starts_with('#') && !line.contains("echo") && is_sentence(line)
+        }) {
             let at = line.as_ptr() as usize - piece.command.as_ptr() as usize;
             let place = piece.place(&(at..at + line.len()));
-            piece.doubt("prose", format!("`{}` reads as a sentence", line.trim()), place);
+            piece.doubt(
+                "prose",
+                format!("`{}` reads as a sentence", line.trim()),
+                place,
+            );
         }
         // What a command printed, right under it, without a prompt.
-        let outside = understood.commands.iter().map(|known| known.range.start).collect::<Vec<_>>();
+        let outside = understood
+            .commands
+            .iter()
+            .map(|known| known.range.start)
+            .collect::<Vec<_>>();
         if let Some(line) = piece.command.lines().skip(1).find(|line| {
             let at = line.as_ptr() as usize - piece.command.as_ptr() as usize;
-            let begins = outside.iter().any(|start| (at..at + line.len()).contains(start));
+            let begins = outside
+                .iter()
+                .any(|start| (at..at + line.len()).contains(start));
             begins && is_printed(line)
         }) {
             let at = line.as_ptr() as usize - piece.command.as_ptr() as usize;
             let place = piece.place(&(at..at + line.len()));
-            piece.doubt("output", format!("`{}` reads as what a command prints", line.trim()), place);
+            piece.doubt(
+                "output",
+                format!("`{}` reads as what a command prints", line.trim()),
+                place,
+            );
         }
         if self.tag.leaning == Leaning::Data {
-            piece.doubt("tag", format!("its tag says {}, but it reads as commands", self.tag.name), whole);
+            piece.doubt(
+                "tag",
+                format!("its tag says {}, but it reads as commands", self.tag.name),
+                whole,
+            );
         }
         piece.understanding = Some(understood);
         piece
     }
 
-    fn mark(&self, piece: &mut BodyPiece, understood: &Understanding) {
+    fn mark(piece: &mut BodyPiece, understood: &Understanding) {
         let place = |piece: &BodyPiece, range: &Range<usize>| piece.place(range);
         if let Some(mark) = &understood.interactive {
             let at = place(piece, &mark.range);
@@ -407,11 +646,17 @@ impl Reader<'_> {
         }
         if let Some(mark) = &understood.prompts {
             let at = place(piece, &mark.range);
-            let asked = understood.commands.iter().find(|known| known.range.start <= mark.range.start && mark.range.start < known.range.end.max(known.range.start + 1));
-            let is_dialogue = understood.commands.len() < 2 && asked.or(understood.commands.first()).is_some_and(|known| {
-                let text = piece.command.get(known.range.clone()).unwrap_or_default();
-                words::DIALOGUES.iter().any(|name| known.name.contains(name) || text.contains(name))
+            let asked = understood.commands.iter().find(|known| {
+                known.range.start <= mark.range.start
+                    && mark.range.start < known.range.end.max(known.range.start + 1)
             });
+            let is_dialogue = understood.commands.len() < 2
+                && asked.or(understood.commands.first()).is_some_and(|known| {
+                    let text = piece.command.get(known.range.clone()).unwrap_or_default();
+                    words::DIALOGUES
+                        .iter()
+                        .any(|name| known.name.contains(name) || text.contains(name))
+                });
             if is_dialogue && piece.nature == Nature::Command {
                 piece.nature = Nature::Interactive;
             }
@@ -419,14 +664,26 @@ impl Reader<'_> {
         }
         if let Some(mark) = &understood.opens {
             // What follows in the same run is typed there.
-            if piece.command[mark.range.end.min(piece.command.len())..].lines().skip(1).any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {
+            if piece.command[mark.range.end.min(piece.command.len())..]
+                .lines()
+                .skip(1)
+                .any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+            {
                 let at = place(piece, &mark.range);
-                piece.doubt("remote-shell", format!("{}: what follows is typed there", mark.because), at);
+                piece.doubt(
+                    "remote-shell",
+                    format!("{}: what follows is typed there", mark.because),
+                    at,
+                );
             }
         }
         if let Some(host) = understood.hosts.first() {
             let whole = piece.range.clone();
-            piece.doubt("leaves-machine", format!("it reaches `{host}`: that host is to be confirmed"), whole);
+            piece.doubt(
+                "leaves-machine",
+                format!("it reaches `{host}`: that host is to be confirmed"),
+                whole,
+            );
         }
     }
 
@@ -438,9 +695,17 @@ impl Reader<'_> {
                 && piece.nature.is_step()
             {
                 let whole = piece.range.clone();
-                piece.doubt("remote-shell", format!("{because}: what follows is typed there"), whole);
+                piece.doubt(
+                    "remote-shell",
+                    format!("{because}: what follows is typed there"),
+                    whole,
+                );
             }
-            if let Some(mark) = piece.understanding.as_ref().and_then(|understood| understood.opens.as_ref()) {
+            if let Some(mark) = piece
+                .understanding
+                .as_ref()
+                .and_then(|understood| understood.opens.as_ref())
+            {
                 opened = Some(mark.because.clone());
             }
             // SQL, a console's lines under its opener.
@@ -451,11 +716,21 @@ impl Reader<'_> {
         // Untagged: what nobody knows among lines that are no commands is no command either.
         if self.tag.leaning != Leaning::Shell {
             let commands = found.iter().filter(|piece| piece.nature.is_step()).count();
-            let others = found.iter().filter(|piece| matches!(piece.nature, Nature::Listing | Nature::Output) && !piece.because.starts_with("it holds comments only")).count();
+            let others = found
+                .iter()
+                .filter(|piece| {
+                    matches!(piece.nature, Nature::Listing | Nature::Output)
+                        && !piece.because.starts_with("it holds comments only")
+                })
+                .count();
             if others > commands {
                 for piece in found.iter_mut().filter(|piece| piece.nature.is_step()) {
                     let whole = piece.range.clone();
-                    piece.doubt("company", "most of the fence around it is no command", whole);
+                    piece.doubt(
+                        "company",
+                        "most of the fence around it is no command",
+                        whole,
+                    );
                 }
             }
         }
@@ -463,10 +738,22 @@ impl Reader<'_> {
 
     fn session(&self) -> Option<Vec<BodyPiece>> {
         let exchanges = prompted::exchanges(self.body, self.is_root_session())?;
-        if exchanges.iter().all(|exchange| exchange.asks == Asks::Console) {
+        if exchanges
+            .iter()
+            .all(|exchange| exchange.asks == Asks::Console)
+        {
             let run = pieces::whole(self.body)?;
-            let text: String = exchanges.iter().map(|exchange| exchange.command.as_str()).collect::<Vec<_>>().join("\n");
-            let mut piece = BodyPiece::new(run.range, run.title, Nature::Query, "its lines stand at the prompt of a console");
+            let text: String = exchanges
+                .iter()
+                .map(|exchange| exchange.command.as_str())
+                .collect::<Vec<_>>()
+                .join("\n");
+            let mut piece = BodyPiece::new(
+                run.range,
+                run.title,
+                Nature::Query,
+                "its lines stand at the prompt of a console",
+            );
             piece.effect = super::sql::judge(&text).effect;
             piece.form = Some(Form::Console);
             return Some(vec![piece]);
@@ -476,7 +763,12 @@ impl Reader<'_> {
         if let Some(first) = exchanges.first()
             && let Some(run) = pieces::whole(&self.body[..first.range.start])
         {
-            pieces.push(BodyPiece::new(run.range, run.title, Nature::Listing, "it stands above the first prompt"));
+            pieces.push(BodyPiece::new(
+                run.range,
+                run.title,
+                Nature::Listing,
+                "it stands above the first prompt",
+            ));
         }
         let mut has_console = false;
         for exchange in exchanges {
@@ -487,30 +779,63 @@ impl Reader<'_> {
         if has_console {
             for piece in pieces.iter_mut().filter(|piece| piece.nature.is_step()) {
                 let whole = piece.range.clone();
-                piece.doubt("remote-shell", "a console is opened in this session, and the rest is typed there", whole);
+                piece.doubt(
+                    "remote-shell",
+                    "a console is opened in this session, and the rest is typed there",
+                    whole,
+                );
             }
         }
         Some(pieces)
     }
 
     fn exchange(&self, exchange: Exchange) -> BodyPiece {
-        let says = if exchange.has_output { "prompted, with what it printed" } else { "prompted" };
+        let says = if exchange.has_output {
+            "prompted, with what it printed"
+        } else {
+            "prompted"
+        };
         match exchange.asks {
             Asks::Console => {
-                let mut piece = BodyPiece::new(exchange.range, exchange.title, Nature::Query, "it stands at the prompt of a console");
+                let mut piece = BodyPiece::new(
+                    exchange.range,
+                    exchange.title,
+                    Nature::Query,
+                    "it stands at the prompt of a console",
+                );
                 piece.effect = super::sql::judge(&exchange.command).effect;
                 piece
             }
             Asks::Batch => {
-                let mut piece = BodyPiece::new(exchange.range.clone(), exchange.title, Nature::Session, "it stands at the prompt of Windows");
-                piece.doubt("no-interpreter", "no interpreter of this version runs it", exchange.range);
+                let mut piece = BodyPiece::new(
+                    exchange.range.clone(),
+                    exchange.title,
+                    Nature::Session,
+                    "it stands at the prompt of Windows",
+                );
+                piece.doubt(
+                    "no-interpreter",
+                    "no interpreter of this version runs it",
+                    exchange.range,
+                );
                 piece.command = exchange.command;
                 piece.lines = exchange.lines;
                 piece
             }
             asks => {
-                let tongue = if asks == Asks::Powershell || self.tag.tongue == Tongue::Powershell { Tongue::Powershell } else { Tongue::Shell };
-                let mut piece = self.command(exchange.range, exchange.title, exchange.command, exchange.lines, tongue, Nature::Session);
+                let tongue = if asks == Asks::Powershell || self.tag.tongue == Tongue::Powershell {
+                    Tongue::Powershell
+                } else {
+                    Tongue::Shell
+                };
+                let mut piece = self.command(
+                    exchange.range,
+                    exchange.title,
+                    exchange.command,
+                    exchange.lines,
+                    tongue,
+                    Nature::Session,
+                );
                 if piece.nature == Nature::Session {
                     piece.because = format!("{says}; {}", piece.because);
                 }
@@ -523,12 +848,23 @@ impl Reader<'_> {
     fn is_root_session(&self) -> bool {
         let is_console = self.tag.kind == Some(Kind::Console);
         let mut commands = 0;
-        for line in self.body.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        for line in self
+            .body
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+        {
             if let Some(rest) = line.strip_prefix("# ") {
                 let first = rest.split_whitespace().next().unwrap_or_default();
-                let is_command = self.knows(first) && !is_sentence(rest) && !rest.ends_with([':', '.']);
+                let is_command =
+                    self.knows(first) && !is_sentence(rest) && !rest.ends_with([':', '.']);
                 // A word that is both a program and the beginning of a remark wants more: `# test the site`.
-                let is_plain = rest.contains([' ', '-', '/', '.']) && rest.split_whitespace().count() > 1 || matches!(first, "reboot" | "exit" | "su" | "sync" | "ls" | "id" | "whoami");
+                let is_plain = rest.contains([' ', '-', '/', '.'])
+                    && rest.split_whitespace().count() > 1
+                    || matches!(
+                        first,
+                        "reboot" | "exit" | "su" | "sync" | "ls" | "id" | "whoami"
+                    );
                 if !(is_command && is_plain) {
                     if is_console && commands > 0 {
                         continue;
@@ -536,9 +872,9 @@ impl Reader<'_> {
                     return false;
                 }
                 commands += 1;
-            } else if !is_console && self.knows(line.split_whitespace().next().unwrap_or_default()) {
-                return false;
-            } else if !is_console && commands == 0 {
+            } else if !is_console
+                && (commands == 0 || self.knows(line.split_whitespace().next().unwrap_or_default()))
+            {
                 return false;
             }
         }
@@ -559,21 +895,49 @@ fn line_map(text: &str, start: usize) -> Vec<(usize, usize)> {
 
 /// Returns the first line that is no comment.
 fn first_code(text: &str) -> &str {
-    text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default()
+    text.lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.starts_with('#'))
+        .unwrap_or_default()
 }
 
 /// Whether a line whose program nobody knows still has the form of a command: an option, a path, a script.
 fn looks_like_a_command(line: &str) -> bool {
     let mut words = line.split_whitespace();
     let first = words.next().unwrap_or_default();
-    let is_name = first.starts_with(|c: char| c.is_ascii_lowercase() || matches!(c, '.' | '/' | '~')) && first.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_' | b'~' | b'+'));
+    let is_name = first
+        .starts_with(|c: char| c.is_ascii_lowercase() || matches!(c, '.' | '/' | '~'))
+        && first.bytes().all(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_' | b'~' | b'+')
+        });
     let rest: Vec<&str> = words.collect();
-    is_name && !is_sentence(line) && !line.ends_with([':', '.', '{', ';', ',']) && !rest.first().is_some_and(|word| matches!(*word, "=" | ":" | ":=" | "->" | "=>" | "==" | "-")) && (rest.iter().any(|word| word.starts_with('-') && word.len() > 1) || (first.starts_with("./") || first.ends_with(".sh") || first.starts_with("~/")) || (!rest.is_empty() && rest.len() < 5 && rest.iter().all(|word| word.is_ascii()) && !line.contains(['(', ',', ':', '='])))
+    is_name
+        && !is_sentence(line)
+        && !line.ends_with([':', '.', '{', ';', ','])
+        && !rest
+            .first()
+            .is_some_and(|word| matches!(*word, "=" | ":" | ":=" | "->" | "=>" | "==" | "-"))
+        && (rest
+            .iter()
+            .any(|word| word.starts_with('-') && word.len() > 1)
+            || (first.starts_with("./") || first.contains(".sh") || first.starts_with("~/"))
+            || (!rest.is_empty()
+                && rest.len() < 5
+                && rest.iter().all(|word| word.is_ascii())
+                && !line.contains(['(', ',', ':', '='])))
 }
 
 fn looks_like_powershell(body: &str) -> bool {
-    const VERBS: &[&str] = &["Get-", "Set-", "New-", "Remove-", "Start-", "Stop-", "Restart-", "Test-", "Invoke-", "Install-", "Import-", "Add-", "Enable-", "Disable-", "Write-", "Select-", "Out-", "Copy-"];
-    body.lines().map(str::trim_start).any(|line| VERBS.iter().any(|verb| line.strip_prefix(verb).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))) || line.starts_with("$env:"))
+    const VERBS: &[&str] = &[
+        "Get-", "Set-", "New-", "Remove-", "Start-", "Stop-", "Restart-", "Test-", "Invoke-",
+        "Install-", "Import-", "Add-", "Enable-", "Disable-", "Write-", "Select-", "Out-", "Copy-",
+    ];
+    body.lines().map(str::trim_start).any(|line| {
+        VERBS.iter().any(|verb| {
+            line.strip_prefix(verb)
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+        }) || line.starts_with("$env:")
+    })
 }
 
 /// Adds the variables that PowerShell takes from the environment, `$env:NAME`.
@@ -584,21 +948,31 @@ fn read_environment(command: &str, understood: &mut Understanding) {
     while let Some(found) = lower[from..].find(MARK) {
         let start = from + found;
         let name_start = start + MARK.len();
-        let length = command[name_start..].bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        let length = command[name_start..]
+            .bytes()
+            .take_while(|b| b.is_ascii_alphanumeric() || *b == b'_')
+            .count();
         from = name_start + length;
         let name = &command[name_start..from];
-        let is_set = command[from..].trim_start().strip_prefix('=').is_some_and(|rest| !rest.starts_with('='));
+        let is_set = command[from..]
+            .trim_start()
+            .strip_prefix('=')
+            .is_some_and(|rest| !rest.starts_with('='));
         if name.is_empty() {
             continue;
         }
         if is_set {
             understood.sets.push(name.to_owned());
-        } else if !understood.sets.iter().any(|set| set == name) && understood.reads.iter().all(|(read, _)| read != name) {
+        } else if !understood.sets.iter().any(|set| set == name)
+            && understood.reads.iter().all(|(read, _)| read != name)
+        {
             understood.reads.push((name.to_owned(), start..from));
         }
     }
 }
 
 fn is_mongo(text: &str) -> bool {
-    ["db.", "rs.", "sh."].iter().any(|mark| text.contains(mark)) && text.contains('(') && !text.to_ascii_uppercase().contains("SELECT")
+    ["db.", "rs.", "sh."].iter().any(|mark| text.contains(mark))
+        && text.contains('(')
+        && !text.to_ascii_uppercase().contains("SELECT")
 }

@@ -37,8 +37,16 @@ pub(super) enum Form {
     Address,
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every test ends with it, and every test may find nothing"
+)]
 const fn shape(kind: Form, nature: Nature, because: &'static str) -> Option<Shape> {
-    Some(Shape { nature, because, kind })
+    Some(Shape {
+        nature,
+        because,
+        kind,
+    })
 }
 
 /// How much the tag says in favour of a shell.
@@ -55,10 +63,22 @@ pub(super) enum Leaning {
 }
 
 /// Returns what `text` is, where it is no command; `is_program` says whether a word is a known program.
-pub(super) fn shape_of(text: &str, leaning: Leaning, is_program: &dyn Fn(&str) -> bool) -> Option<Shape> {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
+pub(super) fn shape_of(
+    text: &str,
+    leaning: Leaning,
+    is_program: &dyn Fn(&str) -> bool,
+) -> Option<Shape> {
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     let first = *lines.first()?;
-    let code: Vec<&str> = lines.iter().copied().filter(|line| !is_remark(line)).collect();
+    let code: Vec<&str> = lines
+        .iter()
+        .copied()
+        .filter(|line| !is_remark(line))
+        .collect();
     let sure = diagram(&code)
         .or_else(|| printed_table(&code))
         .or_else(|| marked(&lines, first))
@@ -74,7 +94,9 @@ pub(super) fn shape_of(text: &str, leaning: Leaning, is_program: &dyn Fn(&str) -
     }
     // A program's name opens it: what follows may be a here-document of anything.
     let opening = code.first().copied().unwrap_or_default();
-    let opens = opening.split_whitespace().find(|word| !matches!(*word, "sudo" | "time" | "env") && is_assignment(word).is_none());
+    let opens = opening
+        .split_whitespace()
+        .find(|word| !matches!(*word, "sudo" | "time" | "env") && is_assignment(word).is_none());
     if opens.is_some_and(is_program) && !is_sentence(opening) {
         return synopsis(&code);
     }
@@ -93,7 +115,10 @@ pub(super) fn shape_of(text: &str, leaning: Leaning, is_program: &dyn Fn(&str) -
 
 fn is_remark(line: &str) -> bool {
     let line = line.trim_start();
-    line.starts_with('#') && !line.starts_with("#!") && !line.starts_with("#include") && !line.starts_with("#define")
+    line.starts_with('#')
+        && !line.starts_with("#!")
+        && !line.starts_with("#include")
+        && !line.starts_with("#define")
 }
 
 /// Whether at least `percent` of the lines pass.
@@ -111,25 +136,63 @@ fn first_word(line: &str) -> &str {
 }
 
 fn diagram(code: &[&str]) -> Option<Shape> {
-    const BOX: &[char] = &['│', '├', '└', '┌', '┐', '┘', '┬', '┴', '┼', '║', '╔', '╚', '╠', '▼', '▲', '┃', '┏', '┗', '┣', '╭', '╰'];
+    const BOX: &[char] = &[
+        '│', '├', '└', '┌', '┐', '┘', '┬', '┴', '┼', '║', '╔', '╚', '╠', '▼', '▲', '┃', '┏', '┗',
+        '┣', '╭', '╰',
+    ];
     const ARROWS: &[char] = &['→', '←', '↓', '↑', '▼', '▶', '⇒', '➜', '►', '⟶', '➔', '↔'];
     let begins = |line: &str| {
         let text = line.trim_start();
         text.starts_with(BOX)
-            || ((text.starts_with("|--") || text.starts_with("`--") || text.starts_with("+--") || text.starts_with("\\--")) && text[3..].starts_with([' ', '-']) && text.chars().any(char::is_alphanumeric))
-            || (text.contains('│') || text.contains("├─") || text.contains("└─")) && !text.contains('"') && !text.contains('\'')
+            || ((text.starts_with("|--")
+                || text.starts_with("`--")
+                || text.starts_with("+--")
+                || text.starts_with("\\--"))
+                && text[3..].starts_with([' ', '-'])
+                && text.chars().any(char::is_alphanumeric))
+            || (text.contains('│') || text.contains("├─") || text.contains("└─"))
+                && !text.contains('"')
+                && !text.contains('\'')
     };
-    if most(code, 30, begins) && code.iter().any(|line| line.contains(BOX) || line.contains("--")) {
-        let is_tree = code.iter().any(|line| line.contains("├─") || line.contains("└─") || line.contains("|--") || line.contains("`--"));
-        let because = if is_tree { "a tree" } else { "a drawing of boxes" };
+    if most(code, 30, begins)
+        && code
+            .iter()
+            .any(|line| line.contains(BOX) || line.contains("--"))
+    {
+        let is_tree = code.iter().any(|line| {
+            line.contains("├─")
+                || line.contains("└─")
+                || line.contains("|--")
+                || line.contains("`--")
+        });
+        let because = if is_tree {
+            "a tree"
+        } else {
+            "a drawing of boxes"
+        };
         return shape(Form::Diagram, Nature::Diagram, because);
     }
     // `+-----+` over `|  a  |`: boxes, unless it is a table that a client printed (see below).
     let rule = |line: &str| {
         let text = line.trim();
-        text.len() > 4 && text.starts_with('+') && text.ends_with('+') && text.bytes().filter(|b| *b == b'-' || *b == b'=').count() * 2 > text.len()
+        text.len() > 4
+            && text.starts_with('+')
+            && text.ends_with('+')
+            && text.bytes().filter(|b| *b == b'-' || *b == b'=').count() * 2 > text.len()
     };
-    if code.iter().any(|line| rule(line)) && !all(code, |line| line.trim_start().starts_with(['+', '|'])) && most(code, 50, |line| line.contains("| ") || line.contains(" |") || rule(line) || line.trim() == "v" || line.trim().trim_matches(['|', ' ', 'v', 'V', '^']).is_empty()) {
+    if code.iter().any(|line| rule(line))
+        && !all(code, |line| line.trim_start().starts_with(['+', '|']))
+        && most(code, 50, |line| {
+            line.contains("| ")
+                || line.contains(" |")
+                || rule(line)
+                || line.trim() == "v"
+                || line
+                    .trim()
+                    .trim_matches(['|', ' ', 'v', 'V', '^'])
+                    .is_empty()
+        })
+    {
         return shape(Form::Diagram, Nature::Diagram, "a drawing of boxes");
     }
     let without_remark = |line: &str| line.split(" #").next().unwrap_or_default().to_owned();
@@ -148,9 +211,21 @@ fn diagram(code: &[&str]) -> Option<Shape> {
     let bare = |line: &str| {
         let line = without_remark(line);
         let name = line.trim();
-        !name.is_empty() && !name.contains(char::is_whitespace) && (name.ends_with('/') || name.rsplit('/').next().is_some_and(|last| last.contains('.') || name.starts_with('.')))
+        !name.is_empty()
+            && !name.contains(char::is_whitespace)
+            && (name.ends_with('/')
+                || name
+                    .rsplit('/')
+                    .next()
+                    .is_some_and(|last| last.contains('.') || name.starts_with('.')))
     };
-    if code.len() > 2 && code.first().is_some_and(|line| without_remark(line).trim().ends_with('/')) && code.iter().any(|line| line.starts_with("  ")) && most(code, 80, bare) {
+    if code.len() > 2
+        && code
+            .first()
+            .is_some_and(|line| without_remark(line).trim().ends_with('/'))
+        && code.iter().any(|line| line.starts_with("  "))
+        && most(code, 80, bare)
+    {
         return shape(Form::Diagram, Nature::Diagram, "a tree");
     }
     None
@@ -162,12 +237,28 @@ fn printed_table(code: &[&str]) -> Option<Shape> {
         if code[0].trim_start().starts_with("| ") {
             return shape(Form::Printed, Nature::Listing, "a table");
         }
-        return shape(Form::Printed, Nature::Output, "a table that a client printed");
+        return shape(
+            Form::Printed,
+            Nature::Output,
+            "a table that a client printed",
+        );
     }
     // psql: ` id | name` over `----+------`, and `(2 rows)`.
-    let is_rule = |line: &str| line.len() > 2 && line.trim().bytes().all(|b| matches!(b, b'-' | b'+')) && line.contains("--");
-    if code.iter().skip(1).any(|line| is_rule(line)) && code.iter().any(|line| line.contains(" | ") || line.contains('+') || line.trim_start().starts_with('(')) {
-        return shape(Form::Printed, Nature::Output, "a table that a client printed");
+    let is_rule = |line: &str| {
+        line.len() > 2
+            && line.trim().bytes().all(|b| matches!(b, b'-' | b'+'))
+            && line.contains("--")
+    };
+    if code.iter().skip(1).any(|line| is_rule(line))
+        && code.iter().any(|line| {
+            line.contains(" | ") || line.contains('+') || line.trim_start().starts_with('(')
+        })
+    {
+        return shape(
+            Form::Printed,
+            Nature::Output,
+            "a table that a client printed",
+        );
     }
     None
 }
@@ -178,16 +269,27 @@ fn marked(lines: &[&str], first: &str) -> Option<Shape> {
     if starts("diff --git ") || starts("@@ -") || (starts("--- ") && starts("+++ ")) {
         return shape(Form::Data, Nature::Data, "a difference between files");
     }
-    if starts("Traceback (most recent call last)") || starts("Exception in thread") || starts("goroutine ") || starts("panic: ") {
+    if starts("Traceback (most recent call last)")
+        || starts("Exception in thread")
+        || starts("goroutine ")
+        || starts("panic: ")
+    {
         return shape(Form::Printed, Nature::Output, "a trace of a failure");
     }
-    if first.starts_with("-----BEGIN ") || first.starts_with("ssh-rsa AAAA") || first.starts_with("ssh-ed25519 AAAA") {
+    if first.starts_with("-----BEGIN ")
+        || first.starts_with("ssh-rsa AAAA")
+        || first.starts_with("ssh-ed25519 AAAA")
+    {
         return shape(Form::Data, Nature::Data, "a key or certificate");
     }
     let mut words = first.split_whitespace();
     let method = words.next().unwrap_or_default();
     let path = words.next().unwrap_or_default();
-    if matches!(method, "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "HEAD" | "OPTIONS") && (path.starts_with('/') || path.starts_with("http") || path.starts_with('{')) {
+    if matches!(
+        method,
+        "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "HEAD" | "OPTIONS"
+    ) && (path.starts_with('/') || path.starts_with("http") || path.starts_with('{'))
+    {
         return shape(Form::Data, Nature::Data, "an HTTP request");
     }
     if first.starts_with("HTTP/1") || first.starts_with("HTTP/2") {
@@ -199,7 +301,19 @@ fn marked(lines: &[&str], first: &str) -> Option<Shape> {
     if first.starts_with("#!") && !first.contains("sh") {
         return shape(Form::Source, Nature::File, "a script of another language");
     }
-    let flow = ["graph TD", "graph LR", "graph TB", "flowchart ", "sequenceDiagram", "@startuml", "digraph ", "erDiagram", "stateDiagram", "gantt", "classDiagram"];
+    let flow = [
+        "graph TD",
+        "graph LR",
+        "graph TB",
+        "flowchart ",
+        "sequenceDiagram",
+        "@startuml",
+        "digraph ",
+        "erDiagram",
+        "stateDiagram",
+        "gantt",
+        "classDiagram",
+    ];
     if flow.iter().any(|mark| first.trim_start().starts_with(mark)) {
         return shape(Form::Diagram, Nature::Diagram, "the source of a drawing");
     }
@@ -208,7 +322,11 @@ fn marked(lines: &[&str], first: &str) -> Option<Shape> {
 
 fn payload(text: &str, code: &[&str]) -> Option<Shape> {
     let first = code.first()?.trim();
-    let begins = opens_payload(first) || (first.starts_with('{') || first.starts_with('[')) && first.contains('"') && first.contains(':') && !first.contains("]]");
+    let begins = opens_payload(first)
+        || (first.starts_with('{') || first.starts_with('['))
+            && first.contains('"')
+            && first.contains(':')
+            && !first.contains("]]");
     let last = code.last()?.trim_end();
     if begins && last.ends_with(['}', ']', ',']) {
         return shape(Form::Data, Nature::Data, "JSON");
@@ -216,7 +334,11 @@ fn payload(text: &str, code: &[&str]) -> Option<Shape> {
     // An excerpt: lines `"key": value`.
     let member = |line: &str| {
         let line = line.trim();
-        line.starts_with('"') && line[1..].find('"').is_some_and(|at| line[at + 2..].trim_start().starts_with(':')) || matches!(line, "{" | "}" | "}," | "]" | "]," | "...")
+        line.starts_with('"')
+            && line[1..]
+                .find('"')
+                .is_some_and(|at| line[at + 2..].trim_start().starts_with(':'))
+            || matches!(line, "{" | "}" | "}," | "]" | "]," | "...")
     };
     if text.contains("\":") && all(code, member) {
         return shape(Form::Data, Nature::Data, "JSON");
@@ -225,22 +347,42 @@ fn payload(text: &str, code: &[&str]) -> Option<Shape> {
 }
 
 fn crontab(code: &[&str]) -> Option<Shape> {
-    if code.iter().any(|line| is_cron(line)) && all(code, |line| is_cron(line) || is_assignment(line).is_some()) {
+    if code.iter().any(|line| is_cron(line))
+        && all(code, |line| is_cron(line) || is_assignment(line).is_some())
+    {
         return shape(Form::Crontab, Nature::File, "lines of a crontab");
     }
     None
 }
+
+const DAYS: &[&str] = &[
+    "sun", "mon", "tue", "wed", "thu", "fri", "sat", "jan", "feb", "mar", "apr", "may", "jun",
+    "jul", "aug", "sep", "oct", "nov", "dec",
+];
 
 /// Whether a line is one of a crontab: five fields or `@daily`, then a command.
 pub(super) fn is_cron(line: &str) -> bool {
     let mut words = line.split_whitespace();
     let first = words.clone().next().unwrap_or_default();
     if let Some(name) = first.strip_prefix('@') {
-        return matches!(name, "reboot" | "yearly" | "annually" | "monthly" | "weekly" | "daily" | "midnight" | "hourly") && line.split_whitespace().count() > 1;
+        return matches!(
+            name,
+            "reboot"
+                | "yearly"
+                | "annually"
+                | "monthly"
+                | "weekly"
+                | "daily"
+                | "midnight"
+                | "hourly"
+        ) && line.split_whitespace().count() > 1;
     }
-    const DAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let field = |word: &str| {
-        word.split([',', '-', '/']).all(|part| part == "*" || (!part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()) && part.len() < 3) || DAYS.contains(&part.to_ascii_lowercase().as_str()))
+        word.split([',', '-', '/']).all(|part| {
+            part == "*"
+                || (!part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()) && part.len() < 3)
+                || DAYS.contains(&part.to_ascii_lowercase().as_str())
+        })
     };
     (0..5).all(|_| words.next().is_some_and(field)) && words.next().is_some()
 }
@@ -250,9 +392,83 @@ const SQL_VERBS: &[(&str, &[&str])] = &[
     ("INSERT", &["INTO", "IGNORE", "OR"]),
     ("UPDATE", &[]),
     ("DELETE", &["FROM"]),
-    ("CREATE", &["TABLE", "DATABASE", "USER", "ROLE", "EXTENSION", "INDEX", "UNIQUE", "VIEW", "SCHEMA", "FUNCTION", "TRIGGER", "OR", "PROCEDURE", "SEQUENCE", "TYPE", "MATERIALIZED", "PUBLICATION", "SUBSCRIPTION", "TEMPORARY", "TEMP", "LOGIN", "POLICY", "KEYSPACE", "EVENT"]),
-    ("ALTER", &["TABLE", "DATABASE", "USER", "ROLE", "SYSTEM", "SCHEMA", "INDEX", "SEQUENCE", "EXTENSION", "DEFAULT", "VIEW", "SUBSCRIPTION", "PUBLICATION", "LOGIN", "FUNCTION", "TYPE", "EVENT", "INSTANCE"]),
-    ("DROP", &["TABLE", "DATABASE", "USER", "ROLE", "SCHEMA", "INDEX", "VIEW", "EXTENSION", "FUNCTION", "TRIGGER", "IF", "OWNED", "SEQUENCE", "PUBLICATION", "SUBSCRIPTION", "MATERIALIZED", "TYPE", "EVENT", "PROCEDURE", "KEYSPACE"]),
+    (
+        "CREATE",
+        &[
+            "TABLE",
+            "DATABASE",
+            "USER",
+            "ROLE",
+            "EXTENSION",
+            "INDEX",
+            "UNIQUE",
+            "VIEW",
+            "SCHEMA",
+            "FUNCTION",
+            "TRIGGER",
+            "OR",
+            "PROCEDURE",
+            "SEQUENCE",
+            "TYPE",
+            "MATERIALIZED",
+            "PUBLICATION",
+            "SUBSCRIPTION",
+            "TEMPORARY",
+            "TEMP",
+            "LOGIN",
+            "POLICY",
+            "KEYSPACE",
+            "EVENT",
+        ],
+    ),
+    (
+        "ALTER",
+        &[
+            "TABLE",
+            "DATABASE",
+            "USER",
+            "ROLE",
+            "SYSTEM",
+            "SCHEMA",
+            "INDEX",
+            "SEQUENCE",
+            "EXTENSION",
+            "DEFAULT",
+            "VIEW",
+            "SUBSCRIPTION",
+            "PUBLICATION",
+            "LOGIN",
+            "FUNCTION",
+            "TYPE",
+            "EVENT",
+            "INSTANCE",
+        ],
+    ),
+    (
+        "DROP",
+        &[
+            "TABLE",
+            "DATABASE",
+            "USER",
+            "ROLE",
+            "SCHEMA",
+            "INDEX",
+            "VIEW",
+            "EXTENSION",
+            "FUNCTION",
+            "TRIGGER",
+            "IF",
+            "OWNED",
+            "SEQUENCE",
+            "PUBLICATION",
+            "SUBSCRIPTION",
+            "MATERIALIZED",
+            "TYPE",
+            "EVENT",
+            "PROCEDURE",
+            "KEYSPACE",
+        ],
+    ),
     ("TRUNCATE", &["TABLE", "ONLY"]),
     ("GRANT", &[]),
     ("REVOKE", &[]),
@@ -271,7 +487,10 @@ const SQL_VERBS: &[(&str, &[&str])] = &[
     ("BEGIN", &[]),
     ("COMMIT", &[]),
     ("ROLLBACK", &[]),
-    ("START", &["TRANSACTION", "SLAVE", "REPLICA", "GROUP_REPLICATION"]),
+    (
+        "START",
+        &["TRANSACTION", "SLAVE", "REPLICA", "GROUP_REPLICATION"],
+    ),
     ("STOP", &["SLAVE", "REPLICA", "GROUP_REPLICATION"]),
     ("CHANGE", &["MASTER", "REPLICATION"]),
     ("KILL", &[]),
@@ -305,35 +524,80 @@ const SQL_VERBS: &[(&str, &[&str])] = &[
 /// Whether a statement of SQL begins on this line. Words that are also programs or prose need capitals.
 pub(super) fn begins_sql(line: &str) -> bool {
     let line = line.trim_start();
-    if line.starts_with('\\') {
-        return line[1..].starts_with(|c: char| c.is_ascii_alphabetic() || c == '?') && line.split_whitespace().count() < 6 && !line.ends_with('\\');
+    if let Some(rest) = line.strip_prefix('\\') {
+        return rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '?')
+            && line.split_whitespace().count() < 6
+            && !line.ends_with('\\');
     }
     if line.starts_with('.') {
         let word = first_word(line);
-        return matches!(word, ".tables" | ".schema" | ".quit" | ".exit" | ".headers" | ".mode" | ".backup" | ".dump" | ".databases" | ".restore" | ".open" | ".read");
+        return matches!(
+            word,
+            ".tables"
+                | ".schema"
+                | ".quit"
+                | ".exit"
+                | ".headers"
+                | ".mode"
+                | ".backup"
+                | ".dump"
+                | ".databases"
+                | ".restore"
+                | ".open"
+                | ".read"
+        );
     }
-    let mut words = line.split(|c: char| c.is_whitespace() || c == '(').filter(|word| !word.is_empty());
-    let Some(verb) = words.next() else { return false };
+    let mut words = line
+        .split(|c: char| c.is_whitespace() || c == '(')
+        .filter(|word| !word.is_empty());
+    let Some(verb) = words.next() else {
+        return false;
+    };
     let bare = verb.trim_end_matches(';');
     let upper = bare.to_ascii_uppercase();
-    let Some((_, nexts)) = SQL_VERBS.iter().find(|(name, _)| name.trim_end_matches(';') == upper) else {
+    let Some((_, nexts)) = SQL_VERBS
+        .iter()
+        .find(|(name, _)| name.trim_end_matches(';') == upper)
+    else {
         return false;
     };
     let next = words.next().unwrap_or_default().trim_end_matches(';');
     if bare == upper {
-        return nexts.is_empty() || next.is_empty() || nexts.contains(&next.to_ascii_uppercase().as_str());
+        return nexts.is_empty()
+            || next.is_empty()
+            || nexts.contains(&next.to_ascii_uppercase().as_str());
     }
     // Small letters: only what no shell command looks like.
     let ends = line.trim_end().ends_with(';');
     match upper.as_str() {
         "SELECT" => ends || line.to_ascii_lowercase().contains(" from ") || line.contains('*'),
-        "USE" | "SHOW" | "GRANT" | "REVOKE" | "FLUSH" | "UPDATE" | "DESCRIBE" | "VACUUM" | "COMMIT" | "BEGIN" | "ROLLBACK" | "EXPLAIN" | "EXIT" | "QUIT" | "SET" => ends && !line.contains("\\;"),
-        _ => !nexts.is_empty() && nexts.contains(&next.to_ascii_uppercase().as_str()) && (ends || !next.is_empty() && bare.chars().next().is_some_and(char::is_uppercase) || matches!(upper.as_str(), "CREATE" | "ALTER" | "DROP" | "INSERT" | "DELETE")),
+        "USE" | "SHOW" | "GRANT" | "REVOKE" | "FLUSH" | "UPDATE" | "DESCRIBE" | "VACUUM"
+        | "COMMIT" | "BEGIN" | "ROLLBACK" | "EXPLAIN" | "EXIT" | "QUIT" | "SET" => {
+            ends && !line.contains("\\;")
+        }
+        _ => {
+            !nexts.is_empty()
+                && nexts.contains(&next.to_ascii_uppercase().as_str())
+                && (ends
+                    || !next.is_empty() && bare.chars().next().is_some_and(char::is_uppercase)
+                    || matches!(
+                        upper.as_str(),
+                        "CREATE" | "ALTER" | "DROP" | "INSERT" | "DELETE"
+                    ))
+        }
     }
 }
 
 fn sql(lines: &[&str]) -> Option<Shape> {
-    let code: Vec<&str> = lines.iter().copied().filter(|line| !is_remark(line) && !line.trim_start().starts_with("--") && !line.trim_start().starts_with("/*")).collect();
+    let code: Vec<&str> = lines
+        .iter()
+        .copied()
+        .filter(|line| {
+            !is_remark(line)
+                && !line.trim_start().starts_with("--")
+                && !line.trim_start().starts_with("/*")
+        })
+        .collect();
     let first = code.first()?;
     if !begins_sql(first) {
         return None;
@@ -345,24 +609,52 @@ fn sql(lines: &[&str]) -> Option<Shape> {
             return None;
         }
         let code = line.split(" --").next().unwrap_or_default().trim_end();
-        begins = code.ends_with(';') || line.trim_start().starts_with('\\') || line.trim_start().starts_with('.');
+        begins = code.ends_with(';')
+            || line.trim_start().starts_with('\\')
+            || line.trim_start().starts_with('.');
     }
     shape(Form::Sql, Nature::Query, "SQL")
 }
 
 fn markup(text: &str) -> Option<Shape> {
     let rest = text.strip_prefix('<')?;
-    let begins = rest.starts_with(['!', '?']) || rest.starts_with(|c: char| c.is_ascii_alphabetic());
-    if begins && text.ends_with('>') && (text.contains("</") || text.contains("/>") || text.contains("<!") || text.contains("?>")) {
+    let begins =
+        rest.starts_with(['!', '?']) || rest.starts_with(|c: char| c.is_ascii_alphabetic());
+    if begins
+        && text.ends_with('>')
+        && (text.contains("</")
+            || text.contains("/>")
+            || text.contains("<!")
+            || text.contains("?>"))
+    {
         return shape(Form::Data, Nature::Data, "XML or HTML");
     }
     None
 }
 
 fn dockerfile(code: &[&str]) -> Option<Shape> {
-    const WORDS: &[&str] = &["FROM", "RUN", "CMD", "COPY", "ENV", "WORKDIR", "EXPOSE", "ENTRYPOINT", "ARG", "VOLUME", "USER", "ADD", "LABEL", "HEALTHCHECK", "SHELL", "STOPSIGNAL"];
+    const WORDS: &[&str] = &[
+        "FROM",
+        "RUN",
+        "CMD",
+        "COPY",
+        "ENV",
+        "WORKDIR",
+        "EXPOSE",
+        "ENTRYPOINT",
+        "ARG",
+        "VOLUME",
+        "USER",
+        "ADD",
+        "LABEL",
+        "HEALTHCHECK",
+        "SHELL",
+        "STOPSIGNAL",
+    ];
     let first = first_word(code.first()?);
-    if WORDS.contains(&first) && (first == "FROM" || most(code, 50, |line| WORDS.contains(&first_word(line)))) {
+    if WORDS.contains(&first)
+        && (first == "FROM" || most(code, 50, |line| WORDS.contains(&first_word(line))))
+    {
         return shape(Form::Dockerfile, Nature::File, "a Dockerfile");
     }
     None
@@ -373,15 +665,35 @@ fn python(lines: &[&str], leaning: Leaning, is_program: &dyn Fn(&str) -> bool) -
         let text = line.trim_start();
         (text.starts_with("import ") && !text.contains(['\'', '"', '{', ';']))
             || (text.starts_with("from ") && text.contains(" import "))
-            || (text.starts_with("def ") || text.starts_with("class ") || text.starts_with("async def ")) && text.ends_with(':')
+            || (text.starts_with("def ")
+                || text.starts_with("class ")
+                || text.starts_with("async def "))
+                && text.ends_with(':')
             || text.starts_with("print(")
-            || text.starts_with("@") && text[1..].starts_with(|c: char| c.is_ascii_lowercase()) && !text.contains(' ') && !text.starts_with("@reboot")
-            || (text.starts_with("for ") || text.starts_with("if ") || text.starts_with("with ") || text.starts_with("while ") || text.starts_with("try") || text.starts_with("except")) && text.ends_with(':')
+            || text.starts_with('@')
+                && text[1..].starts_with(|c: char| c.is_ascii_lowercase())
+                && !text.contains(' ')
+                && !text.starts_with("@reboot")
+            || (text.starts_with("for ")
+                || text.starts_with("if ")
+                || text.starts_with("with ")
+                || text.starts_with("while ")
+                || text.starts_with("try")
+                || text.starts_with("except"))
+                && text.ends_with(':')
             || text.starts_with("if __name__")
             || text.starts_with(">>> ")
     };
-    if lines.iter().any(|line| is_sure(line)) && !lines.iter().any(|line| line.contains("<<") && !line.contains("<<<")) {
-        let first = lines.iter().find(|line| !is_remark(line)).copied().unwrap_or_default();
+    if lines.iter().any(|line| is_sure(line))
+        && !lines
+            .iter()
+            .any(|line| line.contains("<<") && !line.contains("<<<"))
+    {
+        let first = lines
+            .iter()
+            .find(|line| !is_remark(line))
+            .copied()
+            .unwrap_or_default();
         // `python - <<EOF` and `python -c "import x` begin with a program.
         if is_sure(first) || leaning == Leaning::Python || !is_program(first_word(first)) {
             return shape(Form::Python, Nature::Listing, "Python");
@@ -389,14 +701,24 @@ fn python(lines: &[&str], leaning: Leaning, is_program: &dyn Fn(&str) -> bool) -
         return None;
     }
     if leaning == Leaning::Python {
-        let code: Vec<&str> = lines.iter().copied().filter(|line| !is_remark(line)).collect();
+        let code: Vec<&str> = lines
+            .iter()
+            .copied()
+            .filter(|line| !is_remark(line))
+            .collect();
         let first = first_word(code.first()?);
         // `DATABASES = {` and calls: Python as the tag says; a program's name: not.
         let is_python = |line: &str| {
             let text = line.trim();
-            is_python_assignment(text) || text.starts_with(['}', ']', ')', '\'', '"', '{', '[', '(']) || text.contains('(') && !text.contains("$(")
+            is_python_assignment(text)
+                || text.starts_with(['}', ']', ')', '\'', '"', '{', '[', '('])
+                || text.contains('(') && !text.contains("$(")
         };
-        if !is_program(first) && !first.contains('/') && most(&code, 60, is_python) && !code[0].contains("==") {
+        if !is_program(first)
+            && !first.contains('/')
+            && most(&code, 60, is_python)
+            && !code[0].contains("==")
+        {
             return shape(Form::Python, Nature::Listing, "Python");
         }
     }
@@ -404,29 +726,82 @@ fn python(lines: &[&str], leaning: Leaning, is_program: &dyn Fn(&str) -> bool) -
 }
 
 fn is_python_assignment(text: &str) -> bool {
-    text.split_once(" = ").is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | ',' | ' ' | '[' | ']' | '"' | '\'')) && name.split_whitespace().count() < 3)
+    text.split_once(" = ").is_some_and(|(name, _)| {
+        !name.is_empty()
+            && name.chars().all(|c| {
+                c.is_alphanumeric() || matches!(c, '_' | '.' | ',' | ' ' | '[' | ']' | '"' | '\'')
+            })
+            && name.split_whitespace().count() < 3
+    })
 }
 
 fn source(lines: &[&str], code: &[&str]) -> Option<Shape> {
-    let first = code.first().copied().or(lines.first().copied())?.trim_start();
+    let first = code
+        .first()
+        .copied()
+        .or(lines.first().copied())?
+        .trim_start();
     let starts = |marks: &[&str]| marks.iter().any(|mark| first.starts_with(mark));
     let any = |test: &dyn Fn(&str) -> bool| lines.iter().any(|line| test(line.trim_start()));
-    if starts(&["#include", "package main", "func ", "public class ", "public static ", "private ", "using System", "namespace ", "fn main", "pub fn ", "impl ", "struct ", "interface "])
-        && any(&|line| line.ends_with(['{', ';', '>']) || line.starts_with("package"))
+    if starts(&[
+        "#include",
+        "package main",
+        "func ",
+        "public class ",
+        "public static ",
+        "private ",
+        "using System",
+        "namespace ",
+        "fn main",
+        "pub fn ",
+        "impl ",
+        "struct ",
+        "interface ",
+    ]) && any(&|line| line.ends_with(['{', ';', '>']) || line.starts_with("package"))
     {
         return shape(Form::Source, Nature::Listing, "source of a program");
     }
-    if starts(&["const ", "let ", "var ", "module.exports", "export default", "export const", "export function", "import {", "'use strict'", "\"use strict\"", "async function", "console.log(", "require("])
-        || first.starts_with("function ") && (any(&|line| line.starts_with("return ") || line.starts_with("const ") || line.ends_with(';')) && first.contains('(') && first.contains(')') && !first.contains("()"))
+    if starts(&[
+        "const ",
+        "let ",
+        "var ",
+        "module.exports",
+        "export default",
+        "export const",
+        "export function",
+        "import {",
+        "'use strict'",
+        "\"use strict\"",
+        "async function",
+        "console.log(",
+        "require(",
+    ]) || first.starts_with("function ")
+        && (any(&|line| {
+            line.starts_with("return ") || line.starts_with("const ") || line.ends_with(';')
+        }) && first.contains('(')
+            && first.contains(')')
+            && !first.contains("()"))
         || first.starts_with("import ") && first.contains(" from ")
     {
         return shape(Form::Source, Nature::Listing, "JavaScript");
     }
-    if any(&|line| line.starts_with("resource \"") || line.starts_with("provider \"") || line.starts_with("variable \"") || line.starts_with("module \"") || line.starts_with("terraform {") || line.starts_with("data \"") && line.ends_with('{')) && lines.iter().any(|line| line.trim_end().ends_with('{')) && !lines.iter().any(|line| line.contains("<<")) {
+    if any(&|line| {
+        line.starts_with("resource \"")
+            || line.starts_with("provider \"")
+            || line.starts_with("variable \"")
+            || line.starts_with("module \"")
+            || line.starts_with("terraform {")
+            || line.starts_with("data \"") && line.ends_with('{')
+    }) && lines.iter().any(|line| line.trim_end().ends_with('{'))
+        && !lines.iter().any(|line| line.contains("<<"))
+    {
         return shape(Form::Source, Nature::File, "Terraform");
     }
     // A Makefile: a target, and lines under a tab.
-    if first.ends_with(':') && !first.contains(' ') && lines.iter().any(|line| line.starts_with('\t')) {
+    if first.ends_with(':')
+        && !first.contains(' ')
+        && lines.iter().any(|line| line.starts_with('\t'))
+    {
         return shape(Form::Source, Nature::File, "a Makefile");
     }
     None
@@ -435,15 +810,51 @@ fn source(lines: &[&str], code: &[&str]) -> Option<Shape> {
 fn settings(code: &[&str]) -> Option<Shape> {
     let is_section = |line: &str| {
         let line = line.trim();
-        line.starts_with('[') && line.ends_with(']') && line.len() > 2 && !line.starts_with("[ ") && line[1..].starts_with(|c: char| c.is_alphanumeric() || c == '[') && !line.contains("...")
+        line.starts_with('[')
+            && line.ends_with(']')
+            && line.len() > 2
+            && !line.starts_with("[ ")
+            && line[1..].starts_with(|c: char| c.is_alphanumeric() || c == '[')
+            && !line.contains("...")
     };
-    let is_pair = |line: &str| line.trim().split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.trim().chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | '"' | '/' | ':')) && name.split_whitespace().count() < 3);
+    let is_pair = |line: &str| {
+        line.trim().split_once('=').is_some_and(|(name, _)| {
+            !name.is_empty()
+                && name.trim().chars().all(|c| {
+                    c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | '"' | '/' | ':')
+                })
+                && name.split_whitespace().count() < 3
+        })
+    };
     let first = code.first()?;
-    if is_section(first) && code.len() > 1 && most(code, 60, |line| is_section(line) || is_pair(line) || line.trim_start().starts_with(';')) {
-        let is_unit = code.iter().any(|line| matches!(line.trim(), "[Unit]" | "[Service]" | "[Install]" | "[Timer]" | "[Socket]"));
-        return shape(Form::Settings, Nature::File, if is_unit { "a unit of systemd" } else { "settings in sections" });
+    if is_section(first)
+        && code.len() > 1
+        && most(code, 60, |line| {
+            is_section(line) || is_pair(line) || line.trim_start().starts_with(';')
+        })
+    {
+        let is_unit = code.iter().any(|line| {
+            matches!(
+                line.trim(),
+                "[Unit]" | "[Service]" | "[Install]" | "[Timer]" | "[Socket]"
+            )
+        });
+        return shape(
+            Form::Settings,
+            Nature::File,
+            if is_unit {
+                "a unit of systemd"
+            } else {
+                "settings in sections"
+            },
+        );
     }
-    if is_section(first) && code.len() > 1 && most(&code[1..], 80, |line| first_word(line).contains('.') || line.contains("ansible_")) {
+    if is_section(first)
+        && code.len() > 1
+        && most(&code[1..], 80, |line| {
+            first_word(line).contains('.') || line.contains("ansible_")
+        })
+    {
         return shape(Form::Settings, Nature::File, "an inventory of hosts");
     }
     None
@@ -453,36 +864,85 @@ fn settings(code: &[&str]) -> Option<Shape> {
 fn is_assignment(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.trim().split_once('=')?;
     let bare = name.trim_end();
-    let is_name = bare.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && bare.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
+    let is_name = bare.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && bare
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'));
     (is_name && !value.starts_with('=') && !value.starts_with('~')).then_some((bare, value.trim()))
 }
 
-fn assignments(code: &[&str], leaning: Leaning, is_program: &dyn Fn(&str) -> bool) -> Option<Shape> {
+fn assignments(
+    code: &[&str],
+    leaning: Leaning,
+    is_program: &dyn Fn(&str) -> bool,
+) -> Option<Shape> {
     let is_plain = |line: &str| {
-        let Some((name, value)) = is_assignment(line) else { return false };
+        let Some((name, value)) = is_assignment(line) else {
+            return false;
+        };
         // `NAME=value command` runs a command; `NAME=$(…)` is the shell's.
-        let after = value.split_once(' ').map_or("", |(_, rest)| rest.trim_start());
+        let after = value
+            .split_once(' ')
+            .map_or("", |(_, rest)| rest.trim_start());
         let quoted = value.starts_with(['"', '\'']);
-        if leaning == Leaning::Shell && (value.contains("$(") || value.contains('`') || name.contains(['-', '.']) && !line.contains(" = ")) {
+        if leaning == Leaning::Shell
+            && (value.contains("$(")
+                || value.contains('`')
+                || name.contains(['-', '.']) && !line.contains(" = "))
+        {
             return false;
         }
-        quoted || after.is_empty() || after.starts_with('#') || line.contains(" = ") || !is_program(first_word(after)) && !value.contains("&&")
+        quoted
+            || after.is_empty()
+            || after.starts_with('#')
+            || line.contains(" = ")
+            || !is_program(first_word(after)) && !value.contains("&&")
     };
     if all(code, is_plain) {
-        return shape(Form::Assignments, Nature::File, "assignments only, an input form like `.env`");
+        return shape(
+            Form::Assignments,
+            Nature::File,
+            "assignments only, an input form like `.env`",
+        );
     }
     // `Port 22`, `PermitRootLogin no`: one name and one value per line.
     let is_option = |line: &str| {
         let mut words = line.split_whitespace();
         let name = words.next().unwrap_or_default();
-        name.chars().next().is_some_and(char::is_uppercase) && name.chars().any(char::is_lowercase) && name.chars().all(char::is_alphanumeric) && name.chars().skip(1).any(char::is_uppercase) && words.clone().count() > 0 && words.count() < 4
+        name.chars().next().is_some_and(char::is_uppercase)
+            && name.chars().any(char::is_lowercase)
+            && name.chars().all(char::is_alphanumeric)
+            && name.chars().skip(1).any(char::is_uppercase)
+            && words.clone().count() > 0
+            && words.count() < 4
     };
-    if code.len() > 1 && most(code, 80, |line| is_option(line) || matches!(first_word(line), "Host" | "User" | "Port" | "Match")) || code.len() == 1 && is_option(code[0]) && !code[0].contains('-') {
-        return shape(Form::Settings, Nature::File, "settings, a name and a value on each line");
+    if code.len() > 1
+        && most(code, 80, |line| {
+            is_option(line) || matches!(first_word(line), "Host" | "User" | "Port" | "Match")
+        })
+        || code.len() == 1 && is_option(code[0]) && !code[0].contains('-')
+    {
+        return shape(
+            Form::Settings,
+            Nature::File,
+            "settings, a name and a value on each line",
+        );
     }
-    let is_sysctl = |line: &str| line.split_once('=').is_some_and(|(name, _)| name.contains('.') && name.trim().chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/')));
+    let is_sysctl = |line: &str| {
+        line.split_once('=').is_some_and(|(name, _)| {
+            name.contains('.')
+                && name
+                    .trim()
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/'))
+        })
+    };
     if all(code, is_sysctl) {
-        return shape(Form::Settings, Nature::File, "settings, a name and a value on each line");
+        return shape(
+            Form::Settings,
+            Nature::File,
+            "settings, a name and a value on each line",
+        );
     }
     None
 }
@@ -490,19 +950,90 @@ fn assignments(code: &[&str], leaning: Leaning, is_program: &dyn Fn(&str) -> boo
 /// nginx and its kin: directives that end with `;`, blocks in braces; Apache's `<VirtualHost>`.
 fn blocks(code: &[&str]) -> Option<Shape> {
     const NGINX: &[&str] = &[
-        "server", "location", "upstream", "listen", "server_name", "proxy_pass", "root", "http", "events", "worker_processes", "include", "ssl_certificate", "ssl_certificate_key", "ssl_protocols", "add_header", "return", "rewrite", "proxy_set_header", "client_max_body_size", "gzip", "limit_req_zone", "limit_req", "error_log", "access_log", "map", "keepalive_timeout", "proxy_read_timeout", "proxy_connect_timeout", "fastcgi_pass", "try_files", "user", "upstream_backend", "worker_connections", "proxy_cache_path", "allow", "deny", "auth_basic", "zone", "resolver", "global_defs", "vrrp_instance",
+        "server",
+        "location",
+        "upstream",
+        "listen",
+        "server_name",
+        "proxy_pass",
+        "root",
+        "http",
+        "events",
+        "worker_processes",
+        "include",
+        "ssl_certificate",
+        "ssl_certificate_key",
+        "ssl_protocols",
+        "add_header",
+        "return",
+        "rewrite",
+        "proxy_set_header",
+        "client_max_body_size",
+        "gzip",
+        "limit_req_zone",
+        "limit_req",
+        "error_log",
+        "access_log",
+        "map",
+        "keepalive_timeout",
+        "proxy_read_timeout",
+        "proxy_connect_timeout",
+        "fastcgi_pass",
+        "try_files",
+        "user",
+        "upstream_backend",
+        "worker_connections",
+        "proxy_cache_path",
+        "allow",
+        "deny",
+        "auth_basic",
+        "zone",
+        "resolver",
+        "global_defs",
+        "vrrp_instance",
     ];
     let first = first_word(code.first()?);
-    let directive = |line: &str| line.trim_end().split(" #").next().unwrap_or_default().trim_end().ends_with([';', '{', '}']);
-    if NGINX.contains(&first.trim_end_matches('{')) && most(code, 80, directive) && !code[0].contains("()") {
-        return shape(Form::Settings, Nature::File, "settings in blocks, like those of nginx");
+    let directive = |line: &str| {
+        line.trim_end()
+            .split(" #")
+            .next()
+            .unwrap_or_default()
+            .trim_end()
+            .ends_with([';', '{', '}'])
+    };
+    if NGINX.contains(&first.trim_end_matches('{'))
+        && most(code, 80, directive)
+        && !code[0].contains("()")
+    {
+        // A directive or two out of a file are a sample.
+        let nature = if code.len() < 6 && !matches!(first, "server" | "http" | "user") {
+            Nature::Data
+        } else {
+            Nature::File
+        };
+        return shape(
+            Form::Settings,
+            nature,
+            "settings in blocks, like those of nginx",
+        );
     }
     let text = code[0].trim();
-    if text.starts_with('<') && text.ends_with('>') && ["<VirtualHost", "<Directory", "<IfModule", "<Location"].iter().any(|mark| text.starts_with(mark)) {
+    if text.starts_with('<')
+        && text.ends_with('>')
+        && ["<VirtualHost", "<Directory", "<IfModule", "<Location"]
+            .iter()
+            .any(|mark| text.starts_with(mark))
+    {
         return shape(Form::Settings, Nature::File, "settings of Apache");
     }
     // Caddy, logrotate: `name {` and lines inside.
-    if code.len() > 2 && text.ends_with('{') && text.split_whitespace().count() < 4 && !text.contains('(') && code.last().is_some_and(|line| line.trim() == "}") && (first.contains('.') || first.starts_with('/') || first.starts_with(':')) {
+    if code.len() > 2
+        && text.ends_with('{')
+        && text.split_whitespace().count() < 4
+        && !text.contains('(')
+        && code.last().is_some_and(|line| line.trim() == "}")
+        && (first.contains('.') || first.starts_with('/') || first.starts_with(':'))
+    {
         return shape(Form::Settings, Nature::File, "settings in blocks");
     }
     None
@@ -513,24 +1044,64 @@ fn pins(code: &[&str]) -> Option<Shape> {
         let line = line.trim();
         ["==", ">=", "~=", "<=", "!="].iter().any(|mark| {
             line.split_once(mark).is_some_and(|(name, version)| {
-                !name.is_empty() && name.trim_end().chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '[' | ']' | ',')) && version.trim_start().starts_with(|c: char| c.is_ascii_digit())
+                !name.is_empty()
+                    && name.trim_end().chars().all(|c| {
+                        c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '[' | ']' | ',')
+                    })
+                    && version
+                        .trim_start()
+                        .starts_with(|c: char| c.is_ascii_digit())
             })
         })
     };
-    if most(code, 70, is_pin) && all(code, |line| is_pin(line) || line.trim().split_whitespace().count() == 1) {
+    if most(code, 70, is_pin)
+        && all(code, |line| {
+            is_pin(line) || line.split_whitespace().count() == 1
+        })
+    {
         return shape(Form::Pins, Nature::Listing, "versions of packages");
     }
     None
 }
 
 fn metrics(code: &[&str]) -> Option<Shape> {
-    const FUNCTIONS: &[&str] = &["rate(", "irate(", "increase(", "sum(", "sum by", "avg(", "avg by", "max(", "max by", "min(", "count(", "count by", "topk(", "histogram_quantile(", "absent(", "delta(", "avg_over_time(", "100 *", "100 - (", "(sum", "(1 -", "count_over_time(", "sum without", "predict_linear(", "up{", "label_replace("];
+    const FUNCTIONS: &[&str] = &[
+        "rate(",
+        "irate(",
+        "increase(",
+        "sum(",
+        "sum by",
+        "avg(",
+        "avg by",
+        "max(",
+        "max by",
+        "min(",
+        "count(",
+        "count by",
+        "topk(",
+        "histogram_quantile(",
+        "absent(",
+        "delta(",
+        "avg_over_time(",
+        "100 *",
+        "100 - (",
+        "(sum",
+        "(1 -",
+        "count_over_time(",
+        "sum without",
+        "predict_linear(",
+        "up{",
+        "label_replace(",
+    ];
     let first = code.first()?.trim_start();
     let selector = |line: &str| {
         let line = line.trim();
         line.find('{').is_some_and(|at| {
             let name = &line[..at];
-            name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':')) && (line[at..].contains("=\"") || line[at..].contains("=~\"")) && line.contains('}')
+            name.chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'))
+                && (line[at..].contains("=\"") || line[at..].contains("=~\""))
+                && line.contains('}')
         })
     };
     if FUNCTIONS.iter().any(|mark| first.starts_with(mark)) || selector(first) {
@@ -541,64 +1112,248 @@ fn metrics(code: &[&str]) -> Option<Shape> {
 
 /// Lines for the consoles of redis and mongo.
 fn console(code: &[&str]) -> Option<Shape> {
-    const REDIS: &[&str] = &["PING", "INFO", "KEYS", "GET", "SET", "DEL", "FLUSHALL", "FLUSHDB", "CONFIG", "AUTH", "DBSIZE", "SCAN", "TTL", "CLIENT", "MONITOR", "SLOWLOG", "BGSAVE", "SAVE", "LASTSAVE", "MEMORY", "CLUSTER", "HGETALL", "LRANGE", "LLEN", "SMEMBERS", "SELECT", "EXPIRE", "HSET", "LPUSH", "TYPE", "REPLICAOF", "SHUTDOWN", "BGREWRITEAOF", "ACL", "ZRANGE", "EXISTS", "QUIT"];
+    const REDIS: &[&str] = &[
+        "PING",
+        "INFO",
+        "KEYS",
+        "GET",
+        "SET",
+        "DEL",
+        "FLUSHALL",
+        "FLUSHDB",
+        "CONFIG",
+        "AUTH",
+        "DBSIZE",
+        "SCAN",
+        "TTL",
+        "CLIENT",
+        "MONITOR",
+        "SLOWLOG",
+        "BGSAVE",
+        "SAVE",
+        "LASTSAVE",
+        "MEMORY",
+        "CLUSTER",
+        "HGETALL",
+        "LRANGE",
+        "LLEN",
+        "SMEMBERS",
+        "SELECT",
+        "EXPIRE",
+        "HSET",
+        "LPUSH",
+        "TYPE",
+        "REPLICAOF",
+        "SHUTDOWN",
+        "BGREWRITEAOF",
+        "ACL",
+        "ZRANGE",
+        "EXISTS",
+        "QUIT",
+    ];
     if all(code, |line| REDIS.contains(&first_word(line))) {
-        return shape(Form::Console, Nature::Query, "lines for the console of redis");
+        return shape(
+            Form::Console,
+            Nature::Query,
+            "lines for the console of redis",
+        );
     }
     let mongo = |line: &str| {
         let line = line.trim();
-        line.starts_with("db.") || line.starts_with("rs.") || line.starts_with("sh.") || line.starts_with("show dbs") || line.starts_with("show collections") || (line.starts_with("use ") && line.split_whitespace().count() == 2)
+        line.starts_with("db.")
+            || line.starts_with("rs.")
+            || line.starts_with("sh.")
+            || line.starts_with("show dbs")
+            || line.starts_with("show collections")
+            || (line.starts_with("use ") && line.split_whitespace().count() == 2)
     };
     let first = code.first()?;
     if mongo(first) && (code.iter().any(|line| line.contains('(')) || all(code, mongo)) {
-        return shape(Form::Console, Nature::Query, "lines for the console of a database");
+        return shape(
+            Form::Console,
+            Nature::Query,
+            "lines for the console of a database",
+        );
     }
     None
 }
 
 /// Whether a line among commands is rather what one of them printed.
 pub(super) fn is_printed(line: &str) -> bool {
-    matches!(printed(&[line], Leaning::Shell), Some(shape) if shape.nature == Nature::Output) || printed_table(&[line]).is_some()
+    matches!(printed(&[line], Leaning::Shell), Some(shape) if shape.nature == Nature::Output)
+        || printed_table(&[line]).is_some()
 }
+
+/// How lines begin that commands print.
+const BEGINNINGS: &[&str] = &[
+    "total ",
+    "drwx",
+    "-rw",
+    "lrwx",
+    "Filesystem ",
+    "● ",
+    "Active: ",
+    "Loaded: ",
+    "tcp ",
+    "udp ",
+    "LISTEN ",
+    "PING ",
+    "64 bytes",
+    "Server:",
+    "Status: ",
+    "State: ",
+    "USER ",
+    "PID ",
+    "Proto ",
+    "Netid ",
+    "CONTAINER ID",
+    "REPOSITORY",
+    "NAMESPACE",
+    "NAME ",
+    "Name: ",
+    "Name:",
+    "Active Internet",
+    "Mem: ",
+    "Chain INPUT",
+    "uid=",
+    "inet ",
+    "Linux ",
+    "Python 3",
+    "Docker version",
+    "docker version",
+    "v1",
+    "v2",
+    "git version",
+    "nginx version",
+    "nginx: ",
+    "Usage: ",
+    "usage: ",
+    "Successfully ",
+    "Reading package lists",
+    "Certificate Name:",
+    "Saving debug log",
+    "Generating public",
+    "The key fingerprint",
+    "SHA256:",
+    "Created symlink",
+    "Filename ",
+    "Welcome to",
+    "bash: ",
+    "-bash: ",
+    "sh: ",
+    "zsh: ",
+    "curl: (",
+    "ssh: ",
+    "ERROR ",
+    "Permission denied",
+    "Connection refused",
+    "Could not ",
+    "Cannot ",
+    "Failed ",
+    "Killed",
+    "Started ",
+    "Hello",
+    "[+] ",
+    "[sudo] ",
+    "Unable to",
+    "No such",
+    "Exit code",
+    "✔",
+    "✓",
+    "✅",
+    "❌",
+    "CRITICAL",
+];
 
 /// Logs, listings and tables that commands print.
 fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
     let dated = |line: &str| {
         let text = line.trim_start().trim_start_matches('[');
         let bytes = text.as_bytes();
-        let digits = |range: std::ops::Range<usize>| bytes.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+        let digits = |range: std::ops::Range<usize>| {
+            bytes
+                .get(range)
+                .is_some_and(|part| part.iter().all(u8::is_ascii_digit))
+        };
         (digits(0..4) && matches!(bytes.get(4), Some(b'-' | b'/')) && digits(5..7))
-            || (digits(0..2) && bytes.get(2) == Some(&b':') && digits(3..5) && bytes.get(5) == Some(&b':'))
-            || (["Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ", "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec "].iter().any(|month| text.starts_with(month)) && text.contains(':'))
+            || (digits(0..2)
+                && bytes.get(2) == Some(&b':')
+                && digits(3..5)
+                && bytes.get(5) == Some(&b':'))
+            || ([
+                "Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ", "Jul ", "Aug ", "Sep ", "Oct ",
+                "Nov ", "Dec ",
+            ]
+            .iter()
+            .any(|month| text.starts_with(month))
+                && text.contains(':'))
             || (text.contains(" - - [") && bytes.first().is_some_and(u8::is_ascii_digit))
     };
     let level = |line: &str| {
         let text = line.trim_start().trim_start_matches('[');
-        ["INFO", "WARN", "ERROR", "DEBUG", "FATAL", "CRITICAL", "NOTICE", "Error", "error", "ERR!", "fatal", "npm ERR!", "warning", "Warning", "E:", "W:", "Hit:", "Get:", "Err:", "Hint", "FAILED", "OK", "PASS"]
-            .iter()
-            .any(|name| text.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', ']', ' ', '[']) && (rest.starts_with([':', ']']) || text.chars().next().is_some_and(char::is_uppercase))))
+        [
+            "INFO", "WARN", "ERROR", "DEBUG", "FATAL", "CRITICAL", "NOTICE", "Error", "error",
+            "ERR!", "fatal", "npm ERR!", "warning", "Warning", "E:", "W:", "Hit:", "Get:", "Err:",
+            "Hint", "FAILED", "OK", "PASS",
+        ]
+        .iter()
+        .any(|name| {
+            text.strip_prefix(name).is_some_and(|rest| {
+                rest.is_empty()
+                    || rest.starts_with([':', ']', ' ', '['])
+                        && (rest.starts_with([':', ']'])
+                            || text.chars().next().is_some_and(char::is_uppercase))
+            })
+        })
     };
-    if most(code, 50, |line| dated(line) || level(line) || line.starts_with("time=\"") || line.starts_with("ts=")) {
+    if most(code, 50, |line| {
+        dated(line) || level(line) || line.starts_with("time=\"") || line.starts_with("ts=")
+    }) {
         return shape(Form::Log, Nature::Output, "lines of a log");
     }
     let first = code.first()?.trim_start();
     let heads = first.split_whitespace().collect::<Vec<_>>();
-    let is_head = |word: &&str| word.chars().any(char::is_uppercase) && !word.chars().any(char::is_lowercase) && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '%' | '_' | '-' | '(' | ')' | '/' | '#' | ':'));
+    let is_head = |word: &&str| {
+        word.chars().any(char::is_uppercase)
+            && !word.chars().any(char::is_lowercase)
+            && word.chars().all(|c| {
+                c.is_ascii_alphanumeric()
+                    || matches!(c, '%' | '_' | '-' | '(' | ')' | '/' | '#' | ':')
+            })
+    };
     // `NAME  READY  STATUS` over its rows.
-    if heads.len() > 1 && heads.iter().all(|word| is_head(&word)) && (first.contains("  ") || first.contains('\t')) && !first.contains('=') {
-        return shape(Form::Printed, Nature::Output, "a table that a command printed");
+    if heads.len() > 1
+        && heads.iter().all(is_head)
+        && (first.contains("  ") || first.contains('\t'))
+        && !first.contains('=')
+    {
+        return shape(
+            Form::Printed,
+            Nature::Output,
+            "a table that a command printed",
+        );
     }
-    const BEGINNINGS: &[&str] = &[
-        "total ", "drwx", "-rw", "lrwx", "Filesystem ", "● ", "Active: ", "Loaded: ", "tcp ", "udp ", "LISTEN ", "PING ", "64 bytes", "Server:", "Status: ", "State: ", "USER ", "PID ", "Proto ", "Netid ", "CONTAINER ID", "REPOSITORY", "NAMESPACE", "NAME ", "Name: ", "Name:", "Active Internet", "Mem: ", "Chain INPUT", "uid=", "inet ", "Linux ", "Python 3", "Docker version", "docker version", "v1", "v2", "git version", "nginx version", "nginx: ", "Usage: ", "usage: ", "Successfully ", "Reading package lists", "Certificate Name:", "Saving debug log", "Generating public", "The key fingerprint", "SHA256:", "Created symlink", "Filename ", "Welcome to", "bash: ", "-bash: ", "sh: ", "zsh: ", "curl: (", "ssh: ", "ERROR ", "Permission denied", "Connection refused", "Could not ", "Cannot ", "Failed ", "Killed", "Started ", "Hello", "[+] ", "[sudo] ", "Unable to", "No such", "Exit code", "✔", "✓", "✅", "❌", "CRITICAL",
-    ];
     if BEGINNINGS.iter().any(|mark| first.starts_with(mark)) {
         return shape(Form::Printed, Nature::Output, "what a command prints");
     }
     if leaning != Leaning::Shell {
         // `Key: value` with a capital, on every line.
-        let field = |line: &str| line.trim().split_once(':').is_some_and(|(name, _)| name.len() < 40 && name.chars().next().is_some_and(char::is_uppercase) && name.split_whitespace().count() < 5 && name.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '(' | ')' | '/')));
+        let field = |line: &str| {
+            line.trim().split_once(':').is_some_and(|(name, _)| {
+                name.len() < 40
+                    && name.chars().next().is_some_and(char::is_uppercase)
+                    && name.split_whitespace().count() < 5
+                    && name.chars().all(|c| {
+                        c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '(' | ')' | '/')
+                    })
+            })
+        };
         if all(code, field) {
-            return shape(Form::Printed, Nature::Output, "fields that a command prints");
+            return shape(
+                Form::Printed,
+                Nature::Output,
+                "fields that a command prints",
+            );
         }
     }
     None
@@ -610,13 +1365,32 @@ fn yaml(code: &[&str], is_program: &dyn Fn(&str) -> bool) -> Option<Shape> {
         text.find(':').is_some_and(|at| {
             let name = text[..at].trim_matches(['"', '\'']);
             let rest = &text[at + 1..];
-            !name.is_empty() && (rest.is_empty() || rest.starts_with(' ')) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '$' | '{' | '}' | '*'))
+            !name.is_empty()
+                && (rest.is_empty() || rest.starts_with(' '))
+                && name.chars().all(|c| {
+                    c.is_ascii_alphanumeric()
+                        || matches!(c, '_' | '-' | '.' | '/' | '$' | '{' | '}' | '*')
+                })
         })
     };
     let first = code.first()?;
-    let is_yaml = |line: &str| is_key(line) || line.trim_start().starts_with("- ") || line.trim() == "---";
-    if (is_key(first) || first.trim() == "---") && !is_program(first_word(first)) && (most(code, 60, is_yaml)) {
-        let is_small = code.iter().find(|line| is_key(line)).is_some_and(|line| line.trim_start().starts_with(|c: char| c.is_ascii_lowercase() || c == '"' || c == '$' || c == '_' || c == '-' || c == '.' || c == '/'));
+    let is_yaml =
+        |line: &str| is_key(line) || line.trim_start().starts_with("- ") || line.trim() == "---";
+    if (is_key(first) || first.trim() == "---")
+        && !is_program(first_word(first))
+        && (most(code, 60, is_yaml))
+    {
+        let is_small = code.iter().find(|line| is_key(line)).is_some_and(|line| {
+            line.trim_start().starts_with(|c: char| {
+                c.is_ascii_lowercase()
+                    || c == '"'
+                    || c == '$'
+                    || c == '_'
+                    || c == '-'
+                    || c == '.'
+                    || c == '/'
+            })
+        });
         if is_small || first.contains("apiVersion") {
             return shape(Form::Data, Nature::Data, "YAML");
         }
@@ -633,17 +1407,41 @@ fn addresses(code: &[&str]) -> Option<Shape> {
         let line = line.trim();
         let mut words = line.split_whitespace();
         let first = words.next().unwrap_or_default();
-        first.find("://").is_some_and(|at| at > 1 && first[..at].bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+')) && words.next().is_none()
+        first.find("://").is_some_and(|at| {
+            at > 1
+                && first[..at]
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'+')
+        }) && words.next().is_none()
     };
     if all(code, is_address) {
         return shape(Form::Address, Nature::Listing, "an address");
     }
     let is_path = |line: &str| {
         let line = line.split(" #").next().unwrap_or_default().trim();
-        (line.starts_with('/') || line.starts_with("~/")) && !line.contains(char::is_whitespace) && !line.ends_with(".sh") && !line.contains("/bin/") && !line.contains("/sbin/") && !line.contains("init.d")
+        (line.starts_with('/') || line.starts_with("~/"))
+            && !line.contains(char::is_whitespace)
+            && !line.contains(".sh")
+            && !line.contains("/bin/")
+            && !line.contains("/sbin/")
+            && !line.contains("init.d")
     };
     if all(code, is_path) {
         return shape(Form::Address, Nature::Listing, "paths");
+    }
+    let is_file = |line: &str| {
+        let line = line.split(" #").next().unwrap_or_default().trim();
+        !line.contains(char::is_whitespace)
+            && !line.starts_with(['.', '~', '/'])
+            && line.rsplit_once('.').is_some_and(|(name, end)| {
+                !name.is_empty()
+                    && (1..5).contains(&end.len())
+                    && end != "sh"
+                    && end.bytes().all(|b| b.is_ascii_alphanumeric())
+            })
+    };
+    if all(code, is_file) {
+        return shape(Form::Address, Nature::Listing, "names of files");
     }
     None
 }
@@ -651,13 +1449,49 @@ fn addresses(code: &[&str]) -> Option<Shape> {
 fn synopsis(code: &[&str]) -> Option<Shape> {
     let first = code.first()?.trim_start();
     let lower = first.to_ascii_lowercase();
-    if ["usage:", "synopsis:", "uso:", "syntax:", "sintaxis:", "syntaxe :", "verwendung:"].iter().any(|mark| lower.starts_with(mark)) {
+    if [
+        "usage:",
+        "synopsis:",
+        "uso:",
+        "syntax:",
+        "sintaxis:",
+        "syntaxe :",
+        "verwendung:",
+    ]
+    .iter()
+    .any(|mark| lower.starts_with(mark))
+    {
         return shape(Form::Synopsis, Nature::Listing, "a synopsis");
     }
     let optional = |line: &str| {
-        ["[OPTIONS]", "[options]", "[OPTION]", "[option]", "[flags]", "[FLAGS]", "[args]", "[ARGS]", "[opciones]", "[opções]", "[Optionen]", "[COMMAND]", "[command]", "[--", "[-"].iter().any(|mark| {
-            line.find(mark).is_some_and(|at| line[..at].ends_with(' ') && !line[..at].trim_end().ends_with("[") && line[at..].find(']').is_some_and(|end| !line[at..at + end].contains(" ]") && !line[at..].starts_with("[- ")))
-        }) && !line.trim_start().starts_with("if ") && !line.trim_start().starts_with('[')
+        [
+            "[OPTIONS]",
+            "[options]",
+            "[OPTION]",
+            "[option]",
+            "[flags]",
+            "[FLAGS]",
+            "[args]",
+            "[ARGS]",
+            "[opciones]",
+            "[opções]",
+            "[Optionen]",
+            "[COMMAND]",
+            "[command]",
+            "[--",
+            "[-",
+        ]
+        .iter()
+        .any(|mark| {
+            line.find(mark).is_some_and(|at| {
+                line[..at].ends_with(' ')
+                    && !line[..at].trim_end().ends_with('[')
+                    && line[at..].find(']').is_some_and(|end| {
+                        !line[at..at + end].contains(" ]") && !line[at..].starts_with("[- ")
+                    })
+            })
+        }) && !line.trim_start().starts_with("if ")
+            && !line.trim_start().starts_with('[')
     };
     if all(code, optional) {
         return shape(Form::Synopsis, Nature::Listing, "a synopsis");
@@ -668,45 +1502,86 @@ fn synopsis(code: &[&str]) -> Option<Shape> {
 /// Whether a line reads as a sentence.
 pub(super) fn is_sentence(line: &str) -> bool {
     let text = line.trim();
-    if text.starts_with("- ") || text.starts_with("* ") || text.starts_with("• ") || text.starts_with("[ ]") || text.starts_with("[x]") {
+    if text.starts_with("- ")
+        || text.starts_with("* ")
+        || text.starts_with("• ")
+        || text.starts_with("[ ]")
+        || text.starts_with("[x]")
+    {
         return true;
     }
     // `1. First`: a list.
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    if digits > 0 && digits < 3 && (text[digits..].starts_with(". ") || text[digits..].starts_with(") ")) {
+    if digits > 0
+        && digits < 3
+        && (text[digits..].starts_with(". ") || text[digits..].starts_with(") "))
+    {
         return true;
     }
     let unquoted: String = text.split(['"', '\'', '`']).step_by(2).collect();
-    if unquoted.contains(['$', '|', '<', '{', '=']) || unquoted.contains(" -") && unquoted.contains(" --") || unquoted.contains(" && ") {
+    if unquoted.contains(['$', '|', '<', '{', '='])
+        || unquoted.contains(" -") && unquoted.contains(" --")
+        || unquoted.contains(" && ")
+    {
         return false;
     }
     let folded = words::fold(&unquoted);
-    let all: Vec<&str> = folded.split(|c: char| !(c.is_alphanumeric() || c == '\'')).filter(|word| !word.is_empty()).collect();
-    let stops = all.iter().skip(1).filter(|word| words::STOP_WORDS.contains(word)).count();
+    let all: Vec<&str> = folded
+        .split(|c: char| !(c.is_alphanumeric() || c == '\''))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let stops = all
+        .iter()
+        .skip(1)
+        .filter(|word| words::STOP_WORDS.contains(word))
+        .count();
     // Numbers, paths and names with dots are what commands are made of.
     let is_small = text.starts_with(|c: char| c.is_ascii_lowercase());
-    if text.starts_with("sudo ") || is_small && unquoted.split_whitespace().any(|word| word.contains('/') || word.contains(|c: char| c.is_ascii_digit()) || word[..word.len() - usize::from(word.is_ascii())].contains('.')) && stops < 4 {
+    if text.starts_with("sudo ")
+        || is_small
+            && unquoted.split_whitespace().any(|word| {
+                word.contains('/')
+                    || word.contains(|c: char| c.is_ascii_digit())
+                    || word[..word.len() - usize::from(word.is_ascii())].contains('.')
+            })
+            && stops < 4
+    {
         return false;
     }
-    let has_option = unquoted.split_whitespace().any(|word| word.starts_with('-') && word.len() > 1);
+    let has_option = unquoted
+        .split_whitespace()
+        .any(|word| word.starts_with('-') && word.len() > 1);
     let begins_large = text.chars().next().is_some_and(char::is_uppercase);
-    let ends = text.ends_with(['.', ':', '!', '?', '。', '：']) && !text.ends_with(" .") && !text.ends_with("/.") && !text.ends_with("..");
+    let ends = text.ends_with(['.', ':', '!', '?', '。', '：'])
+        && !text.ends_with(" .")
+        && !text.ends_with("/.")
+        && !text.ends_with("..");
     all.len() > 3 && stops > 1 && !has_option
         || begins_large && all.len() > 2 && (stops > 0 || ends) && !has_option
         || ends && all.len() > 4 && stops > 0 && !has_option
-        || text.chars().filter(|c| matches!(c, '\u{3040}'..='\u{9fff}')).count() * 2 > text.chars().count() && !has_option
+        || text
+            .chars()
+            .filter(|c| matches!(c, '\u{3040}'..='\u{9fff}'))
+            .count()
+            * 2
+            > text.chars().count()
+            && !has_option
 }
 
 fn prose(code: &[&str], leaning: Leaning, is_program: &dyn Fn(&str) -> bool) -> Option<Shape> {
     let percent = if leaning == Leaning::Shell { 60 } else { 40 };
-    if most(code, percent, |line| is_sentence(line)) {
+    if most(code, percent, is_sentence) {
         return shape(Form::Prose, Nature::Listing, "sentences");
     }
     // A menu of words and symbols: emoji, bullets, `Ctrl+X`.
     let is_item = |line: &str| {
         let first = first_word(line);
         let c = first.chars().next().unwrap_or('a');
-        (!c.is_ascii() && !c.is_alphabetic() || first.starts_with("Ctrl") || first.starts_with("⌘") || first.ends_with(':') && !is_program(first)) && !first.contains('$')
+        (!c.is_ascii() && !c.is_alphabetic()
+            || first.starts_with("Ctrl")
+            || first.starts_with("⌘")
+            || first.ends_with(':') && !is_program(first))
+            && !first.contains('$')
     };
     if most(code, 60, is_item) {
         return shape(Form::Prose, Nature::Listing, "a list");

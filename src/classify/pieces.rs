@@ -76,7 +76,10 @@ pub(super) fn remark(line: &str) -> Option<&str> {
         return Some("");
     }
     let text = line[mark.len()..].trim_start_matches(['#', '/', '-', '=', '*', '─', '═', '━']);
-    Some(text.trim_end_matches(['#', '-', '=', '*', '─', '═', '━', ' ', '>']).trim())
+    Some(
+        text.trim_end_matches(['#', '-', '=', '*', '─', '═', '━', ' ', '>'])
+            .trim(),
+    )
 }
 
 /// What opened and waits for its end.
@@ -196,8 +199,12 @@ impl<'a> Scan<'a> {
     fn comment<'b>(&self, line: &'b str) -> Option<&'b str> {
         let text = line.trim_start();
         let is_comment = match self.dialect {
-            Dialect::Shell | Dialect::Powershell => text.starts_with('#') && !text.starts_with("#!"),
-            Dialect::Other => text.starts_with('#') || text.starts_with("-- ") || text.starts_with("//"),
+            Dialect::Shell | Dialect::Powershell => {
+                text.starts_with('#') && !text.starts_with("#!")
+            }
+            Dialect::Other => {
+                text.starts_with('#') || text.starts_with("-- ") || text.starts_with("//")
+            }
         };
         if !is_comment {
             return None;
@@ -208,7 +215,11 @@ impl<'a> Scan<'a> {
     /// Passes over the line `at..end`; returns where the next begins, here-documents passed over.
     fn line(&mut self, at: usize, end: usize) -> usize {
         let bytes = self.body.as_bytes();
-        let escape = if self.dialect == Dialect::Powershell { b'`' } else { b'\\' };
+        let escape = if self.dialect == Dialect::Powershell {
+            b'`'
+        } else {
+            b'\\'
+        };
         let mut waiting: Vec<(&'a str, bool)> = Vec::new();
         let mut starts_command = !self.goes_on || self.quote.is_none();
         let mut last_code = at;
@@ -234,7 +245,11 @@ impl<'a> Scan<'a> {
                     index += 1;
                     continue;
                 }
-                b'#' if index == at || matches!(bytes[index - 1], b' ' | b'\t' | b';' | b'&' | b'|' | b'(') => break,
+                b'#' if index == at
+                    || matches!(bytes[index - 1], b' ' | b'\t' | b';' | b'&' | b'|' | b'(') =>
+                {
+                    break;
+                }
                 b'"' | b'\'' => {
                     // A here-string of PowerShell ends at the line's start, like any quote here.
                     self.quote = Some(byte);
@@ -297,7 +312,11 @@ impl<'a> Scan<'a> {
                     index += 1;
                 }
                 _ if byte == escape => {
-                    if index + 1 >= end || bytes[index + 1..end].iter().all(|b| matches!(b, b' ' | b'\r')) {
+                    if index + 1 >= end
+                        || bytes[index + 1..end]
+                            .iter()
+                            .all(|b| matches!(b, b' ' | b'\r'))
+                    {
                         self.goes_on = true;
                     }
                     index += 2;
@@ -306,8 +325,24 @@ impl<'a> Scan<'a> {
                     let length = bytes[index..end]
                         .iter()
                         .position(|byte| {
-                            matches!(byte, b' ' | b'\t' | b'\r' | b';' | b'|' | b'&' | b'(' | b')' | b'{' | b'}' | b'[' | b']' | b'"' | b'\'' | b'<' | b'$')
-                                || *byte == escape
+                            matches!(
+                                byte,
+                                b' ' | b'\t'
+                                    | b'\r'
+                                    | b';'
+                                    | b'|'
+                                    | b'&'
+                                    | b'('
+                                    | b')'
+                                    | b'{'
+                                    | b'}'
+                                    | b'['
+                                    | b']'
+                                    | b'"'
+                                    | b'\''
+                                    | b'<'
+                                    | b'$'
+                            ) || *byte == escape
                         })
                         .unwrap_or(end - index)
                         .max(1);
@@ -322,7 +357,11 @@ impl<'a> Scan<'a> {
             }
             last_code = index.min(end);
         }
-        let code = self.body.get(at..last_code.min(end)).unwrap_or_default().trim_end();
+        let code = self
+            .body
+            .get(at..last_code.min(end))
+            .unwrap_or_default()
+            .trim_end();
         if self.quote.is_none() && (code.ends_with('|') || code.ends_with("&&")) {
             self.goes_on = true;
         }
@@ -373,7 +412,11 @@ impl<'a> Scan<'a> {
         while at < self.body.len() {
             let end = self.line_end(at);
             let line = self.body[at..end].trim_end_matches('\r');
-            let line = if strips_tabs { line.trim_start_matches('\t') } else { line };
+            let line = if strips_tabs {
+                line.trim_start_matches('\t')
+            } else {
+                line
+            };
             let next = (end + 1).min(self.body.len());
             if line == word {
                 return Some(next);
@@ -414,7 +457,8 @@ pub(super) fn opens_payload(line: &str) -> bool {
         return false;
     };
     let rest = rest.trim_start();
-    rest.starts_with('"') && (rest.contains("\":") || rest.contains("\" :") || line.starts_with('['))
+    rest.starts_with('"')
+        && (rest.contains("\":") || rest.contains("\" :") || line.starts_with('['))
         || line.starts_with("[{")
         || line.starts_with("{}")
         || line.starts_with("[]")
@@ -479,8 +523,16 @@ mod tests {
     fn what_never_ends_does_not_swallow_the_rest() {
         check("echo it's\n\nls", Dialect::Shell, &["echo it's", "ls"]);
         check("for x in y\n\nls", Dialect::Shell, &["for x in y", "ls"]);
-        check("n=$((1<<width))\n\nls", Dialect::Shell, &["n=$((1<<width))", "ls"]);
-        check("echo done\n\nls # it's\n\npwd", Dialect::Shell, &["echo done", "ls # it's", "pwd"]);
+        check(
+            "n=$((1<<width))\n\nls",
+            Dialect::Shell,
+            &["n=$((1<<width))", "ls"],
+        );
+        check(
+            "echo done\n\nls # it's\n\npwd",
+            Dialect::Shell,
+            &["echo done", "ls # it's", "pwd"],
+        );
     }
 
     #[test]

@@ -27,7 +27,11 @@ pub(super) struct Found {
 type Chars = [(usize, char, Region)];
 
 /// Returns what stands for a value in `command`, in order, without overlaps.
-pub(super) fn find(command: &str, dialect: Dialect, is_program: &dyn Fn(&str) -> bool) -> Vec<Found> {
+pub(super) fn find(
+    command: &str,
+    dialect: Dialect,
+    is_program: &dyn Fn(&str) -> bool,
+) -> Vec<Found> {
     let chars = regions(command, dialect);
     let mut found = bracketed(command, &chars, dialect);
     let mut words = Words::new(command, &chars);
@@ -59,7 +63,9 @@ pub(super) fn neutral(command: &str, found: &[Found]) -> String {
 pub(super) fn is_secret(name: &str) -> bool {
     let folded = words::fold(name);
     words::SECRETS.iter().any(|word| match *word {
-        "key" | "pass" | "pwd" | "clave" | "cle" | "chave" => folded.split(|c: char| !c.is_alphanumeric()).any(|part| part == *word),
+        "key" | "pass" | "pwd" | "clave" | "cle" | "chave" => folded
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|part| part == *word),
         word => folded.contains(word),
     })
 }
@@ -70,7 +76,9 @@ fn stands(chars: &Chars, index: usize) -> Stands {
         Region::HereDocument => Stands::Plain,
         Region::Quoted => {
             // The quote that is open here: the nearest before it where the region begins.
-            let first = chars[..index].iter().rposition(|(_, _, region)| *region != Region::Quoted);
+            let first = chars[..index]
+                .iter()
+                .rposition(|(_, _, region)| *region != Region::Quoted);
             match first.map(|at| chars[at].1) {
                 Some('"') => Stands::DoubleQuoted,
                 Some('\'') => Stands::SingleQuoted,
@@ -80,15 +88,27 @@ fn stands(chars: &Chars, index: usize) -> Stands {
     }
 }
 
-fn value(command: &str, chars: &Chars, range: Range<usize>, name: &str, is_bracketed: bool) -> Found {
+fn value(
+    command: &str,
+    chars: &Chars,
+    range: Range<usize>,
+    name: &str,
+    is_bracketed: bool,
+) -> Found {
     let text = &command[range.clone()];
-    let index = chars.partition_point(|(at, _, _)| *at < range.start).min(chars.len().saturating_sub(1));
+    let index = chars
+        .partition_point(|(at, _, _)| *at < range.start)
+        .min(chars.len().saturating_sub(1));
     let name = name.trim();
     Found {
         rule: "placeholder",
         because: format!("`{text}` stands for a value"),
         name: Some(name.to_owned()),
-        stands: if chars.is_empty() { Stands::Bare } else { stands(chars, index) },
+        stands: if chars.is_empty() {
+            Stands::Bare
+        } else {
+            stands(chars, index)
+        },
         secret: is_secret(name),
         range,
         is_bracketed,
@@ -99,7 +119,11 @@ fn value(command: &str, chars: &Chars, range: Range<usize>, name: &str, is_brack
 fn bracketed(command: &str, chars: &Chars, dialect: Dialect) -> Vec<Found> {
     const LONGEST: usize = 60;
     let mut found = Vec::new();
-    let has_template = command.contains("{{.") || command.contains("{{ .") || command.contains("{{range") || command.contains("{{json") || command.contains("{{if");
+    let has_template = command.contains("{{.")
+        || command.contains("{{ .")
+        || command.contains("{{range")
+        || command.contains("{{json")
+        || command.contains("{{if");
     let mut index = 0;
     while index < chars.len() {
         let (at, c, region) = chars[index];
@@ -112,7 +136,11 @@ fn bracketed(command: &str, chars: &Chars, dialect: Dialect) -> Vec<Found> {
         let close = match c {
             '<' if before != '<' && next != '<' => '>',
             '{' if before != '$' && before != '%' && before != '@' => '}',
-            '[' if before.is_whitespace() || matches!(before, '@' | ':' | '/' | '=' | '"' | '\'') => ']',
+            '[' if before.is_whitespace()
+                || matches!(before, '@' | ':' | '/' | '=' | '"' | '\'') =>
+            {
+                ']'
+            }
             '【' => '】',
             '《' => '》',
             '「' => '」',
@@ -124,7 +152,13 @@ fn bracketed(command: &str, chars: &Chars, dialect: Dialect) -> Vec<Found> {
             continue;
         }
         let from = index + usize::from(is_double);
-        let Some(length) = chars[from.min(chars.len())..].iter().take(LONGEST).position(|(_, c, _)| *c == close || *c == '\n') else { continue };
+        let Some(length) = chars[from.min(chars.len())..]
+            .iter()
+            .take(LONGEST)
+            .position(|(_, c, _)| *c == close || *c == '\n')
+        else {
+            continue;
+        };
         let last = from + length;
         if chars[last].1 != close {
             continue;
@@ -132,8 +166,17 @@ fn bracketed(command: &str, chars: &Chars, dialect: Dialect) -> Vec<Found> {
         let inner = &command[chars[from].0..chars[last].0];
         if !(match c {
             '<' => is_angled(inner, region, dialect),
-            '{' if is_double => is_name(inner.trim(), " _-.|") && !inner.trim().starts_with('.') && !matches!(inner.trim(), "end" | "else"),
-            '{' => region != Region::HereDocument && is_name(inner, "_-") && inner.chars().filter(|c| c.is_alphabetic()).count() > 1 && !inner.contains(' '),
+            '{' if is_double => {
+                is_name(inner.trim(), " _-.|")
+                    && !inner.trim().starts_with('.')
+                    && !matches!(inner.trim(), "end" | "else")
+            }
+            '{' => {
+                region != Region::HereDocument
+                    && is_name(inner, "_-")
+                    && inner.chars().filter(|c| c.is_alphabetic()).count() > 1
+                    && !inner.contains(' ')
+            }
             '[' => region != Region::HereDocument && is_optional(inner) && next != '[',
             _ => !inner.is_empty(),
         }) {
@@ -153,25 +196,90 @@ fn bracketed(command: &str, chars: &Chars, dialect: Dialect) -> Vec<Found> {
 }
 
 fn is_name(text: &str, marks: &str) -> bool {
-    !text.is_empty() && text.chars().next().is_some_and(char::is_alphabetic) && text.chars().all(|c| c.is_alphanumeric() || marks.contains(c))
+    !text.is_empty()
+        && text.chars().next().is_some_and(char::is_alphabetic)
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || marks.contains(c))
 }
 
 /// Tells `<PORT>` from a redirection, and `<YOUR_TOKEN>` from the `<div>` of a file's text.
 fn is_angled(inner: &str, region: Region, dialect: Dialect) -> bool {
     // `cmd <in >out` are redirections.
-    if inner.ends_with(' ') || !inner.chars().next().is_some_and(|c| c.is_alphanumeric()) || !inner.chars().any(char::is_alphabetic) {
+    if inner.ends_with(' ')
+        || !inner.chars().next().is_some_and(char::is_alphanumeric)
+        || !inner.chars().any(char::is_alphabetic)
+    {
         return false;
     }
-    if !inner.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | '@' | ':' | '/' | ',' | '|' | '\'' | '+' | '#' | '*' | '(' | ')' | '…' | '\u{301}'..='\u{303}')) {
+    if !inner.chars().all(|c| {
+        c.is_alphanumeric()
+            || matches!(
+                c,
+                '_' | '-'
+                    | '.'
+                    | ' '
+                    | '@'
+                    | ':'
+                    | '/'
+                    | ','
+                    | '|'
+                    | '\''
+                    | '+'
+                    | '#'
+                    | '*'
+                    | '('
+                    | ')'
+                    | '…'
+                    | '\u{301}'..='\u{303}'
+            )
+    }) {
         return false;
     }
     if region == Region::Code && dialect != Dialect::Other {
         return true;
     }
     let folded = words::fold(inner);
-    let first = folded.split([' ', '_', '-', '.']).next().unwrap_or_default();
+    let first = folded
+        .split([' ', '_', '-', '.'])
+        .next()
+        .unwrap_or_default();
     let has_lower = inner.chars().any(char::is_lowercase);
-    let is_markup = matches!(first, "div" | "html" | "head" | "body" | "span" | "p" | "h1" | "h2" | "a" | "b" | "i" | "ul" | "li" | "br" | "script" | "style" | "title" | "table" | "tr" | "td" | "meta" | "link" | "img" | "form" | "input" | "pre" | "code" | "xml" | "configuration" | "property" | "name" | "value");
+    let is_markup = matches!(
+        first,
+        "div"
+            | "html"
+            | "head"
+            | "body"
+            | "span"
+            | "p"
+            | "h1"
+            | "h2"
+            | "a"
+            | "b"
+            | "i"
+            | "ul"
+            | "li"
+            | "br"
+            | "script"
+            | "style"
+            | "title"
+            | "table"
+            | "tr"
+            | "td"
+            | "meta"
+            | "link"
+            | "img"
+            | "form"
+            | "input"
+            | "pre"
+            | "code"
+            | "xml"
+            | "configuration"
+            | "property"
+            | "name"
+            | "value"
+    );
     (region == Region::Quoted && dialect != Dialect::Other && !is_markup)
         || !has_lower
         || words::POSSESSIVES.contains(&first)
@@ -180,7 +288,12 @@ fn is_angled(inner: &str, region: Region, dialect: Dialect) -> bool {
 /// Tells `[file]` from `[a-z]` and `[ -f x ]`.
 fn is_optional(inner: &str) -> bool {
     let letters = inner.chars().filter(|c| c.is_alphabetic()).count();
-    letters > 2 && is_name(inner, " _-./…") && !inner.contains("a-z") && !inner.contains("A-Z") && !inner.starts_with(' ') && !inner.ends_with(' ')
+    letters > 2
+        && is_name(inner, " _-./…")
+        && !inner.contains("a-z")
+        && !inner.contains("A-Z")
+        && !inner.starts_with(' ')
+        && !inner.ends_with(' ')
 }
 
 /// A word of a command.
@@ -209,7 +322,13 @@ struct Words<'a, 'c> {
 
 impl<'a, 'c> Words<'a, 'c> {
     const fn new(command: &'a str, chars: &'c Chars) -> Self {
-        Self { command, chars, index: 0, program: "", before: "" }
+        Self {
+            command,
+            chars,
+            index: 0,
+            program: "",
+            before: "",
+        }
     }
 
     fn next_word(&mut self) -> Option<Word<'a>> {
@@ -219,17 +338,24 @@ impl<'a, 'c> Words<'a, 'c> {
                 self.index += 1;
             } else if c == '\n' && region == Region::Code {
                 // `\` before a line end: the command goes on.
-                let goes_on = self.index.checked_sub(1).is_some_and(|before| matches!(self.chars[before].1, '\\' | '`'));
+                let goes_on = self
+                    .index
+                    .checked_sub(1)
+                    .is_some_and(|before| matches!(self.chars[before].1, '\\' | '`'));
                 if !goes_on {
                     self.program = "";
                     self.before = "";
                 }
                 self.index += 1;
-            } else if region != Region::Quoted && matches!(c, '|' | ';' | '&' | '(' | ')') && region == Region::Code {
+            } else if region != Region::Quoted
+                && matches!(c, '|' | ';' | '&' | '(' | ')')
+                && region == Region::Code
+            {
                 self.program = "";
                 self.before = "";
                 self.index += 1;
-            } else if c.is_whitespace() || (matches!(c, '\\' | '<' | '>') && region == Region::Code) {
+            } else if c.is_whitespace() || (matches!(c, '\\' | '<' | '>') && region == Region::Code)
+            {
                 self.index += 1;
             } else {
                 break;
@@ -240,22 +366,51 @@ impl<'a, 'c> Words<'a, 'c> {
         let mut is_text = false;
         while let Some((_, c, region)) = self.chars.get(self.index) {
             match region {
-                Region::Code if c.is_whitespace() || matches!(c, '|' | ';' | '&' | '(' | ')' | '<' | '>') => break,
+                Region::Code
+                    if c.is_whitespace()
+                        || matches!(c, '|' | ';' | '&' | '(' | ')' | '<' | '>') =>
+                {
+                    break;
+                }
                 Region::HereDocument if c.is_whitespace() => break,
                 Region::Comment => break,
                 Region::Quoted if c.is_whitespace() => is_text = true,
                 _ => {}
             }
-            if *region != start_region && (*region == Region::HereDocument || start_region == Region::HereDocument) {
+            if *region != start_region
+                && (*region == Region::HereDocument || start_region == Region::HereDocument)
+            {
                 break;
             }
             self.index += 1;
         }
         let start = self.chars[first].0;
-        let end = self.chars.get(self.index).map_or(self.command.len(), |(at, _, _)| *at);
+        let end = self
+            .chars
+            .get(self.index)
+            .map_or(self.command.len(), |(at, _, _)| *at);
         let text = &self.command[start..end];
-        let is_assignment = self.program.is_empty() && text.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
-        let is_wrapper = matches!(text, "sudo" | "env" | "time" | "nohup" | "exec" | "if" | "then" | "do" | "while" | "!" | "-E" | "-H" | "else" | "until");
+        let is_assignment = self.program.is_empty()
+            && text.split_once('=').is_some_and(|(name, _)| {
+                !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            });
+        let is_wrapper = matches!(
+            text,
+            "sudo"
+                | "env"
+                | "time"
+                | "nohup"
+                | "exec"
+                | "if"
+                | "then"
+                | "do"
+                | "while"
+                | "!"
+                | "-E"
+                | "-H"
+                | "else"
+                | "until"
+        );
         let is_program = self.program.is_empty() && !is_assignment;
         if is_program && !is_wrapper && start_region != Region::HereDocument {
             self.program = text;
@@ -269,18 +424,31 @@ impl<'a, 'c> Words<'a, 'c> {
             is_program,
             is_text,
             region: start_region,
-            stands: if matches!(self.chars[first].1, '"' | '\'') && start_region == Region::Code { stands(self.chars, inside) } else { stands(self.chars, first) },
+            stands: if matches!(self.chars[first].1, '"' | '\'') && start_region == Region::Code {
+                stands(self.chars, inside)
+            } else {
+                stands(self.chars, first)
+            },
         };
         self.before = text;
         Some(word)
     }
 }
 
-fn look_at(command: &str, word: &Word<'_>, found: &mut Vec<Found>, is_program: &dyn Fn(&str) -> bool) {
+fn look_at(
+    command: &str,
+    word: &Word<'_>,
+    found: &mut Vec<Found>,
+    is_program: &dyn Fn(&str) -> bool,
+) {
     let text = word.text;
     let program = word.program.rsplit('/').next().unwrap_or_default();
     let takes_text = words::TAKES_TEXT.contains(&program);
-    let push = |found: &mut Vec<Found>, rule: &'static str, range: Range<usize>, because: String, name: Option<&str>| {
+    let push = |found: &mut Vec<Found>,
+                rule: &'static str,
+                range: Range<usize>,
+                because: String,
+                name: Option<&str>| {
         found.push(Found {
             rule,
             because,
@@ -296,28 +464,64 @@ fn look_at(command: &str, word: &Word<'_>, found: &mut Vec<Found>, is_program: &
         start..start + part.len()
     };
     let stand_in = |found: &mut Vec<Found>, part: &str| {
-        push(found, "placeholder", at(part), format!("`{part}` stands for a value"), Some(part));
+        push(
+            found,
+            "placeholder",
+            at(part),
+            format!("`{part}` stands for a value"),
+            Some(part),
+        );
     };
 
     // Left out on purpose.
     let bare = text.trim_matches(['"', '\'']);
     if matches!(bare, "..." | "…" | "[...]" | "[…]") && word.region != Region::HereDocument {
-        push(found, "ellipsis", word.range.clone(), format!("`{bare}` leaves something out"), None);
+        push(
+            found,
+            "ellipsis",
+            word.range.clone(),
+            format!("`{bare}` leaves something out"),
+            None,
+        );
         return;
     }
     // `dev|stage|prod` without spaces: a choice that a shell would take for pipes.
     if word.region == Region::Code && !word.is_text {
-        let after = command[word.range.end..].strip_prefix('|').unwrap_or_default();
-        let next: &str = after.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).next().unwrap_or_default();
-        if !next.is_empty() && !after.starts_with('|') && !is_program(next) && !word.text.ends_with('\\') {
+        let after = command[word.range.end..]
+            .strip_prefix('|')
+            .unwrap_or_default();
+        let next: &str = after
+            .split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-')))
+            .next()
+            .unwrap_or_default();
+        if !next.is_empty()
+            && !after.starts_with('|')
+            && !is_program(next)
+            && !word.text.ends_with('\\')
+        {
             let end = word.range.end + 1 + next.len();
-            push(found, "menu", word.range.start..end, format!("`{}` is a choice, not a pipe", &command[word.range.start..end]), None);
+            push(
+                found,
+                "menu",
+                word.range.start..end,
+                format!(
+                    "`{}` is a choice, not a pipe",
+                    &command[word.range.start..end]
+                ),
+                None,
+            );
         }
     }
     if let Some(because) = literal_secret(text) {
         push(found, "example-value", word.range.clone(), because, None);
     } else if takes_sql_secret(text) {
-        push(found, "example-value", word.range.clone(), "a password stands in the text".to_owned(), None);
+        push(
+            found,
+            "example-value",
+            word.range.clone(),
+            "a password stands in the text".to_owned(),
+            None,
+        );
     }
     if word.is_program {
         // `./your-script.sh`, `path/to/tool`: the program itself may stand for one.
@@ -345,14 +549,42 @@ fn look_at(command: &str, word: &Word<'_>, found: &mut Vec<Found>, is_program: &
         let user = user.rsplit(['/', ':', '=']).next().unwrap_or_default();
         let host = host.split([':', '/']).next().unwrap_or_default();
         let (folded_user, folded_host) = (words::fold(user), words::fold(host));
-        if !host.is_empty() && user != "git" && (words::USERS.contains(&folded_user.as_str()) || words::HOSTS.contains(&folded_host.as_str())) {
+        if !host.is_empty()
+            && user != "git"
+            && (words::USERS.contains(&folded_user.as_str())
+                || words::HOSTS.contains(&folded_host.as_str()))
+        {
             let both = at(user).start..at(host).end;
             let name = &command[both.clone()];
-            push(found, "placeholder", both, format!("`{name}` stands for a value"), Some(name));
+            push(
+                found,
+                "placeholder",
+                both,
+                format!("`{name}` stands for a value"),
+                Some(name),
+            );
             return;
         }
-        if host.contains('.') && host.split('.').next_back().is_some_and(|tld| tld.len() > 1 && tld.chars().all(char::is_alphabetic)) && user != "git" && !is_example_host(&folded_host) && !matches!(program, "ssh" | "scp" | "rsync" | "sftp" | "git" | "ssh-copy-id") && !text.contains("://") {
-            push(found, "example-value", at(user).start..at(host).end, format!("`{user}@{host}` is somebody's address"), None);
+        if host.contains('.')
+            && host
+                .split('.')
+                .next_back()
+                .is_some_and(|tld| tld.len() > 1 && tld.chars().all(char::is_alphabetic))
+            && user != "git"
+            && !is_example_host(&folded_host)
+            && !matches!(
+                program,
+                "ssh" | "scp" | "rsync" | "sftp" | "git" | "ssh-copy-id"
+            )
+            && !text.contains("://")
+        {
+            push(
+                found,
+                "example-value",
+                at(user).start..at(host).end,
+                format!("`{user}@{host}` is somebody's address"),
+                None,
+            );
         }
     }
     let mut before_separator = ' ';
@@ -360,46 +592,119 @@ fn look_at(command: &str, word: &Word<'_>, found: &mut Vec<Found>, is_program: &
     let mut earlier = "";
     while !rest.is_empty() {
         let length = rest
-            .find(|c: char| matches!(c, '/' | '=' | ':' | '@' | ',' | '"' | '\'' | ';' | '&' | '?' | '(' | ')' | '{' | '}' | '[' | ']' | '+' | '%' | '$' | '*' | '|' | '<' | '>') || c.is_whitespace())
+            .find(|c: char| {
+                matches!(
+                    c,
+                    '/' | '='
+                        | ':'
+                        | '@'
+                        | ','
+                        | '"'
+                        | '\''
+                        | ';'
+                        | '&'
+                        | '?'
+                        | '('
+                        | ')'
+                        | '{'
+                        | '}'
+                        | '['
+                        | ']'
+                        | '+'
+                        | '%'
+                        | '$'
+                        | '*'
+                        | '|'
+                        | '<'
+                        | '>'
+                ) || c.is_whitespace()
+            })
             .unwrap_or(rest.len());
         let part = &rest[..length];
         let after_separator = rest[length..].chars().next().unwrap_or(' ');
-        if !part.is_empty() && !matches!(before_separator, '$' | '%') && !(before_separator == '{' && rest.as_ptr() as usize > text.as_ptr() as usize + 1 && text[..rest.as_ptr() as usize - text.as_ptr() as usize].ends_with("${")) {
-            let part = Part { text: part, before: before_separator, after: after_separator, earlier, word, program, takes_text };
+        // `$NAME`, `${NAME}`, `%{field}`: variables are looked at elsewhere.
+        let is_variable = matches!(before_separator, '$' | '%')
+            || text[..text.len() - rest.len()].ends_with("${");
+        if !part.is_empty() && !is_variable {
+            let part = Part {
+                text: part,
+                before: before_separator,
+                after: after_separator,
+                earlier,
+                word,
+                program,
+                takes_text,
+            };
             match part.verdict() {
                 Verdict::Nothing => {}
                 Verdict::Value => {
                     // `-pyour_password`: the option's letter is no part of the value.
-                    let is_glued = part.text.starts_with('-') && part.before == ' ' && word.text.starts_with('-');
-                    let value = if is_glued { part.text.char_indices().nth(2).map_or(part.text, |(at, _)| &part.text[at..]) } else { part.text };
+                    let is_glued = part.text.starts_with('-')
+                        && part.before == ' '
+                        && word.text.starts_with('-');
+                    let value = if is_glued {
+                        part.text
+                            .char_indices()
+                            .nth(2)
+                            .map_or(part.text, |(at, _)| &part.text[at..])
+                    } else {
+                        part.text
+                    };
                     stand_in(found, value);
                 }
-                Verdict::Example(because) => push(found, "example-value", at(part.text), because, None),
-                Verdict::Address => push(found, "address", at(part.text), format!("`{}` is an address of somebody's network", part.text), None),
+                Verdict::Example(because) => {
+                    push(found, "example-value", at(part.text), because, None);
+                }
+                Verdict::Address => push(
+                    found,
+                    "address",
+                    at(part.text),
+                    format!("`{}` is an address of somebody's network", part.text),
+                    None,
+                ),
             }
             earlier = part.text;
         }
         before_separator = after_separator;
-        rest = rest.get(length + after_separator.len_utf8()..).unwrap_or_default();
+        rest = rest
+            .get(length + after_separator.len_utf8()..)
+            .unwrap_or_default();
     }
 }
 
 fn bare_part(text: &str) -> &str {
     let text = text.trim_matches(['"', '\'']);
-    text.rsplit_once('=').map_or(text, |(_, value)| value).trim_matches(['"', '\''])
+    text.rsplit_once('=')
+        .map_or(text, |(_, value)| value)
+        .trim_matches(['"', '\''])
 }
 
 /// `/path/to/x`, `ruta/a/x`.
 fn is_example_path(text: &str) -> bool {
     let folded = words::fold(text);
-    let mut parts = folded.split(['/', '=', ':', '"', '\'', ' ', '\\']).peekable();
-    let is_absolute = folded.contains("/");
+    let mut parts = folded
+        .split(['/', '=', ':', '"', '\'', ' ', '\\'])
+        .peekable();
+    let is_absolute = folded.contains('/');
     let mut before = "";
     while let Some(part) = parts.next() {
-        if is_absolute && words::PATHS.contains(&part) && parts.peek().is_some_and(|next| words::PATH_LINKS.contains(next)) {
+        if is_absolute
+            && words::PATHS.contains(&part)
+            && parts
+                .peek()
+                .is_some_and(|next| words::PATH_LINKS.contains(next))
+        {
             return true;
         }
-        if matches!(part, "path" | "ruta" | "chemin" | "caminho" | "pfad" | "percorso" | "путь") && before.is_empty() && folded.contains(&format!("/{part}/")) && folded.find(&format!("/{part}/")).is_some_and(|at| at == 0 || !folded[..at].ends_with(|c: char| c.is_alphanumeric() || c == '.')) {
+        if matches!(
+            part,
+            "path" | "ruta" | "chemin" | "caminho" | "pfad" | "percorso" | "путь"
+        ) && before.is_empty()
+            && folded.contains(&format!("/{part}/"))
+            && folded.find(&format!("/{part}/")).is_some_and(|at| {
+                at == 0 || !folded[..at].ends_with(|c: char| c.is_alphanumeric() || c == '.')
+            })
+        {
             return true;
         }
         before = part;
@@ -428,7 +733,8 @@ struct Part<'a, 'w> {
 impl Part<'_, '_> {
     fn verdict(&self) -> Verdict {
         let text = self.text;
-        let is_option = self.before == ' ' && text.starts_with('-') && self.word.text.starts_with('-');
+        let is_option =
+            self.before == ' ' && text.starts_with('-') && self.word.text.starts_with('-');
         let text = if is_option {
             // `-pyour_password`: the value is glued to the option.
             if text.starts_with("--") {
@@ -452,43 +758,123 @@ impl Part<'_, '_> {
         if is_example_host(&folded) {
             return Verdict::Value;
         }
-        if !self.takes_text && let Some(verdict) = self.number(text) {
+        if !self.takes_text
+            && let Some(verdict) = self.number(text)
+        {
             return verdict;
         }
         if self.word.is_text || is_key {
             return Verdict::Nothing;
         }
-        if (text.ends_with("...") || text.ends_with('…')) && text.len() > 3 && !matches!(self.program, "echo" | "printf") {
+        if (text.ends_with("...") || text.ends_with('…'))
+            && text.len() > 3
+            && !matches!(self.program, "echo" | "printf")
+        {
             return Verdict::Value;
         }
         if self.takes_text {
             return Verdict::Nothing;
         }
-        let is_value = matches!(self.before, ' ' | '=' | '"' | '\'') && !(self.before != ' ' && self.word.text.contains("{\""));
+        let is_value = matches!(self.before, ' ' | '=' | '"' | '\'')
+            && !(self.before != ' ' && self.word.text.contains("{\""));
         let alone = is_value && matches!(self.after, ' ' | '"' | '\'');
         let in_place = is_value || self.before == '@' || (self.before == ':' && !text.is_ascii());
-        if in_place && words::NOUNS.contains(&folded.as_str()) && (alone || self.before != ' ' || !text.is_ascii()) {
+        if in_place
+            && words::NOUNS.contains(&folded.as_str())
+            && (alone || self.before != ' ' || !text.is_ascii())
+        {
             return Verdict::Value;
         }
         if self.before == '/' {
             let is_home = matches!(self.earlier, "home" | "Users");
-            if is_home && words::USERS.contains(&folded.as_str()) || !text.is_ascii() && words::NOUNS.contains(&folded.as_str()) || words::NOUNS.contains(&folded.as_str()) && matches!(folded.as_str(), "usuario" | "username" | "utilisateur" | "benutzer" | "benutzername" | "utente" | "dominio" | "domaine" | "proyecto" | "projeto" | "projet" | "archivo" | "arquivo" | "fichier" | "carpeta" | "nombre") {
+            if is_home && words::USERS.contains(&folded.as_str())
+                || !text.is_ascii() && words::NOUNS.contains(&folded.as_str())
+                || words::NOUNS.contains(&folded.as_str())
+                    && matches!(
+                        folded.as_str(),
+                        "usuario"
+                            | "username"
+                            | "utilisateur"
+                            | "benutzer"
+                            | "benutzername"
+                            | "utente"
+                            | "dominio"
+                            | "domaine"
+                            | "proyecto"
+                            | "projeto"
+                            | "projet"
+                            | "archivo"
+                            | "arquivo"
+                            | "fichier"
+                            | "carpeta"
+                            | "nombre"
+                    )
+            {
                 return Verdict::Value;
             }
         }
-        if matches!(self.word.before, "-u" | "--user" | "-U" | "--username" | "-h" | "--host" | "-d" | "-p" | "--password") && alone && matches!(folded.as_str(), "user" | "host" | "database" | "db_name" | "pass") && (folded != "host" || matches!(self.word.before, "-h" | "--host")) {
+        if matches!(
+            self.word.before,
+            "-u" | "--user" | "-U" | "--username" | "-h" | "--host" | "-d" | "-p" | "--password"
+        ) && alone
+            && matches!(
+                folded.as_str(),
+                "user" | "host" | "database" | "db_name" | "pass"
+            )
+            && (folded != "host" || matches!(self.word.before, "-h" | "--host"))
+        {
             return Verdict::Value;
         }
-        if matches!(self.program, "ssh" | "scp" | "rsync" | "sftp" | "ping" | "telnet" | "nc" | "ssh-copy-id" | "nmap" | "traceroute" | "dig" | "nslookup") && alone && words::HOSTS.contains(&folded.as_str()) && self.before == ' ' {
+        if matches!(
+            self.program,
+            "ssh"
+                | "scp"
+                | "rsync"
+                | "sftp"
+                | "ping"
+                | "telnet"
+                | "nc"
+                | "ssh-copy-id"
+                | "nmap"
+                | "traceroute"
+                | "dig"
+                | "nslookup"
+        ) && alone
+            && words::HOSTS.contains(&folded.as_str())
+            && self.before == ' '
+        {
             return Verdict::Value;
         }
-        if matches!(self.program, "git") && matches!(self.before, '/' | ':') && self.after == '/' && matches!(folded.as_str(), "user" | "username" | "usuario" | "owner" | "org" | "organization" | "organizacion" | "repo" | "account" | "company") {
+        if matches!(self.program, "git")
+            && matches!(self.before, '/' | ':')
+            && self.after == '/'
+            && matches!(
+                folded.as_str(),
+                "user"
+                    | "username"
+                    | "usuario"
+                    | "owner"
+                    | "org"
+                    | "organization"
+                    | "organizacion"
+                    | "repo"
+                    | "account"
+                    | "company"
+            )
+        {
             return Verdict::Value;
         }
         // `container_name`, `nombre-paquete`, `nom_du_serveur`.
         let mut parts = folded.split(['_', '-']);
-        let (first, last) = (parts.next().unwrap_or_default(), parts.next_back().unwrap_or_default());
-        if is_value && !last.is_empty() && (words::NAMES.contains(&first) || words::NAMES.contains(&last)) && !folded.contains('.') {
+        let (first, last) = (
+            parts.next().unwrap_or_default(),
+            parts.next_back().unwrap_or_default(),
+        );
+        if (is_value || self.before == '/')
+            && !last.is_empty()
+            && (words::NAMES.contains(&first) || words::NAMES.contains(&last))
+            && !folded.contains('.')
+        {
             return Verdict::Value;
         }
         if self.is_capitals(text) && !is_key {
@@ -502,13 +888,37 @@ impl Part<'_, '_> {
         let letters = text.chars().filter(|c| c.is_alphabetic()).count();
         let is_word = letters > 1
             && text.chars().next().is_some_and(char::is_alphabetic)
-            && text.chars().all(|c| (c.is_alphabetic() && !c.is_lowercase() && c.is_uppercase()) || c.is_ascii_digit() || matches!(c, '_' | '-'));
+            && text.chars().all(|c| {
+                (c.is_alphabetic() && !c.is_lowercase() && c.is_uppercase())
+                    || c.is_ascii_digit()
+                    || matches!(c, '_' | '-')
+            });
         if !is_word || words::CAPITALS.contains(&text) {
             return false;
         }
         let is_hex = text.len() > 7 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let is_named = matches!(self.word.before, "-e" | "--env" | "-E" | "export" | "-H" | "--header" | "--cap-add" | "--cap-drop" | "-X" | "--request" | "unset" | "-o" | "-A" | "-I" | "-j" | "-D" | "--unset") || matches!(self.program, "export" | "getconf" | "set" | "setx" | "stat");
-        let is_subject = self.word.text.contains("/CN=") || self.word.text.contains("/C=") || self.word.text.contains("/O=");
+        let is_named = matches!(
+            self.word.before,
+            "-e" | "--env"
+                | "-E"
+                | "export"
+                | "-H"
+                | "--header"
+                | "--cap-add"
+                | "--cap-drop"
+                | "-X"
+                | "--request"
+                | "unset"
+                | "-o"
+                | "-A"
+                | "-I"
+                | "-j"
+                | "-D"
+                | "--unset"
+        ) || matches!(self.program, "export" | "getconf" | "set" | "setx" | "stat");
+        let is_subject = self.word.text.contains("/CN=")
+            || self.word.text.contains("/C=")
+            || self.word.text.contains("/O=");
         let is_attached = matches!(self.before, '.' | '*' | '+' | '(' | '{') || self.after == '(';
         // `tar -C /srv`, `refs/heads/X`: inside a path capitals are a name as often as not; `/opt/APP` is asked about.
         !is_hex && !is_named && !is_subject && !is_attached && text.len() < 40
@@ -522,27 +932,75 @@ impl Part<'_, '_> {
                 return Some(Verdict::Value);
             }
             // A network is a rule, a machine is somebody's.
-            let is_network = self.after == '/' && self.word.text[(text.as_ptr() as usize - self.word.text.as_ptr() as usize) + text.len()..].len() < 4;
+            let is_network = self.after == '/'
+                && self.word.text
+                    [(text.as_ptr() as usize - self.word.text.as_ptr() as usize) + text.len()..]
+                    .len()
+                    < 4;
             return (!is_network && !self.word.is_text).then_some(Verdict::Address);
         }
-        if matches!(self.program, "kill" | "renice" | "taskkill" | "strace" | "gdb") && is_whole && text.len() > 1 && bytes.iter().all(u8::is_ascii_digit) {
+        if matches!(
+            self.program,
+            "kill" | "renice" | "taskkill" | "strace" | "gdb"
+        ) && is_whole
+            && text.len() > 1
+            && bytes.iter().all(u8::is_ascii_digit)
+        {
             return Some(Verdict::Value);
         }
         let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
-        let is_hex = (7..=64).contains(&text.len()) && bytes.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b));
-        if is_hex && digits > 0 && digits < text.len() && is_whole && matches!(self.program, "git" | "docker" | "podman" | "kubectl" | "crictl" | "nerdctl") {
-            return Some(Verdict::Example(format!("`{text}` is the number of something that is not here")));
+        let is_hex = (7..=64).contains(&text.len())
+            && bytes
+                .iter()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b));
+        if is_hex
+            && digits > 0
+            && digits < text.len()
+            && is_whole
+            && matches!(
+                self.program,
+                "git" | "docker" | "podman" | "kubectl" | "crictl" | "nerdctl"
+            )
+        {
+            return Some(Verdict::Example(format!(
+                "`{text}` is the number of something that is not here"
+            )));
         }
-        if matches!(text, "abc123" | "abc1234" | "abcd1234" | "a1b2c3d" | "a1b2c3d4" | "123abc" | "abcdef" | "12345abc") || text.contains("12345678") || text.contains("0123456789") {
+        if matches!(
+            text,
+            "abc123"
+                | "abc1234"
+                | "abcd1234"
+                | "a1b2c3d"
+                | "a1b2c3d4"
+                | "123abc"
+                | "abcdef"
+                | "12345abc"
+        ) || text.contains("12345678")
+            || text.contains("0123456789")
+        {
             return Some(Verdict::Value);
         }
         if self.program == "kubectl" && is_pod(text) {
-            return Some(Verdict::Example(format!("`{text}` is a pod of somebody's cluster")));
+            return Some(Verdict::Example(format!(
+                "`{text}` is a pod of somebody's cluster"
+            )));
         }
-        if !self.word.is_text && holds_date(text) && !matches!(self.program, "journalctl" | "date" | "find" | "last" | "sar") {
-            return Some(Verdict::Example(format!("`{text}` holds a date: which one is meant?")));
+        if !self.word.is_text
+            && holds_date(text)
+            && !matches!(
+                self.program,
+                "journalctl" | "date" | "find" | "last" | "sar"
+            )
+        {
+            return Some(Verdict::Example(format!(
+                "`{text}` holds a date: which one is meant?"
+            )));
         }
-        if matches!(text, "sdX" | "sdXN" | "sdX1" | "sdx" | "sdXY" | "nvmeXn1" | "diskN" | "diskX") {
+        if matches!(
+            text,
+            "sdX" | "sdXN" | "sdX1" | "sdx" | "sdXY" | "nvmeXn1" | "diskN" | "diskX"
+        ) {
             return Some(Verdict::Value);
         }
         None
@@ -554,28 +1012,74 @@ fn is_strong(folded: &str) -> bool {
     if is_possessive(folded) {
         return true;
     }
-    if folded.contains("xxxx") || folded == "xxx" || folded == "xx" || folded.ends_with("_xxx") || folded.ends_with("-xxx") || folded.starts_with("xxx-") {
+    if folded.contains("xxxx")
+        || folded.split(['.', '-', '_']).any(|part| part == "xxx")
+        || folded == "xxx"
+        || folded == "xx"
+        || folded.ends_with("_xxx")
+        || folded.ends_with("-xxx")
+        || folded.starts_with("xxx-")
+    {
         return true;
     }
-    if folded.contains("yyyymm") || folded.contains("yyyy-mm") || folded.contains("yyyy_mm") || folded.contains("aaaammdd") || folded.contains("aaaa-mm-dd") || folded.contains("jjjj-mm-tt") || folded.contains("jjjjmmtt") {
+    if folded.contains("yyyymm")
+        || folded.contains("yyyy-mm")
+        || folded.contains("yyyy_mm")
+        || folded.contains("aaaammdd")
+        || folded.contains("aaaa-mm-dd")
+        || folded.contains("jjjj-mm-tt")
+        || folded.contains("jjjjmmtt")
+    {
         return true;
     }
-    if folded.starts_with("__") && folded.ends_with("__") && folded.len() > 6 && !matches!(folded, "__pycache__" | "__init__" | "__main__") {
+    if folded.starts_with("__")
+        && folded.ends_with("__")
+        && folded.len() > 6
+        && !matches!(folded, "__pycache__" | "__init__" | "__main__")
+    {
         return true;
     }
     matches!(
         folded,
-        "changeme" | "change_me" | "change-me" | "replaceme" | "replace_me" | "replace-me" | "todo" | "fixme" | "changethis" | "change_this" | "change-this" | "changeit" | "replace_with" | "yourself" | "placeholder"
-    ) || folded.starts_with("changeme") || folded.starts_with("change_me") || folded.starts_with("replace_with") || folded.starts_with("replace-with") || folded.starts_with("insert_") || folded.starts_with("insert-your")
+        "changeme"
+            | "change_me"
+            | "change-me"
+            | "replaceme"
+            | "replace_me"
+            | "replace-me"
+            | "todo"
+            | "fixme"
+            | "changethis"
+            | "change_this"
+            | "change-this"
+            | "changeit"
+            | "replace_with"
+            | "yourself"
+            | "placeholder"
+    ) || folded.starts_with("changeme")
+        || folded.starts_with("change_me")
+        || folded.starts_with("replace_with")
+        || folded.starts_with("replace-with")
+        || folded.starts_with("insert_")
+        || folded.starts_with("insert-your")
         || is_version_shape(folded)
 }
 
 /// `x.x.x.x`, `192.168.x.x`, `v1.x.y`.
 fn is_version_shape(folded: &str) -> bool {
-    let labels: Vec<&str> = folded.strip_prefix('v').unwrap_or(folded).split('.').collect();
+    let labels: Vec<&str> = folded
+        .strip_prefix('v')
+        .unwrap_or(folded)
+        .split('.')
+        .collect();
     labels.len() > 1
-        && labels.iter().all(|label| matches!(*label, "x" | "xx" | "xxx" | "y" | "z" | "n") || !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit()))
-        && labels.iter().any(|label| matches!(*label, "x" | "xx" | "xxx" | "y" | "z"))
+        && labels.iter().all(|label| {
+            matches!(*label, "x" | "xx" | "xxx" | "y" | "z" | "n")
+                || !label.is_empty() && label.bytes().all(|b| b.is_ascii_digit())
+        })
+        && labels
+            .iter()
+            .any(|label| matches!(*label, "x" | "xx" | "xxx" | "y" | "z"))
 }
 
 /// `your_password`, `tu-dominio`, `mydomain`.
@@ -584,7 +1088,10 @@ fn is_possessive(folded: &str) -> bool {
     if CJK.iter().any(|mark| folded.starts_with(mark)) {
         return true;
     }
-    if words::GLUED.iter().any(|mark| folded.len() > mark.len() + 1 && folded.starts_with(mark)) {
+    if words::GLUED
+        .iter()
+        .any(|mark| folded.len() > mark.len() + 1 && folded.starts_with(mark))
+    {
         return true;
     }
     if let Some(at) = folded.find("your")
@@ -596,42 +1103,128 @@ fn is_possessive(folded: &str) -> bool {
     let mut parts = folded.split(['_', '-']);
     let first = parts.next().unwrap_or_default();
     let second = parts.next().unwrap_or_default();
-    if !second.is_empty() && second.chars().next().is_some_and(char::is_alphabetic) && words::POSSESSIVES.contains(&first) && folded != "su-exec" {
+    if !second.is_empty()
+        && second.chars().next().is_some_and(char::is_alphabetic)
+        && words::POSSESSIVES.contains(&first)
+        && folded != "su-exec"
+    {
         return true;
     }
-    words::POSSESSIVES.iter().take_while(|word| **word != "some").filter(|word| word.len() < 6).any(|possessive| {
-        folded.strip_prefix(possessive).is_some_and(|rest| {
-            words::GLUED_NOUNS.iter().any(|noun| rest.strip_prefix(noun).is_some_and(|after| after.is_empty() || after.starts_with(['-', '_', '.']) || after.bytes().all(|b| b.is_ascii_digit())))
+    words::POSSESSIVES
+        .iter()
+        .take_while(|word| **word != "some")
+        .filter(|word| word.len() < 6)
+        .any(|possessive| {
+            folded.strip_prefix(possessive).is_some_and(|rest| {
+                words::GLUED_NOUNS.iter().any(|noun| {
+                    rest.strip_prefix(noun).is_some_and(|after| {
+                        after.is_empty()
+                            || after.starts_with(['-', '_', '.'])
+                            || after.bytes().all(|b| b.is_ascii_digit())
+                    })
+                })
+            })
         })
-    })
 }
 
 /// `example.com`, `www.tu-dominio.es`, `host.tld`.
 fn is_example_host(folded: &str) -> bool {
     const ENDS: &[&str] = &[
-        "com", "org", "net", "io", "de", "fr", "es", "it", "br", "pt", "ru", "jp", "cn", "co", "uk", "us", "eu", "info", "app", "dev", "tld", "local", "internal", "lan", "test", "ar", "mx", "cl", "pe", "ve", "edu", "gov", "ch", "at", "be", "nl", "me", "cloud", "xyz", "online", "conf", "crt", "key", "pem", "ai", "tech", "site", "host", "domain", "corp", "intern", "рф", "su", "ua", "by", "tw", "hk", "kr", "in", "ca", "au", "biz", "cer", "csr",
+        "com", "org", "net", "io", "de", "fr", "es", "it", "br", "pt", "ru", "jp", "cn", "co",
+        "uk", "us", "eu", "info", "app", "dev", "tld", "local", "internal", "lan", "test", "ar",
+        "mx", "cl", "pe", "ve", "edu", "gov", "ch", "at", "be", "nl", "me", "cloud", "xyz",
+        "online", "conf", "crt", "key", "pem", "ai", "tech", "site", "host", "domain", "corp",
+        "intern", "рф", "su", "ua", "by", "tw", "hk", "kr", "in", "ca", "au", "biz", "cer", "csr",
     ];
     let labels: Vec<&str> = folded.split('.').collect();
-    let [.., second, last] = labels.as_slice() else { return false };
-    if matches!(*last, "tld" | "invalid") || (*last == "example" && labels.len() == 2 && !second.is_empty() && !matches!(*second, "env" | "yml" | "yaml" | "json" | "config" | "settings" | "ini" | "toml" | "conf" | "properties" | "dockerfile" | "compose" | "secrets" | "local" | "docker-compose" | "inventory" | "hosts" | "vars" | "values")) {
+    let [.., second, last] = labels.as_slice() else {
+        return false;
+    };
+    if matches!(*last, "tld" | "invalid")
+        || (*last == "example"
+            && labels.len() == 2
+            && !second.is_empty()
+            && !matches!(
+                *second,
+                "env"
+                    | "yml"
+                    | "yaml"
+                    | "json"
+                    | "config"
+                    | "settings"
+                    | "ini"
+                    | "toml"
+                    | "conf"
+                    | "properties"
+                    | "dockerfile"
+                    | "compose"
+                    | "secrets"
+                    | "local"
+                    | "docker-compose"
+                    | "inventory"
+                    | "hosts"
+                    | "vars"
+                    | "values"
+            ))
+    {
         return true;
     }
     let third = labels.len().checked_sub(3).map_or("", |at| labels[at]);
-    ENDS.contains(last) && (words::DOMAINS.contains(second) || (matches!(*second, "com" | "co" | "org") && words::DOMAINS.contains(&third)) || is_possessive(second))
+    ENDS.contains(last)
+        && (words::DOMAINS.contains(second)
+            || (matches!(*second, "com" | "co" | "org") && words::DOMAINS.contains(&third))
+            || is_possessive(second))
 }
+
+/// Addresses that manuals write down for any.
+const EXAMPLES: &[&str] = &[
+    "1.2.3.4",
+    "5.6.7.8",
+    "123.123.123.123",
+    "123.45.67.89",
+    "12.34.56.78",
+    "11.22.33.44",
+    "111.222.333.444",
+    "1.1.1.2",
+    "4.3.2.1",
+    "10.20.30.40",
+    "123.456.789.0",
+    "123.456.789.10",
+    "99.99.99.99",
+    "111.111.111.111",
+    "222.222.222.222",
+];
 
 /// `Some(true)` for an address that documents use, `Some(false)` for any other machine's address;
 /// `None` for what is no address, for this machine's own and for well-known services.
 fn example_ip(text: &str) -> Option<bool> {
     let labels: Vec<&str> = text.split('.').collect();
-    if labels.len() != 4 || !labels.iter().all(|label| !label.is_empty() && label.len() < 4 && label.bytes().all(|b| b.is_ascii_digit())) {
+    if labels.len() != 4
+        || !labels.iter().all(|label| {
+            !label.is_empty() && label.len() < 4 && label.bytes().all(|b| b.is_ascii_digit())
+        })
+    {
         return None;
     }
-    const EXAMPLES: &[&str] = &["1.2.3.4", "5.6.7.8", "123.123.123.123", "123.45.67.89", "12.34.56.78", "11.22.33.44", "111.222.333.444", "1.1.1.2", "4.3.2.1", "10.20.30.40", "123.456.789.0", "123.456.789.10", "99.99.99.99", "111.111.111.111", "222.222.222.222"];
-    if EXAMPLES.contains(&text) || ["192.0.2.", "198.51.100.", "203.0.113."].iter().any(|net| text.starts_with(net)) || labels.iter().any(|label| label.parse::<u32>().is_ok_and(|n| n > 255)) {
+    if EXAMPLES.contains(&text)
+        || ["192.0.2.", "198.51.100.", "203.0.113."]
+            .iter()
+            .any(|net| text.starts_with(net))
+        || labels
+            .iter()
+            .any(|label| label.parse::<u32>().is_ok_and(|n| n > 255))
+    {
         return Some(true);
     }
-    if text.starts_with("127.") || text.starts_with("0.") || text.starts_with("255.") || text == "169.254.169.254" || matches!(text, "8.8.8.8" | "8.8.4.4" | "1.1.1.1" | "1.0.0.1" | "9.9.9.9") {
+    if text.starts_with("127.")
+        || text.starts_with("0.")
+        || text.starts_with("255.")
+        || text == "169.254.169.254"
+        || matches!(
+            text,
+            "8.8.8.8" | "8.8.4.4" | "1.1.1.1" | "1.0.0.1" | "9.9.9.9"
+        )
+    {
         return None;
     }
     Some(false)
@@ -639,9 +1232,23 @@ fn example_ip(text: &str) -> Option<bool> {
 
 fn is_pod(text: &str) -> bool {
     let mut parts = text.rsplit('-');
-    let (last, before) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let mixed = |part: &str| part.bytes().any(|b| b.is_ascii_digit()) && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    last.len() == 5 && (8..=10).contains(&before.len()) && mixed(before) && last.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) && parts.next().is_some()
+    let (last, before) = (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    );
+    let mixed = |part: &str| {
+        part.bytes().any(|b| b.is_ascii_digit())
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    last.len() == 5
+        && (8..=10).contains(&before.len())
+        && mixed(before)
+        && last
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        && parts.next().is_some()
 }
 
 /// Whether a day of this century stands in it.
@@ -652,24 +1259,80 @@ fn holds_date(text: &str) -> bool {
         let rest = &bytes[at..];
         rest.starts_with(b"20")
             && (at == 0 || !bytes[at - 1].is_ascii_digit())
-            && ((rest.len() >= 8 && digits(&rest[..8]) && rest.get(8).is_none_or(|b| !b.is_ascii_digit()) && matches!(rest[4], b'0' | b'1'))
-                || (rest.len() >= 10 && digits(&rest[..4]) && matches!(rest[4], b'-' | b'_') && digits(&rest[5..7]) && rest[7] == rest[4] && digits(&rest[8..10])))
+            && ((rest.len() >= 8
+                && digits(&rest[..8])
+                && rest.get(8).is_none_or(|b| !b.is_ascii_digit())
+                && matches!(rest[4], b'0' | b'1'))
+                || (rest.len() >= 10
+                    && digits(&rest[..4])
+                    && matches!(rest[4], b'-' | b'_')
+                    && digits(&rest[5..7])
+                    && rest[7] == rest[4]
+                    && digits(&rest[8..10])))
     })
 }
 
 /// A secret's value written down: `PASSWORD=hunter2`, `"password": "admin"`.
 fn literal_secret(text: &str) -> Option<String> {
-    const KEYS: &[&str] = &["password", "passwd", "secret", "token", "api_key", "apikey", "api-key", "secret_key", "access_key", "secretkey", "contrasena", "contraseña", "senha", "passwort", "kennwort", "motdepasse", "mot_de_passe", "-pass", "_pass", "_pwd", "requirepass", "密码", "пароль"];
+    const KEYS: &[&str] = &[
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "api_key",
+        "apikey",
+        "api-key",
+        "secret_key",
+        "access_key",
+        "secretkey",
+        "contrasena",
+        "contraseña",
+        "senha",
+        "passwort",
+        "kennwort",
+        "motdepasse",
+        "mot_de_passe",
+        "-pass",
+        "_pass",
+        "_pwd",
+        "requirepass",
+        "密码",
+        "пароль",
+    ];
     let lower = text.to_lowercase();
+    // `postgres://user:pass@host`.
+    if let Some((_, rest)) = lower.split_once("://")
+        && let Some((login, _)) = rest
+            .split(['/', '?'])
+            .next()
+            .unwrap_or_default()
+            .rsplit_once('@')
+        && let Some((_, password)) = login.split_once(':')
+        && !password.is_empty()
+        && !password.starts_with(['$', '<', '{'])
+    {
+        return Some("a secret's value stands in the command".to_owned());
+    }
     for key in KEYS {
         let mut from = 0;
         while let Some(found) = lower[from..].find(key) {
             let end = from + found + key.len();
             from = end;
             let rest = lower[end..].trim_start_matches(['"', '\'', '\\']);
-            let Some(value) = rest.strip_prefix(['=', ':']) else { continue };
+            let Some(value) = rest.strip_prefix(['=', ':']) else {
+                continue;
+            };
             let value = value.trim_start().trim_start_matches(['"', '\'', '\\']);
-            let is_literal = value.chars().next().is_some_and(|c| c.is_alphanumeric() || matches!(c, '!' | '@' | '#' | '*')) && !value.starts_with("file") && !value.starts_with("env") && !matches!(value.trim_end_matches(['"', '\'']), "true" | "false" | "no" | "yes" | "none");
+            let is_literal = value
+                .chars()
+                .next()
+                .is_some_and(|c| c.is_alphanumeric() || matches!(c, '!' | '@' | '#' | '*'))
+                && !value.starts_with("file")
+                && !value.starts_with("env")
+                && !matches!(
+                    value.trim_end_matches(['"', '\'']),
+                    "true" | "false" | "no" | "yes" | "none"
+                );
             if is_literal {
                 return Some("a secret's value stands in the command".to_owned());
             }
@@ -681,7 +1344,19 @@ fn literal_secret(text: &str) -> Option<String> {
 /// `IDENTIFIED BY 'x'`, `PASSWORD 'x'` inside a text.
 fn takes_sql_secret(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    ["identified by '", "password '", "identified by \"", "identified by \\'", "password('"].iter().any(|mark| lower.find(mark).is_some_and(|at| !lower[at + mark.len()..].starts_with(['$', '\'', '<'])))
+    [
+        "identified by '",
+        "password '",
+        "identified by \"",
+        "identified by \\'",
+        "password('",
+    ]
+    .iter()
+    .any(|mark| {
+        lower
+            .find(mark)
+            .is_some_and(|at| !lower[at + mark.len()..].starts_with(['$', '\'', '<']))
+    })
 }
 
 #[cfg(test)]
@@ -689,7 +1364,9 @@ mod tests {
     use super::{Dialect, find};
 
     fn check(command: &str) -> String {
-        let programs = ["ls", "wc", "grep", "sudo", "apt", "docker", "ssh", "jq", "sort"];
+        let programs = [
+            "ls", "wc", "grep", "sudo", "apt", "docker", "ssh", "jq", "sort",
+        ];
         let found: Vec<String> = find(command, Dialect::Shell, &|name| programs.contains(&name))
             .into_iter()
             .filter(|found| found.rule != "address")
@@ -701,19 +1378,34 @@ mod tests {
     #[test]
     fn values_left_to_the_reader_are_found() {
         for (command, expected) in [
-            ("ssh -p <PUERTO> deploy@<IP>", "placeholder:<PUERTO> placeholder:<IP>"),
+            (
+                "ssh -p <PUERTO> deploy@<IP>",
+                "placeholder:<PUERTO> placeholder:<IP>",
+            ),
             ("apt remove nombre-paquete", "placeholder:nombre-paquete"),
-            ("curl https://tu-dominio.com/x", "placeholder:tu-dominio.com"),
-            ("curl https://api.example.com/x", "placeholder:api.example.com"),
+            (
+                "curl https://tu-dominio.com/x",
+                "placeholder:tu-dominio.com",
+            ),
+            (
+                "curl https://api.example.com/x",
+                "placeholder:api.example.com",
+            ),
             ("mysql -u root -pyour_password", "placeholder:your_password"),
             ("export TOKEN=your-token", "example-value:TOKEN=your-token"),
-            ("python /path/to/backup.py", "placeholder:/path/to/backup.py"),
+            (
+                "python /path/to/backup.py",
+                "placeholder:/path/to/backup.py",
+            ),
             ("python /ruta/a/backup.py", "placeholder:/ruta/a/backup.py"),
             ("docker logs container_name", "placeholder:container_name"),
             ("docker logs CONTAINER_ID", "placeholder:CONTAINER_ID"),
             ("ssh user@host", "placeholder:user@host"),
             ("ssh root@IP", "placeholder:root@IP"),
-            ("scp f usuario@servidor:/tmp", "placeholder:usuario@servidor"),
+            (
+                "scp f usuario@servidor:/tmp",
+                "placeholder:usuario@servidor",
+            ),
             ("cat [archivo]", "placeholder:[archivo]"),
             ("x {name}", "placeholder:{name}"),
             ("x {{ value }}", "placeholder:{{ value }}"),
@@ -736,10 +1428,22 @@ mod tests {
             ("kill -9 12345", "placeholder:12345"),
             ("dd if=a.iso of=/dev/sdX", "placeholder:sdX"),
             ("cat /home/user/x", "placeholder:user"),
-            ("tar xzf backup_20240115.tar.gz", "example-value:backup_20240115.tar.gz"),
-            ("docker run -e POSTGRES_PASSWORD=secret postgres", "example-value:POSTGRES_PASSWORD=secret"),
-            ("certbot -m simon@smart.com", "example-value:simon@smart.com"),
-            ("cat <<EOF\nhost: <YOUR_HOST>\nEOF\n", "placeholder:<YOUR_HOST>"),
+            (
+                "tar xzf backup_20240115.tar.gz",
+                "example-value:backup_20240115.tar.gz",
+            ),
+            (
+                "docker run -e POSTGRES_PASSWORD=secret postgres",
+                "example-value:POSTGRES_PASSWORD=secret",
+            ),
+            (
+                "certbot -m simon@smart.com",
+                "example-value:simon@smart.com",
+            ),
+            (
+                "cat <<EOF\nhost: <YOUR_HOST>\nEOF\n",
+                "placeholder:<YOUR_HOST>",
+            ),
         ] {
             assert_eq!(check(command), expected, "{command}");
         }

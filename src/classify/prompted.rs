@@ -61,7 +61,11 @@ pub(super) fn prompt(line: &str) -> Option<(Asks, usize)> {
             return found(Asks::Powershell, 2 + end + 2);
         }
     }
-    if text.len() > 3 && text.as_bytes()[0].is_ascii_alphabetic() && text[1..].starts_with(":\\") && let Some(end) = text.find('>') {
+    if text.len() > 3
+        && text.as_bytes()[0].is_ascii_alphabetic()
+        && text[1..].starts_with(":\\")
+        && let Some(end) = text.find('>')
+    {
         return found(Asks::Batch, end + 1);
     }
     // `mysql> `, `postgres=# `, `db=> `, `127.0.0.1:6379> `, `MariaDB [(none)]> `, `test> `.
@@ -72,10 +76,51 @@ pub(super) fn prompt(line: &str) -> Option<(Asks, usize)> {
         {
             let name = &text[..end];
             let word = name.split([' ', '[']).next().unwrap_or_default();
-            let is_console = matches!(word, "mysql" | "MariaDB" | "sqlite" | "redis" | "mongo" | "mongosh" | "sql" | "SQL" | "psql" | "postgres" | "template1" | "rs0" | "influx" | "cqlsh" | "ftp" | "sftp" | "telnet" | "irb" | "iex" | "node" | "test" | "admin" | "clickhouse" | "ghci" | "scala" | "gremlin" | "nslookup");
-            let is_redis = word.contains(':') && word.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b':')) && word.contains('.');
-            let is_postgres = matches!(mark, "=# " | "=> ") && !name.contains(' ') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            if (is_console && (mark != ">" || text.len() == end + 1) && name.len() < word.len() + 14 && (name == word || name.starts_with("MariaDB ["))) || is_redis || is_postgres {
+            let is_console = matches!(
+                word,
+                "mysql"
+                    | "MariaDB"
+                    | "sqlite"
+                    | "redis"
+                    | "mongo"
+                    | "mongosh"
+                    | "sql"
+                    | "SQL"
+                    | "psql"
+                    | "postgres"
+                    | "template1"
+                    | "rs0"
+                    | "influx"
+                    | "cqlsh"
+                    | "ftp"
+                    | "sftp"
+                    | "telnet"
+                    | "irb"
+                    | "iex"
+                    | "node"
+                    | "test"
+                    | "admin"
+                    | "clickhouse"
+                    | "ghci"
+                    | "scala"
+                    | "gremlin"
+                    | "nslookup"
+            );
+            let is_redis = word.contains(':')
+                && word
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b':'))
+                && word.contains('.');
+            let is_postgres = matches!(mark, "=# " | "=> ")
+                && !name.contains(' ')
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            if (is_console
+                && (mark != ">" || text.len() == end + 1)
+                && name.len() < word.len() + 14
+                && (name == word || name.starts_with("MariaDB [")))
+                || is_redis
+                || is_postgres
+            {
                 return found(Asks::Console, (end + mark.len()).min(text.len()));
             }
         }
@@ -85,9 +130,38 @@ pub(super) fn prompt(line: &str) -> Option<(Asks, usize)> {
         (matches!(c, '$' | '#') && at > 0 && text[at + 1..].starts_with(' ')).then_some(at)
     })?;
     let head = &text[..end];
-    let has_user = head.trim_start_matches('[').split(['@', ':', ' ']).next().is_some_and(|user| !user.is_empty() && user.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '(' | ')')));
-    let is_host = head.contains('@') && has_user && !head.contains(['"', '\'', '|', '=', ';']) && (head.starts_with('[') && head.ends_with(']') || head.contains(':') || head.ends_with(['~', '>'])) && head.split_whitespace().count() < 4;
-    let is_named = matches!(head, "bash-5.1" | "bash-4.2" | "bash-4.4" | "bash-5.0" | "bash-5.2" | "sh-4.2" | "sh-4.4" | "sh-5.1" | "bash" | "sh" | "root") || head.starts_with('(') && head.ends_with(") ") && !head.contains('$') || matches!(head, "~ " | "/ " | "~" | "/app " | "/");
+    let has_user = head
+        .trim_start_matches('[')
+        .split(['@', ':', ' '])
+        .next()
+        .is_some_and(|user| {
+            !user.is_empty()
+                && user
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '(' | ')'))
+        });
+    let is_host = head.contains('@')
+        && has_user
+        && !head.contains(['"', '\'', '|', '=', ';'])
+        && (head.starts_with('[') && head.ends_with(']')
+            || head.contains(':')
+            || head.ends_with(['~', '>']))
+        && head.split_whitespace().count() < 4;
+    let is_named = matches!(
+        head,
+        "bash-5.1"
+            | "bash-4.2"
+            | "bash-4.4"
+            | "bash-5.0"
+            | "bash-5.2"
+            | "sh-4.2"
+            | "sh-4.4"
+            | "sh-5.1"
+            | "bash"
+            | "sh"
+            | "root"
+    ) || head.starts_with('(') && head.ends_with(") ") && !head.contains('$')
+        || matches!(head, "~ " | "/ " | "~" | "/app " | "/");
     (is_host || is_named).then_some((Asks::Shell, indent + end + 2))
 }
 
@@ -119,7 +193,14 @@ pub(super) fn exchanges(body: &str, is_root: bool) -> Option<Vec<Exchange>> {
             let command = text.get(taken..).unwrap_or_default();
             if is_over || comment.is_some() || all.last().is_none_or(|last| last.asks != asks) {
                 let (first, title) = comment.take().unwrap_or((start, String::new()));
-                all.push(Exchange { range: first..end, asks, command: String::new(), lines: Vec::new(), title, has_output: false });
+                all.push(Exchange {
+                    range: first..end,
+                    asks,
+                    command: String::new(),
+                    lines: Vec::new(),
+                    title,
+                    has_output: false,
+                });
             }
             is_over = false;
             open.clear();
@@ -129,7 +210,11 @@ pub(super) fn exchanges(body: &str, is_root: bool) -> Option<Vec<Exchange>> {
         if is_open {
             // The command goes on: under `> `, or bare after a backslash or in a here-document.
             let indent = text.len() - text.trim_start().len();
-            let skipped = if text.trim_start().starts_with("> ") { indent + 2 } else { 0 };
+            let skipped = if text.trim_start().starts_with("> ") {
+                indent + 2
+            } else {
+                0
+            };
             let command = text.get(skipped..).unwrap_or_default();
             is_open = take(all.last_mut(), command, start + skipped, end, &mut open);
             continue;
@@ -154,8 +239,16 @@ pub(super) fn exchanges(body: &str, is_root: bool) -> Option<Vec<Exchange>> {
     Some(all)
 }
 
-fn take(exchange: Option<&mut Exchange>, command: &str, from: usize, end: usize, open: &mut String) -> bool {
-    let Some(exchange) = exchange else { return false };
+fn take(
+    exchange: Option<&mut Exchange>,
+    command: &str,
+    from: usize,
+    end: usize,
+    open: &mut String,
+) -> bool {
+    let Some(exchange) = exchange else {
+        return false;
+    };
     if !exchange.lines.is_empty() {
         exchange.command.push('\n');
     }
@@ -169,11 +262,17 @@ fn take(exchange: Option<&mut Exchange>, command: &str, from: usize, end: usize,
 }
 
 fn ends_here_document(open: &str) -> bool {
-    let Some(at) = open.find("<<") else { return false };
+    let Some(at) = open.find("<<") else {
+        return false;
+    };
     if open[at..].starts_with("<<<") {
         return false;
     }
-    let word: String = open[at + 2..].trim_start_matches(['-', ' ', '\'', '"']).chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let word: String = open[at + 2..]
+        .trim_start_matches(['-', ' ', '\'', '"'])
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect();
     !word.is_empty() && open.lines().skip(1).any(|line| line.trim() == word)
 }
 
@@ -188,7 +287,12 @@ mod tests {
                 assert_eq!(&exchange.command[*at..at + line.len()], line);
                 assert_eq!(&body[*place..place + line.len()], line);
             }
-            shown.push(format!("{:?} {} [{}]", exchange.asks, exchange.command.replace('\n', "; "), body[exchange.range].lines().count()));
+            shown.push(format!(
+                "{:?} {} [{}]",
+                exchange.asks,
+                exchange.command.replace('\n', "; "),
+                body[exchange.range].lines().count()
+            ));
         }
         shown.join(" | ")
     }
@@ -213,14 +317,27 @@ mod tests {
             let found = prompt(line).map(|(_, taken)| &line[taken..]);
             assert_eq!(found, Some(command), "{line}");
         }
-        for line in ["ls", "$HOME/x", "echo a > b", "# ls", "mail a@b.c # x", "docker run x > y", "cost 5$ per", "sort test > x", "echo $ x"] {
+        for line in [
+            "ls",
+            "$HOME/x",
+            "echo a > b",
+            "# ls",
+            "mail a@b.c # x",
+            "docker run x > y",
+            "cost 5$ per",
+            "sort test > x",
+            "echo $ x",
+        ] {
             assert_eq!(prompt(line), None, "{line}");
         }
     }
 
     #[test]
     fn a_command_and_its_output_are_a_piece() {
-        assert_eq!(check("$ ls\na\nb\n\n$ pwd\n/x\n"), "Shell ls [3] | Shell pwd [2]");
+        assert_eq!(
+            check("$ ls\na\nb\n\n$ pwd\n/x\n"),
+            "Shell ls [3] | Shell pwd [2]"
+        );
         assert_eq!(check("$ a \\\n  b\n$ c\nout"), "Shell a \\;   b; c [4]");
         assert_eq!(check("$ cat <<E\nx\nE\nout\n"), "Shell cat <<E; x; E [4]");
         assert_eq!(check("# do it\n$ a\n"), "Shell a [2]");

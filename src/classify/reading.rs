@@ -16,6 +16,9 @@ use super::words;
 use crate::markdown::{Document, Fence};
 use crate::model::{Doubt, Effect, FenceReading, Nature, Piece, Place, Placeholder, Stands};
 
+/// A few bodies at a time: one long one holds up nobody else.
+const CHUNK: usize = 16;
+
 /// Fewer bytes than this are read before a second thread would have started.
 const WORTH_A_THREAD: usize = 32 * 1024;
 
@@ -53,17 +56,24 @@ pub fn read(document: &Document<'_>, knowledge: &Knowledge, threads: usize) -> V
     }
     exclude(&mut fences);
     let unset = variables(&fences, document);
-    fences.into_iter().zip(unset).map(|(context, unset)| context.finish(document, unset)).collect()
+    fences
+        .into_iter()
+        .zip(unset)
+        .map(|(context, unset)| context.finish(document, unset))
+        .collect()
 }
 
 fn read_bodies(bodies: &[(&str, &str)], knowledge: &Knowledge, threads: usize) -> Vec<Body> {
     let bytes: usize = bodies.iter().map(|(_, body)| body.len()).sum();
-    let threads = threads.min(bytes / WORTH_A_THREAD + 1).min(bodies.len().max(1));
+    let threads = threads
+        .min(bytes / WORTH_A_THREAD + 1)
+        .min(bodies.len().max(1));
     if threads < 2 {
-        return bodies.iter().map(|(tag, body)| body::read(tag, body, knowledge)).collect();
+        return bodies
+            .iter()
+            .map(|(tag, body)| body::read(tag, body, knowledge))
+            .collect();
     }
-    // A few bodies at a time: one long one holds up nobody else.
-    const CHUNK: usize = 16;
     let next = AtomicUsize::new(0);
     let done: Mutex<BTreeMap<usize, Vec<Body>>> = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {
@@ -71,14 +81,26 @@ fn read_bodies(bodies: &[(&str, &str)], knowledge: &Knowledge, threads: usize) -
             scope.spawn(|| {
                 loop {
                     let start = next.fetch_add(CHUNK, Ordering::Relaxed);
-                    let Some(rest) = bodies.get(start..).filter(|rest| !rest.is_empty()) else { break };
-                    let read: Vec<Body> = rest.iter().take(CHUNK).map(|(tag, body)| body::read(tag, body, knowledge)).collect();
-                    done.lock().expect("no reader panics with the lock").insert(start, read);
+                    let Some(rest) = bodies.get(start..).filter(|rest| !rest.is_empty()) else {
+                        break;
+                    };
+                    let read: Vec<Body> = rest
+                        .iter()
+                        .take(CHUNK)
+                        .map(|(tag, body)| body::read(tag, body, knowledge))
+                        .collect();
+                    done.lock()
+                        .expect("no reader panics with the lock")
+                        .insert(start, read);
                 }
             });
         }
     });
-    done.into_inner().expect("no reader panics with the lock").into_values().flatten().collect()
+    done.into_inner()
+        .expect("no reader panics with the lock")
+        .into_values()
+        .flatten()
+        .collect()
 }
 
 /// A fence with what stands around it.
@@ -95,7 +117,11 @@ struct Context<'a> {
 impl Context<'_> {
     /// Hears what headings, sentences and comments say.
     fn listen(&mut self) {
-        let lead = self.around.lead().map(|prose| prose.text.clone()).unwrap_or_default();
+        let lead = self
+            .around
+            .lead()
+            .map(|prose| prose.text.clone())
+            .unwrap_or_default();
         let heading = self.around.headings.first().cloned().unwrap_or_default();
         let is_lone = self.pieces.len() == 1;
         let is_untagged = self.tag.is_empty() || matches!(self.tag, "text" | "txt" | "plaintext");
@@ -103,12 +129,24 @@ impl Context<'_> {
         for piece in &mut self.pieces {
             let title = words::fold(&piece.title);
             // Samples of what is printed.
-            if (leads_to_output && is_lone || says_output(&title)) && !matches!(piece.nature, Nature::Diagram | Nature::Session) {
-                let is_free = piece.nature == Nature::Listing || matches!(piece.form, Some(Form::Data | Form::Printed | Form::Log | Form::Prose | Form::Address | Form::Settings | Form::Assignments));
-                if is_free && !piece.nature.is_step() {
-                    piece.nature = Nature::Output;
-                    "the text says that this is printed".clone_into(&mut piece.because);
-                } else if piece.nature.is_step() && is_untagged && leads_to_output {
+            if (leads_to_output && is_lone || says_output(&title))
+                && !matches!(piece.nature, Nature::Diagram | Nature::Session)
+            {
+                let is_free = piece.nature == Nature::Listing
+                    || matches!(
+                        piece.form,
+                        Some(
+                            Form::Data
+                                | Form::Printed
+                                | Form::Log
+                                | Form::Prose
+                                | Form::Address
+                                | Form::Settings
+                                | Form::Assignments
+                        )
+                    );
+                let is_told = piece.nature.is_step() && is_untagged && leads_to_output;
+                if is_free && !piece.nature.is_step() || is_told {
                     piece.nature = Nature::Output;
                     "the text says that this is printed".clone_into(&mut piece.because);
                 } else if piece.nature.is_step() {
@@ -116,28 +154,75 @@ impl Context<'_> {
                     piece.doubt("output", "the text says that this is printed", whole);
                 }
             }
-            if piece.nature == Nature::Data || piece.nature == Nature::Listing && piece.form == Some(Form::Source) {
-                let is_sample = words::find(&title, words::EXAMPLE).is_some() || words::find(&lead, words::EXAMPLE).is_some();
-                if !is_sample && (names_a_file(&self.around.written) || names_a_file(&piece.title)) && piece.form != Some(Form::Printed) && looks_whole(&self.body[piece.range.clone()]) {
+            if piece.nature == Nature::Data
+                || piece.nature == Nature::Listing && piece.form == Some(Form::Source)
+            {
+                let is_sample = words::find(&title, words::EXAMPLE).is_some()
+                    || words::find(&lead, words::EXAMPLE).is_some();
+                if !is_sample
+                    && (names_a_file(&self.around.written) || names_a_file(&piece.title))
+                    && piece.form != Some(Form::Printed)
+                    && looks_whole(&self.body[piece.range.clone()])
+                {
                     piece.nature = Nature::File;
                     piece.because.push_str("; the text names its file");
                 }
             }
             // Python for the shell of an application.
-            if piece.form == Some(Form::Python) && (words::find(&lead, words::SHELLS).is_some() || words::find(&title, words::SHELLS).is_some() || words::find(&heading, words::SHELLS).is_some()) {
+            if piece.form == Some(Form::Python)
+                && (words::find(&lead, words::SHELLS).is_some()
+                    || words::find(&title, words::SHELLS).is_some()
+                    || words::find(&heading, words::SHELLS).is_some())
+            {
                 piece.nature = Nature::Query;
                 "it is Python for a shell".clone_into(&mut piece.because);
+                let text = &self.body[piece.range.clone()];
+                piece.effect = if text.contains("delete(") {
+                    Effect::Destroys
+                } else if [
+                    "save(",
+                    ".create(",
+                    "update(",
+                    "set_password",
+                    ".add(",
+                    "open(",
+                    "subprocess",
+                    "os.system",
+                ]
+                .iter()
+                .any(|mark| text.contains(mark))
+                {
+                    Effect::Changes
+                } else {
+                    Effect::Reads
+                };
             }
             if !piece.nature.is_step() {
                 continue;
             }
+            // The writer knows what a program of their own does.
+            if piece.effect != Effect::Destroys
+                && let Some(word) = words::find(&title, words::LOSES)
+            {
+                piece.effect = Effect::Destroys;
+                piece.because = format!("its comment says “{word}”");
+            }
             let whole = piece.range.clone();
-            for (text, who) in [(&title, "its comment"), (&lead, "the text above"), (&heading, "the heading")] {
+            for (text, who) in [
+                (&title, "its comment"),
+                (&lead, "the text above"),
+                (&heading, "the heading"),
+            ] {
                 if let Some(word) = counter_example(text, who == "its comment") {
-                    piece.doubt("counter-example", format!("{who} says “{word}”: not to be run"), whole.clone());
+                    piece.doubt(
+                        "counter-example",
+                        format!("{who} says “{word}”: not to be run"),
+                        whole.clone(),
+                    );
                 }
                 let is_example = match who {
-                    "the heading" => words::find(text, words::EXAMPLE).filter(|_| text.split_whitespace().count() < 5),
+                    "the heading" => words::find(text, words::EXAMPLE)
+                        .filter(|_| text.split_whitespace().count() < 5),
                     _ => words::find(text, words::EXAMPLE),
                 };
                 if let Some(word) = is_example {
@@ -149,7 +234,11 @@ impl Context<'_> {
                 if let Some((_, remark)) = line.split_once(" # ")
                     && let Some(word) = counter_example(&words::fold(remark), true)
                 {
-                    piece.doubt("counter-example", format!("its comment says “{word}”: not to be run"), whole.clone());
+                    piece.doubt(
+                        "counter-example",
+                        format!("its comment says “{word}”: not to be run"),
+                        whole.clone(),
+                    );
                 }
             }
         }
@@ -163,17 +252,24 @@ impl Context<'_> {
         let choices = self.choices;
         for ((index, piece), unset) in self.pieces.into_iter().enumerate().zip(unset) {
             let line = |offset: usize| fence.line + 1 + body_lines.of(offset);
-            let (place, place_because) = if piece.nature == Nature::Query {
-                (Place::Database, "it is for the console of a database".to_owned())
-            } else if piece.nature.is_step() {
-                let in_container = piece.understanding.as_ref().is_some_and(|understood| understood.in_container);
-                match self.around.place(&piece.title) {
-                    (Place::Container, _) if in_container => (Place::Unknown, String::new()),
-                    found => found,
-                }
-            } else {
-                (Place::Unknown, String::new())
-            };
+            let (place, place_because) =
+                if piece.nature == Nature::Query && piece.form != Some(Form::Python) {
+                    (
+                        Place::Database,
+                        "it is for the console of a database".to_owned(),
+                    )
+                } else if piece.nature.is_step() {
+                    let in_container = piece
+                        .understanding
+                        .as_ref()
+                        .is_some_and(|understood| understood.in_container);
+                    match self.around.place(&piece.title) {
+                        (Place::Container, _) if in_container => (Place::Unknown, String::new()),
+                        found => found,
+                    }
+                } else {
+                    (Place::Unknown, String::new())
+                };
             let mut doubts: Vec<Doubt> = Vec::new();
             let mut placeholders: Vec<Placeholder> = Vec::new();
             for found in &piece.found {
@@ -187,7 +283,11 @@ impl Context<'_> {
                 };
                 let span = document.place(fence, piece.place(&found.range));
                 if doubts.iter().all(|doubt| doubt.because != found.because) {
-                    doubts.push(Doubt { rule, because: found.because.clone(), span });
+                    doubts.push(Doubt {
+                        rule,
+                        because: found.because.clone(),
+                        span,
+                    });
                 }
                 if let (Some(name), "placeholder") = (&found.name, rule) {
                     placeholders.push(Placeholder {
@@ -202,7 +302,11 @@ impl Context<'_> {
             for unset in unset {
                 let span = document.place(fence, piece.place(&unset.range));
                 if doubts.iter().all(|doubt| doubt.because != unset.because) {
-                    doubts.push(Doubt { rule: "unset-variable", because: unset.because, span });
+                    doubts.push(Doubt {
+                        rule: "unset-variable",
+                        because: unset.because,
+                        span,
+                    });
                 }
                 placeholders.push(Placeholder {
                     secret: placeholders::is_secret(&unset.name),
@@ -213,19 +317,30 @@ impl Context<'_> {
                 });
             }
             for (rule, because, range) in &piece.doubts {
-                doubts.push(Doubt { rule, because: because.clone(), span: document.place(fence, range.clone()) });
+                doubts.push(Doubt {
+                    rule,
+                    because: because.clone(),
+                    span: document.place(fence, range.clone()),
+                });
             }
             doubts.sort_by_key(|doubt| doubt.span.start);
             placeholders.sort_by_key(|placeholder| placeholder.range.start);
             let is_step = piece.nature.is_step();
-            let (hosts, overwrites) = piece.understanding.map(|understood| (understood.hosts, understood.overwrites)).unwrap_or_default();
+            let (hosts, overwrites) = piece
+                .understanding
+                .map(|understood| (understood.hosts, understood.overwrites))
+                .unwrap_or_default();
             pieces.push(Piece {
                 line: line(piece.range.start),
                 last_line: line(piece.range.end.saturating_sub(1).max(piece.range.start)),
                 range: piece.range,
                 title: piece.title,
                 nature: piece.nature,
-                command: if is_step { piece.command } else { String::new() },
+                command: if is_step {
+                    piece.command
+                } else {
+                    String::new()
+                },
                 language: piece.language.filter(|_| is_step),
                 effect: piece.effect,
                 because: piece.because,
@@ -235,21 +350,42 @@ impl Context<'_> {
                 placeholders: if is_step { placeholders } else { Vec::new() },
                 hosts,
                 overwrites,
-                choice: choices.iter().find(|(piece, _)| *piece == index).map(|(_, choice)| *choice),
-                warnings: if is_step { warnings.clone() } else { Vec::new() },
+                choice: choices
+                    .iter()
+                    .find(|(piece, _)| *piece == index)
+                    .map(|(_, choice)| *choice),
+                warnings: if is_step {
+                    warnings.clone()
+                } else {
+                    Vec::new()
+                },
             });
         }
-        let leading = pieces.iter().find(|piece| piece.nature.is_step()).or(pieces.first());
+        let leading = pieces
+            .iter()
+            .find(|piece| piece.nature.is_step())
+            .or(pieces.first());
         let source = document.source.as_bytes();
-        let last_line = fence.line + memchr::memchr_iter(b'\n', &source[fence.span.start..fence.span.end.saturating_sub(1).max(fence.span.start)]).count() as u32;
+        let last_line = fence.line
+            + memchr::memchr_iter(
+                b'\n',
+                &source[fence.span.start..fence.span.end.saturating_sub(1).max(fence.span.start)],
+            )
+            .count() as u32;
         FenceReading {
             line: fence.line,
             last_line,
             span: fence.span,
             section: fence.section as usize,
-            tag: document.text(fence.info).split_whitespace().next().unwrap_or_default().to_owned(),
+            tag: document
+                .text(fence.info)
+                .split_whitespace()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
             nature: leading.map_or(Nature::Listing, |piece| piece.nature),
-            because: leading.map_or_else(|| "it is empty".to_owned(), |piece| piece.because.clone()),
+            because: leading
+                .map_or_else(|| "it is empty".to_owned(), |piece| piece.because.clone()),
             pieces,
         }
     }
@@ -262,7 +398,9 @@ struct Lines {
 
 impl Lines {
     fn new(body: &str) -> Self {
-        Self { feeds: memchr::memchr_iter(b'\n', body.as_bytes()).collect() }
+        Self {
+            feeds: memchr::memchr_iter(b'\n', body.as_bytes()).collect(),
+        }
     }
 
     fn of(&self, offset: usize) -> u32 {
@@ -275,10 +413,14 @@ fn says_output(folded: &str) -> bool {
     if folded.is_empty() || words::find(folded, words::OUTPUT).is_none() {
         return false;
     }
-    if words::find(folded, words::LOOKS).is_some() && !words::EXPECTED.iter().any(|word| folded.contains(word)) {
+    if words::find(folded, words::LOOKS).is_some()
+        && !words::EXPECTED.iter().any(|word| folded.contains(word))
+    {
         return false;
     }
-    let ends = folded.trim_end_matches(['*', '_', '`', ' ', ')']).ends_with([':', '：']);
+    let ends = folded
+        .trim_end_matches(['*', '_', '`', ' ', ')'])
+        .ends_with([':', '：']);
     (ends && folded.len() < 120) || folded.split_whitespace().count() < 5
 }
 
@@ -292,11 +434,74 @@ fn counter_example(folded: &str, is_comment: bool) -> Option<&'static str> {
 
 /// Whether a text names a file that a fence could be the content of.
 fn names_a_file(text: &str) -> bool {
-    const ENDS: &[&str] = &[".yml", ".yaml", ".json", ".conf", ".cnf", ".toml", ".ini", ".service", ".timer", ".env", ".cfg", ".config", ".xml", ".properties", ".tf", ".py", ".js", ".ts", ".php", ".sh", ".html", ".rules", ".list", ".network", ".hcl", ".local", ".d", ".sql", ".css"];
-    text.split(|c: char| c.is_whitespace() || matches!(c, '`' | '"' | '\'' | '(' | ')' | '*' | ',' | ':' | '<' | '>' | '“' | '”' | '；' | '：' | '、' | '，')).any(|word| {
+    const ENDS: &[&str] = &[
+        ".yml",
+        ".yaml",
+        ".json",
+        ".conf",
+        ".cnf",
+        ".toml",
+        ".ini",
+        ".service",
+        ".timer",
+        ".env",
+        ".cfg",
+        ".config",
+        ".xml",
+        ".properties",
+        ".tf",
+        ".py",
+        ".js",
+        ".ts",
+        ".php",
+        ".sh",
+        ".html",
+        ".rules",
+        ".list",
+        ".network",
+        ".hcl",
+        ".local",
+        ".d",
+        ".sql",
+        ".css",
+    ];
+    text.split(|c: char| {
+        c.is_whitespace()
+            || matches!(
+                c,
+                '`' | '"'
+                    | '\''
+                    | '('
+                    | ')'
+                    | '*'
+                    | ','
+                    | ':'
+                    | '<'
+                    | '>'
+                    | '“'
+                    | '”'
+                    | '；'
+                    | '：'
+                    | '、'
+                    | '，'
+            )
+    })
+    .any(|word| {
         let word = word.trim_end_matches(['.', ';']);
-        matches!(word, "Dockerfile" | "Makefile" | "Caddyfile" | "Jenkinsfile" | "Vagrantfile" | "crontab" | "nginx.conf" | "sshd_config")
-            || word.len() > 3 && !word.contains("://") && ENDS.iter().any(|end| word.ends_with(end)) && !word.contains('=')
+        matches!(
+            word,
+            "Dockerfile"
+                | "Makefile"
+                | "Caddyfile"
+                | "Jenkinsfile"
+                | "Vagrantfile"
+                | "crontab"
+                | "nginx.conf"
+                | "sshd_config"
+        ) || word.len() > 3
+            && !word.contains("://")
+            && ENDS.iter().any(|end| word.ends_with(end))
+            && !word.contains('=')
             || word.starts_with("/etc/") && word.len() > 6
     })
 }
@@ -314,7 +519,10 @@ fn exclude(fences: &mut [Context<'_>]) {
     let mut start = 0;
     while start < fences.len() {
         let section = fences[start].fence.section;
-        let length = fences[start..].iter().take_while(|context| context.fence.section == section).count();
+        let length = fences[start..]
+            .iter()
+            .take_while(|context| context.fence.section == section)
+            .count();
         let group = &mut fences[start..start + length];
         alternatives(group, &mut next);
         for context in group.iter_mut() {
@@ -333,10 +541,15 @@ fn choose(fences: &mut [Context<'_>], members: &[(usize, usize)], because: &str,
     let mut is_first = true;
     // `Option A`, then `Option B`: what joins a choice later is part of it.
     let joined = members.iter().find_map(|(fence, piece)| {
-        fences[*fence].choices.iter().find(|(index, _)| index == piece).map(|(_, choice)| *choice)
+        let mut choices = fences[*fence].choices.iter();
+        choices
+            .find(|(index, _)| index == piece)
+            .map(|(_, choice)| *choice)
     });
     let number = joined.unwrap_or(*next);
-    let all_read = members.iter().all(|(fence, piece)| fences[*fence].pieces[*piece].effect == Effect::Reads);
+    let all_read = members
+        .iter()
+        .all(|(fence, piece)| fences[*fence].pieces[*piece].effect == Effect::Reads);
     for (fence, piece) in members {
         let context = &mut fences[*fence];
         if context.choices.iter().any(|(index, _)| index == piece) {
@@ -357,11 +570,45 @@ fn choose(fences: &mut [Context<'_>], members: &[(usize, usize)], because: &str,
 fn says_alternative(folded: &str) -> bool {
     let text = folded.trim_start_matches(|c: char| !c.is_alphanumeric());
     let word_count = text.split_whitespace().count();
-    let first = text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    let first = text
+        .split(|c: char| !c.is_alphanumeric())
+        .next()
+        .unwrap_or_default();
     // `or`, `o`, `ou` begin the line; longer words may stand anywhere in a short one.
-    let begins = matches!(first, "or" | "o" | "ou" | "oder" | "oppure" | "или" | "либо" | "alternatively" | "alternative" | "alternativa" | "alternativamente" | "alternativ" | "sinon" | "instead" | "stattdessen" | "autrement" | "也可以" | "或者" | "或" | "または" | "あるいは" | "もしくは");
-    let begins = begins || ["或", "也可", "または", "あるいは", "もしくは"].iter().any(|mark| text.starts_with(mark));
-    let phrase = || words::ALTERNATIVE.iter().filter(|word| word.chars().count() > 5 || !word.is_ascii() && word.chars().count() > 1).any(|word| words::find(text, &[word]).is_some());
+    let begins = matches!(
+        first,
+        "or" | "o"
+            | "ou"
+            | "oder"
+            | "oppure"
+            | "или"
+            | "либо"
+            | "alternatively"
+            | "alternative"
+            | "alternativa"
+            | "alternativamente"
+            | "alternativ"
+            | "sinon"
+            | "instead"
+            | "stattdessen"
+            | "autrement"
+            | "也可以"
+            | "或者"
+            | "或"
+            | "または"
+            | "あるいは"
+            | "もしくは"
+    );
+    let begins = begins
+        || ["或", "也可", "または", "あるいは", "もしくは"]
+            .iter()
+            .any(|mark| text.starts_with(mark));
+    let phrase = || {
+        words::ALTERNATIVE
+            .iter()
+            .filter(|word| word.chars().count() > 5 || !word.is_ascii() && word.chars().count() > 1)
+            .any(|word| words::find(text, &[word]).is_some())
+    };
     begins || numbered_way(text).is_some() || word_count < 12 && phrase()
 }
 
@@ -370,15 +617,24 @@ fn numbered_way(folded: &str) -> Option<&str> {
     if folded.starts_with(words::MENU) {
         return folded.split_whitespace().next();
     }
-    let mut all = folded.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let mut all = folded
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty());
     while let Some(word) = all.next() {
         if words::NUMBERED_WAY.contains(&word)
             && let Some(number) = all.clone().next()
-            && (number.chars().count() == 1 || matches!(number, "one" | "two" | "three" | "uno" | "dos" | "eins" | "zwei" | "ii" | "iii"))
+            && (number.chars().count() == 1
+                || matches!(
+                    number,
+                    "one" | "two" | "three" | "uno" | "dos" | "eins" | "zwei" | "ii" | "iii"
+                ))
         {
             return Some(number);
         }
-        if ["方法", "方式", "方案", "选项"].iter().any(|way| word.starts_with(way) && word.chars().count() == 3) {
+        if ["方法", "方式", "方案", "选项"]
+            .iter()
+            .any(|way| word.starts_with(way) && word.chars().count() == 3)
+        {
             return Some(word);
         }
     }
@@ -418,7 +674,10 @@ fn manager(piece: &BodyPiece) -> Option<&'static str> {
     let understood = piece.understanding.as_ref()?;
     understood.commands.iter().find_map(|known| {
         let program = known.name.split(' ').next().unwrap_or_default();
-        FAMILIES.iter().find(|(_, names)| names.contains(&program)).map(|(family, _)| *family)
+        FAMILIES
+            .iter()
+            .find(|(_, names)| names.contains(&program))
+            .map(|(family, _)| *family)
     })
 }
 
@@ -426,14 +685,26 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
     let steps: Vec<(usize, usize)> = group
         .iter()
         .enumerate()
-        .flat_map(|(fence, context)| context.pieces.iter().enumerate().filter(|(_, piece)| piece.nature.is_step()).map(move |(piece, _)| (fence, piece)))
+        .flat_map(|(fence, context)| {
+            context
+                .pieces
+                .iter()
+                .enumerate()
+                .filter(|(_, piece)| piece.nature.is_step())
+                .map(move |(piece, _)| (fence, piece))
+        })
         .collect();
     // By words: `or`, `Option B`, ①.
     for (at, (fence, piece)) in steps.iter().enumerate() {
         let context = &group[*fence];
         let title = words::fold(&context.pieces[*piece].title);
-        let is_first_of_fence = steps.get(at.wrapping_sub(1)).is_none_or(|(before, _)| before != fence);
-        let lead = context.around.lead().map_or("", |prose| prose.text.as_str());
+        let is_first_of_fence = steps
+            .get(at.wrapping_sub(1))
+            .is_none_or(|(before, _)| before != fence);
+        let lead = context
+            .around
+            .lead()
+            .map_or("", |prose| prose.text.as_str());
         let by_title = says_alternative(&title);
         let by_lead = is_first_of_fence && says_alternative(lead);
         if !(by_title || by_lead) {
@@ -454,14 +725,22 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
         } else {
             members.push((*fence, *piece));
         }
-        choose(group, &members, "the text offers it as one of several ways", next);
+        choose(
+            group,
+            &members,
+            "the text offers it as one of several ways",
+            next,
+        );
     }
     // By systems that stand side by side as titles or leads.
     let mut named: Vec<((usize, usize), &str)> = Vec::new();
     for (fence, piece) in &steps {
         let context = &group[*fence];
         let title = words::fold(&context.pieces[*piece].title);
-        let lead = context.around.lead().map_or("", |prose| prose.text.as_str());
+        let lead = context
+            .around
+            .lead()
+            .map_or("", |prose| prose.text.as_str());
         if let Some(name) = system(&title).or_else(|| system(lead).filter(|_| title.is_empty())) {
             named.push(((*fence, *piece), name));
         }
@@ -472,31 +751,78 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
         choose(group, &members, "it is for one of several systems", next);
     }
     // By package managers: nobody installs with two of them.
-    let managed: Vec<((usize, usize), &str)> = steps.iter().filter_map(|(fence, piece)| manager(&group[*fence].pieces[*piece]).map(|family| ((*fence, *piece), family))).collect();
+    let managed: Vec<((usize, usize), &str)> = steps
+        .iter()
+        .filter_map(|(fence, piece)| {
+            manager(&group[*fence].pieces[*piece]).map(|family| ((*fence, *piece), family))
+        })
+        .collect();
     let families: BTreeSet<&str> = managed.iter().map(|(_, family)| *family).collect();
-    let systems = families.iter().filter(|family| matches!(**family, "apt" | "rpm" | "brew" | "apk" | "pacman" | "windows" | "pkg")).count();
-    let scripts = families.iter().filter(|family| matches!(**family, "npm" | "yarn" | "pnpm")).count();
-    let is_told_already = named.len() > 1 && managed.iter().filter(|(member, _)| named.iter().any(|(other, _)| other == member)).count() > 1;
+    let systems = families
+        .iter()
+        .filter(|family| {
+            matches!(
+                **family,
+                "apt" | "rpm" | "brew" | "apk" | "pacman" | "windows" | "pkg"
+            )
+        })
+        .count();
+    let scripts = families
+        .iter()
+        .filter(|family| matches!(**family, "npm" | "yarn" | "pnpm"))
+        .count();
+    let is_told_already = named.len() > 1
+        && managed
+            .iter()
+            .filter(|(member, _)| named.iter().any(|(other, _)| other == member))
+            .count()
+            > 1;
     if (systems > 1 || scripts > 1) && !is_told_already {
-        let members: Vec<_> = managed.iter().filter(|(_, family)| (systems > 1 && matches!(*family, "apt" | "rpm" | "brew" | "apk" | "pacman" | "windows" | "pkg")) || (scripts > 1 && matches!(*family, "npm" | "yarn" | "pnpm"))).map(|(member, _)| *member).collect();
-        choose(group, &members, "another package manager stands beside it: one of them is meant", next);
+        let members: Vec<_> = managed
+            .iter()
+            .filter(|(_, family)| {
+                (systems > 1
+                    && matches!(
+                        *family,
+                        "apt" | "rpm" | "brew" | "apk" | "pacman" | "windows" | "pkg"
+                    ))
+                    || (scripts > 1 && matches!(*family, "npm" | "yarn" | "pnpm"))
+            })
+            .map(|(member, _)| *member)
+            .collect();
+        choose(
+            group,
+            &members,
+            "another package manager stands beside it: one of them is meant",
+            next,
+        );
     }
     variants(group, next);
     // A menu inside one run of lines: trailing `# or`, `①`, two package managers.
     for context in group.iter_mut() {
-        for piece in context.pieces.iter_mut().filter(|piece| piece.nature.is_step()) {
+        for piece in context
+            .pieces
+            .iter_mut()
+            .filter(|piece| piece.nature.is_step())
+        {
             let text = &context.body[piece.range.clone()];
-            let is_menu = text.lines().any(|line| line.trim_start().starts_with(words::MENU));
+            let is_menu = text
+                .lines()
+                .any(|line| line.trim_start().starts_with(words::MENU));
             let managers: BTreeSet<&str> = piece
                 .understanding
                 .iter()
                 .flat_map(|understood| &understood.commands)
-                .filter_map(|known| match known.name.split(' ').next().unwrap_or_default() {
-                    "apt" | "apt-get" => Some("apt"),
-                    "yum" | "dnf" => Some("rpm"),
-                    name @ ("brew" | "apk" | "pacman" | "zypper" | "choco" | "winget") => Some(name),
-                    _ => None,
-                })
+                .filter_map(
+                    |known| match known.name.split(' ').next().unwrap_or_default() {
+                        "apt" | "apt-get" => Some("apt"),
+                        "yum" | "dnf" => Some("rpm"),
+                        name @ ("brew" | "apk" | "pacman" | "zypper" | "choco" | "winget") => {
+                            Some(name)
+                        }
+                        _ => None,
+                    },
+                )
                 .collect();
             let is_separate = !text.contains("||") && !text.contains("if ");
             if is_menu || managers.len() > 1 && is_separate {
@@ -513,15 +839,44 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
     for fence in 0..group.len() {
         let mut seen: BTreeMap<Vec<String>, Vec<(usize, String)>> = BTreeMap::new();
         for (index, piece) in group[fence].pieces.iter().enumerate() {
-            let is_one = piece.nature.is_step() && piece.effect == Effect::Changes && !piece.title.is_empty();
-            let Some(known) = piece.understanding.as_ref().and_then(|understood| understood.commands.first()).filter(|_| is_one) else { continue };
-            let Some(text) = piece.command.get(known.range.clone()) else { continue };
+            let is_one = piece.nature.is_step()
+                && piece.effect == Effect::Changes
+                && !piece.title.is_empty();
+            let Some(known) = piece
+                .understanding
+                .as_ref()
+                .and_then(|understood| understood.commands.first())
+                .filter(|_| is_one)
+            else {
+                continue;
+            };
+            let Some(text) = piece.command.get(known.range.clone()) else {
+                continue;
+            };
             // A line or two, one of them a comment: a script is no variant of another.
-            if piece.command.lines().filter(|line| !line.trim_start().starts_with('#')).count() > 2 || text.contains("dry-run") {
+            if piece
+                .command
+                .lines()
+                .filter(|line| !line.trim_start().starts_with('#'))
+                .count()
+                > 2
+                || text.contains("dry-run")
+            {
                 continue;
             }
-            let key: Vec<String> = text.split(['|', '>', '<', ';', '&']).next().unwrap_or_default().split_whitespace().filter(|word| !word.starts_with('-') && *word != "sudo").map(str::to_owned).collect();
-            let body: String = piece.command.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+            let key: Vec<String> = text
+                .split(['|', '>', '<', ';', '&'])
+                .next()
+                .unwrap_or_default()
+                .split_whitespace()
+                .filter(|word| !word.starts_with('-') && *word != "sudo")
+                .map(str::to_owned)
+                .collect();
+            let body: String = piece
+                .command
+                .lines()
+                .filter(|line| !line.trim_start().starts_with('#'))
+                .collect();
             if key.len() > 1 {
                 seen.entry(key).or_default().push((index, body));
             }
@@ -529,8 +884,14 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
         for members in seen.into_values() {
             let different: BTreeSet<&String> = members.iter().map(|(_, body)| body).collect();
             if different.len() > 1 {
-                let pieces: Vec<(usize, usize)> = members.iter().map(|(index, _)| (fence, *index)).collect();
-                choose(group, &pieces, "the same command stands beside it in another form: one of them is meant", next);
+                let pieces: Vec<(usize, usize)> =
+                    members.iter().map(|(index, _)| (fence, *index)).collect();
+                choose(
+                    group,
+                    &pieces,
+                    "the same command stands beside it in another form: one of them is meant",
+                    next,
+                );
             }
         }
     }
@@ -543,13 +904,17 @@ fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
         for (depth, heading) in context.around.headings.iter().enumerate().take(2) {
             let parent: String = context.around.headings[depth + 1..].join("\n");
             if let Some(way) = numbered_way(heading) {
-                ways.entry((parent, "way")).or_default().push((index, way.to_owned()));
+                ways.entry((parent, "way"))
+                    .or_default()
+                    .push((index, way.to_owned()));
                 break;
             }
             if heading.split_whitespace().count() < 4
                 && let Some(name) = system(heading)
             {
-                ways.entry((parent, "system")).or_default().push((index, name.to_owned()));
+                ways.entry((parent, "system"))
+                    .or_default()
+                    .push((index, name.to_owned()));
                 break;
             }
         }
@@ -561,9 +926,22 @@ fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
         }
         let pieces: Vec<(usize, usize)> = members
             .iter()
-            .flat_map(|(fence, _)| fences[*fence].pieces.iter().enumerate().filter(|(_, piece)| piece.nature.is_step()).map(move |(piece, _)| (*fence, piece)).collect::<Vec<_>>())
+            .flat_map(|(fence, _)| {
+                fences[*fence]
+                    .pieces
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, piece)| piece.nature.is_step())
+                    .map(move |(piece, _)| (*fence, piece))
+                    .collect::<Vec<_>>()
+            })
             .collect();
-        choose(fences, &pieces, "its heading names one of several ways", next);
+        choose(
+            fences,
+            &pieces,
+            "its heading names one of several ways",
+            next,
+        );
     }
 }
 
@@ -580,11 +958,28 @@ struct Act {
 fn opposites(context: &mut Context<'_>, next: &mut u32) {
     let mut acts: Vec<Act> = Vec::new();
     for (index, piece) in context.pieces.iter().enumerate() {
-        let Some(understood) = piece.understanding.as_ref().filter(|_| piece.nature.is_step()) else { continue };
+        let Some(understood) = piece
+            .understanding
+            .as_ref()
+            .filter(|_| piece.nature.is_step())
+        else {
+            continue;
+        };
         for known in &understood.commands {
-            let Some(text) = piece.command.get(known.range.clone()) else { continue };
-            let words: Vec<String> = text.split_whitespace().filter(|word| !word.starts_with('-') && *word != "sudo").map(str::to_owned).collect();
-            acts.push(Act { piece: index, words, start: known.range.start, end: known.range.end });
+            let Some(text) = piece.command.get(known.range.clone()) else {
+                continue;
+            };
+            let words: Vec<String> = text
+                .split_whitespace()
+                .filter(|word| !word.starts_with('-') && *word != "sudo")
+                .map(str::to_owned)
+                .collect();
+            acts.push(Act {
+                piece: index,
+                words,
+                start: known.range.start,
+                end: known.range.end,
+            });
         }
     }
     let mut said = words::fold(&context.around.headings.first().cloned().unwrap_or_default());
@@ -596,12 +991,22 @@ fn opposites(context: &mut Context<'_>, next: &mut u32) {
     // Neighbours within reach: a long script is a sequence.
     for (at, first) in acts.iter().enumerate() {
         for (distance, second) in acts[at + 1..].iter().enumerate().take(12) {
-            let Some((forward, _)) = opposite(&first.words, &second.words) else { continue };
+            let Some((forward, _)) = opposite(&first.words, &second.words) else {
+                continue;
+            };
             let is_same_piece = first.piece == second.piece;
             let title = words::fold(&context.pieces[first.piece].title);
-            let is_joined = is_same_piece && context.pieces[first.piece].command.get(first.end..second.start).is_some_and(|between| between.contains("&&") || between.contains(';'));
+            let is_joined = is_same_piece
+                && context.pieces[first.piece]
+                    .command
+                    .get(first.end..second.start)
+                    .is_some_and(|between| between.contains("&&") || between.contains(';'));
             // Stop … start: a sequence where something stands between, or where a restart is spoken of.
-            let is_sequence = !forward && is_same_piece && (distance > 0 || words::find(&said, words::RESTART).is_some() || words::find(&title, words::RESTART).is_some());
+            let is_sequence = !forward
+                && is_same_piece
+                && (distance > 0
+                    || words::find(&said, words::RESTART).is_some()
+                    || words::find(&title, words::RESTART).is_some());
             if !is_joined && !is_sequence {
                 members.insert(first.piece);
                 members.insert(second.piece);
@@ -613,7 +1018,11 @@ fn opposites(context: &mut Context<'_>, next: &mut u32) {
     }
     for piece in members {
         let whole = context.pieces[piece].range.clone();
-        context.pieces[piece].doubt("opposite", "its opposite stands in the same fence: one of them is meant", whole);
+        context.pieces[piece].doubt(
+            "opposite",
+            "its opposite stands in the same fence: one of them is meant",
+            whole,
+        );
         if context.choices.iter().all(|(index, _)| *index != piece) {
             context.choices.push((piece, *next));
         }
@@ -653,18 +1062,74 @@ struct Unset {
 
 /// Names that environments have, or that a shell sets by itself.
 const ENVIRONMENT: &[&str] = &[
-    "HOME", "PATH", "USER", "PWD", "OLDPWD", "SHELL", "HOSTNAME", "LANG", "LC_ALL", "TERM", "EDITOR", "LOGNAME", "TMPDIR", "UID", "EUID", "RANDOM", "SECONDS", "LINENO", "IFS", "PPID", "BASH_VERSION", "BASH_SOURCE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DISPLAY", "SUDO_USER", "OSTYPE", "HOSTTYPE", "MACHTYPE", "PIPESTATUS", "FUNCNAME", "REPLY", "OPTARG", "OPTIND", "VERSION_CODENAME", "ID", "VERSION_ID", "UBUNTU_CODENAME", "GITHUB_WORKSPACE", "JAVA_HOME", "KUBECONFIG", "COMPUTERNAME", "USERNAME", "USERPROFILE", "APPDATA", "NVM_DIR",
+    "HOME",
+    "PATH",
+    "USER",
+    "PWD",
+    "OLDPWD",
+    "SHELL",
+    "HOSTNAME",
+    "LANG",
+    "LC_ALL",
+    "TERM",
+    "EDITOR",
+    "LOGNAME",
+    "TMPDIR",
+    "UID",
+    "EUID",
+    "RANDOM",
+    "SECONDS",
+    "LINENO",
+    "IFS",
+    "PPID",
+    "BASH_VERSION",
+    "BASH_SOURCE",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "DISPLAY",
+    "SUDO_USER",
+    "OSTYPE",
+    "HOSTTYPE",
+    "MACHTYPE",
+    "PIPESTATUS",
+    "FUNCNAME",
+    "REPLY",
+    "OPTARG",
+    "OPTIND",
+    "VERSION_CODENAME",
+    "ID",
+    "VERSION_ID",
+    "UBUNTU_CODENAME",
+    "GITHUB_WORKSPACE",
+    "JAVA_HOME",
+    "KUBECONFIG",
+    "COMPUTERNAME",
+    "USERNAME",
+    "USERPROFILE",
+    "APPDATA",
+    "NVM_DIR",
 ];
 
 fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Unset>>> {
     // Who sets what first: the section's number, and its heading.
     let mut first_set: BTreeMap<&str, (usize, u32)> = BTreeMap::new();
     for (index, context) in fences.iter().enumerate() {
-        for name in context.pieces.iter().filter(|piece| piece.nature.is_step()).filter_map(|piece| piece.understanding.as_ref()).flat_map(|understood| &understood.sets) {
-            first_set.entry(name).or_insert((index, context.fence.section));
+        for name in context
+            .pieces
+            .iter()
+            .filter(|piece| piece.nature.is_step())
+            .filter_map(|piece| piece.understanding.as_ref())
+            .flat_map(|understood| &understood.sets)
+        {
+            first_set
+                .entry(name)
+                .or_insert((index, context.fence.section));
         }
     }
-    let headings: Vec<&str> = document.sections().map(|heading| heading.text.as_ref()).collect();
+    let headings: Vec<&str> = document
+        .sections()
+        .map(|heading| heading.text.as_ref())
+        .collect();
     let mut seen: BTreeMap<&str, BTreeSet<Vec<String>>> = BTreeMap::new();
     let mut all = Vec::with_capacity(fences.len());
     for context in fences {
@@ -672,28 +1137,55 @@ fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Uns
         let chain = &context.around.headings;
         for piece in &context.pieces {
             let mut unset = Vec::new();
-            if let Some(understood) = piece.understanding.as_ref().filter(|_| piece.nature.is_step()) {
-                let reads_file = piece.command.lines().any(|line| line.trim_start().starts_with("source ") || line.trim_start().starts_with(". ") || line.contains("set -a"));
+            if let Some(understood) = piece
+                .understanding
+                .as_ref()
+                .filter(|_| piece.nature.is_step())
+            {
+                let reads_file = piece.command.lines().any(|line| {
+                    line.trim_start().starts_with("source ")
+                        || line.trim_start().starts_with(". ")
+                        || line.contains("set -a")
+                });
                 for (name, range) in &understood.reads {
-                    let is_inside = piece.found.iter().any(|found| found.range.start < range.end && range.start < found.range.end);
-                    if ENVIRONMENT.contains(&name.as_str()) || reads_file || is_inside || range.end > piece.command.len() {
+                    let is_inside = piece.found.iter().any(|found| {
+                        found.range.start < range.end && range.start < found.range.end
+                    });
+                    if ENVIRONMENT.contains(&name.as_str())
+                        || reads_file
+                        || is_inside
+                        || range.end > piece.command.len()
+                    {
                         continue;
                     }
                     // Set above, in this section or in one that this one stands in.
-                    let is_set = seen.get(name.as_str()).is_some_and(|places| places.iter().any(|place| chain.len() >= place.len() && chain[chain.len() - place.len()..] == place[..]));
+                    let is_set = seen.get(name.as_str()).is_some_and(|places| {
+                        places.iter().any(|place| {
+                            chain.len() >= place.len()
+                                && chain[chain.len() - place.len()..] == place[..]
+                        })
+                    });
                     if is_set {
                         continue;
                     }
                     let elsewhere = first_set.get(name.as_str()).map(|(_, section)| *section);
                     let because = match elsewhere {
                         Some(section) if section != context.fence.section => {
-                            let heading = (section as usize).checked_sub(1).and_then(|index| headings.get(index)).copied().unwrap_or("the beginning");
+                            let heading = (section as usize)
+                                .checked_sub(1)
+                                .and_then(|index| headings.get(index))
+                                .copied()
+                                .unwrap_or("the beginning");
                             format!("`${name}` is set in another section: “{heading}”")
                         }
                         Some(_) => format!("`${name}` is set after this only"),
                         None => format!("nothing sets `${name}`"),
                     };
-                    unset.push(Unset { name: name.clone(), range: range.clone(), because });
+                    unset.push(Unset {
+                        name: name.clone(),
+                        range: range.clone(),
+                        because,
+                    });
                 }
                 for name in &understood.sets {
                     seen.entry(name).or_default().insert(chain.clone());
@@ -704,4 +1196,380 @@ fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Uns
         all.push(of_fence);
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
+    use super::read;
+    use crate::classify::knowledge::Knowledge;
+    use crate::markdown::outline;
+
+    /// Shows each piece as `lines nature offer rules`.
+    fn show(document: &str) -> String {
+        let document = outline(document);
+        let mut shown = Vec::new();
+        for fence in read(&document, &Knowledge::built_in(), 1) {
+            for piece in &fence.pieces {
+                let mut rules: Vec<&str> = piece.doubts.iter().map(|doubt| doubt.rule).collect();
+                rules.sort_unstable();
+                rules.dedup();
+                let line = format!(
+                    "{}-{} {} {} {}",
+                    piece.line,
+                    piece.last_line,
+                    piece.nature,
+                    piece.offer().name(),
+                    rules.join(",")
+                );
+                shown.push(line.trim_end().to_owned());
+            }
+        }
+        shown.join("; ")
+    }
+
+    fn check(before: &str, tag: &str, body: &str, expected: &str) {
+        let document = format!("{before}\n\n```{tag}\n{body}\n```\n");
+        // Lines are counted from the body's first one.
+        let first = before.lines().count().max(1) + 2;
+        let shown: Vec<String> = show(&document)
+            .split("; ")
+            .map(|piece| {
+                let Some((lines, rest)) = piece.split_once(' ') else {
+                    return piece.to_owned();
+                };
+                let Some((start, end)) = lines.split_once('-') else {
+                    return piece.to_owned();
+                };
+                let line = |text: &str| text.parse::<usize>().unwrap() - first;
+                format!("{}-{} {rest}", line(start), line(end))
+            })
+            .collect();
+        assert_eq!(shown.join("; "), expected, "{document}");
+    }
+
+    #[test]
+    fn plain_commands_run() {
+        for (tag, body) in [
+            ("", "sudo systemctl restart nginx"),
+            ("bash", "docker compose up -d"),
+            ("sh", "sudo apt update && sudo apt install -y nginx"),
+            ("bash", "pg_dump shop > backup.sql"),
+            ("", "df -h\nfree -m"),
+            ("bash", "for i in 1 2; do\n\n  docker restart web$i\ndone"),
+            (
+                "bash",
+                "kubectl apply -f - <<'YAML'\nkind: Namespace\n\nname: x\nYAML",
+            ),
+            ("bash", "docker compose down && docker compose up -d"),
+            (
+                "bash",
+                "sudo systemctl stop app\nsudo cp app /usr/local/bin/app\nsudo systemctl start app",
+            ),
+            ("powershell", "docker run -d `\n  --name x `\n  redis"),
+            ("python", "pip3 --version"),
+        ] {
+            let last = body.lines().count();
+            check("# Do it", tag, body, &format!("1-{last} command run"));
+        }
+    }
+
+    #[test]
+    fn pieces_have_offers_of_their_own() {
+        check(
+            "# Backup",
+            "bash",
+            "# Make one\npg_dump shop > backup.sql\n\n# Restore it\npsql shop < backup.sql\n\n# that was all",
+            "1-2 command run; 4-5 command type; 7-7 listing never",
+        );
+        check(
+            "x",
+            "bash",
+            "{\n  \"a\": 1\n}\ncurl http://localhost/",
+            "1-3 data never; 4-4 command run",
+        );
+        check(
+            "x",
+            "python",
+            "# look\npython3 --version\n\n# end them\nSELECT pg_terminate_backend(pid)\nFROM pg_stat_activity;",
+            "1-2 command run; 4-6 query never",
+        );
+    }
+
+    #[test]
+    fn what_is_no_command_never_runs() {
+        for (tag, body, nature) in [
+            ("bash", "0 2 * * * /usr/bin/x >> /tmp/log 2>&1", "file"),
+            ("bash", "{\"a\": 1}", "data"),
+            ("bash", "DB_HOST=localhost\nDB_PASSWORD=x", "file"),
+            ("python", "streamlit==1.32.0\npandas==2.2.0", "listing"),
+            ("python", "├── a\n└── b", "diagram"),
+            ("console", "rate(http_requests_total[5m])", "query"),
+            ("python", "SELECT 1;", "query"),
+            ("", "Internet → Nginx → Django\n           ↓", "diagram"),
+            ("", "Status: active\n\nTo   Action\n--   ------", "output"),
+            (
+                "",
+                "[Unit]\nDescription=x\n\n[Service]\nExecStart=/bin/x",
+                "file",
+            ),
+            (
+                "",
+                "NAME    READY   STATUS\nweb-1   1/1     Running",
+                "output",
+            ),
+            ("", "mysql> SHOW TABLES;\n+--+", "query"),
+            (
+                "",
+                "Now go to the server and restart it.\nThen look at the log.",
+                "listing",
+            ),
+            ("", "make sure the database is running", "listing"),
+            ("", "git checkout [OPTIONS] <branch>", "listing"),
+            ("", "GET /health HTTP/1.1", "data"),
+            ("", "2024-01-01 10:00:00 INFO up", "output"),
+            (
+                "python",
+                "DATABASES = {\n    'default': {\n        'NAME': os.environ.get('X'),\n    }\n}",
+                "listing",
+            ),
+            ("", "FROM python:3.11\nRUN pip install x", "file"),
+            ("mermaid", "graph LR", "diagram"),
+            (
+                "bash",
+                "① docker compose up -d\n② docker compose down",
+                "listing",
+            ),
+            ("", "import os\nprint(1)", "listing"),
+        ] {
+            let last = body.lines().count();
+            check("x", tag, body, &format!("1-{last} {nature} never"));
+        }
+    }
+
+    #[test]
+    fn the_text_around_is_heard() {
+        for (before, tag, body, expected) in [
+            (
+                "Expected output:",
+                "",
+                "nginx is running",
+                "1-1 output never",
+            ),
+            ("Salida esperada:", "", "{\"a\": 1}", "1-1 output never"),
+            (
+                "Don't do this:",
+                "bash",
+                "chmod 777 /srv",
+                "1-1 command ask counter-example",
+            ),
+            (
+                "NO ejecutar en producción:",
+                "bash",
+                "docker restart x",
+                "1-1 command ask counter-example",
+            ),
+            (
+                "Falsch:",
+                "bash",
+                "docker restart x",
+                "1-1 command ask counter-example",
+            ),
+            (
+                "À ne pas faire :",
+                "bash",
+                "docker restart x",
+                "1-1 command ask counter-example",
+            ),
+            (
+                "Ejemplo:",
+                "bash",
+                "docker restart x",
+                "1-1 command ask example",
+            ),
+            (
+                "Beispiel:",
+                "bash",
+                "docker restart x",
+                "1-1 command ask example",
+            ),
+            (
+                "x",
+                "bash",
+                "# Sin sudo: falla\ndocker restart x\n\n# Con sudo\nsudo docker restart x",
+                "1-2 command ask alternative,counter-example; 4-5 command ask alternative",
+            ),
+        ] {
+            if body.contains("Sin sudo") {
+                assert!(
+                    show(&format!("{before}\n\n```{tag}\n{body}\n```\n"))
+                        .contains("counter-example")
+                );
+            } else {
+                check(before, tag, body, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_excludes_each_other_is_asked() {
+        check(
+            "x",
+            "bash",
+            "sudo systemctl start nginx\nsudo systemctl stop nginx",
+            "1-2 command ask opposite",
+        );
+        check(
+            "# Menu",
+            "bash",
+            "# Up\ndocker compose up -d\n\n# Down\ndocker compose down",
+            "1-2 command ask opposite; 4-5 command ask opposite",
+        );
+        check(
+            "# Restart",
+            "bash",
+            "docker compose down\ndocker compose up -d",
+            "1-2 command run",
+        );
+        check(
+            "x",
+            "bash",
+            "# Ubuntu\nsudo apt install -y nginx\n\n# CentOS\nsudo yum install -y nginx",
+            "1-2 command ask alternative; 4-5 command ask alternative",
+        );
+        check(
+            "x",
+            "bash",
+            "# Plain\npg_dump a > a.sql\n\n# Small\npg_dump a | gzip > a.gz",
+            "1-2 command ask alternative; 4-5 command ask alternative",
+        );
+        let document = "# A\n\n```sh\ndocker restart x\n```\n\nOr:\n\n```sh\ndocker stop x\n```\n";
+        assert_eq!(
+            show(document),
+            "4-4 command ask alternative; 10-10 command ask alternative"
+        );
+        let document = "## Opción A\n\n```sh\ndocker restart x\n```\n\n## Opción B\n\n```sh\ndocker pull y\n```\n";
+        assert_eq!(
+            show(document),
+            "4-4 command ask alternative; 10-10 command ask alternative"
+        );
+    }
+
+    #[test]
+    fn shells_inside_shells_are_not_run() {
+        check(
+            "x",
+            "bash",
+            "ssh deploy@web1\ncd /srv\ngit pull",
+            "1-3 command hand interactive,leaves-machine,remote-shell",
+        );
+        check(
+            "x",
+            "bash",
+            "docker exec -it web bash\n\nls",
+            "1-1 interactive hand; 3-3 command ask remote-shell",
+        );
+    }
+
+    #[test]
+    fn sessions_hold_their_commands() {
+        check(
+            "x",
+            "",
+            "$ docker ps\nCONTAINER ID\n\n$ uptime\nup",
+            "1-2 session run; 4-5 session run",
+        );
+        check(
+            "x",
+            "console",
+            "root@web1:~# systemctl status nginx\nok",
+            "1-2 session run",
+        );
+        check(
+            "x",
+            "",
+            "C:\\Users\\x>dir",
+            "1-1 session ask no-interpreter",
+        );
+        let document = outline("```\n$ ls -l \\\n  /tmp\ntotal 0\n```\n");
+        let readings = read(&document, &Knowledge::built_in(), 1);
+        assert_eq!(readings[0].pieces[0].command, "ls -l \\\n  /tmp");
+    }
+
+    #[test]
+    fn values_are_asked_for_where_they_stand() {
+        let source = "> ```sh\n> ssh-keyscan <HOST> > $OUT\n> echo 'x{name}'\n> ```\n";
+        let document = outline(source);
+        let readings = read(&document, &Knowledge::built_in(), 1);
+        let piece = &readings[0].pieces[0];
+        for value in &piece.placeholders {
+            assert_eq!(&piece.command[value.range.clone()], value.text);
+        }
+        let texts: Vec<&str> = piece
+            .doubts
+            .iter()
+            .filter(|doubt| doubt.is_a_value())
+            .map(|doubt| document.text(doubt.span))
+            .collect();
+        assert_eq!(texts, ["<HOST>", "$OUT", "{name}"]);
+    }
+
+    #[test]
+    fn variables_of_other_sections_are_named() {
+        let document =
+            "# A\n\n```sh\nNS=$(id -un)\necho $NS\n```\n\n# B\n\n```sh\ndocker restart $NS\n```\n";
+        assert_eq!(
+            show(document),
+            "4-5 command run; 11-11 command fill unset-variable"
+        );
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let mut source = String::new();
+        for number in 0..4000 {
+            let _ = write!(
+                source,
+                "# S{}\n\n```sh\n# do {number}\nsudo systemctl restart web{number}\n\nls <X{number}>\n```\n",
+                number % 7
+            );
+        }
+        let document = outline(&source);
+        let knowledge = Knowledge::built_in();
+        assert_eq!(
+            read(&document, &knowledge, 1),
+            read(&document, &knowledge, 4)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_and_pieces_keep_their_places(
+            tag in "(sh|python|powershell||console|sql|yaml|text)",
+            body in "(ls|\\$ |# |> |<X>|\\{|\\}|\"|'|=|\\||\\\\|<<E|E|SELECT|;|mysql> |sudo |docker |[ \\n\\n\\t]|ñ|→|\\PC){0,50}",
+        ) {
+            let source = format!("{body}\n\n```{tag}\n{body}\n```\n\n{body}\n\n> ~~~{tag}\n> {}\n> ~~~\n", body.replace('\n', "\n> "));
+            let document = outline(&source);
+            let readings = read(&document, &Knowledge::built_in(), 1);
+            prop_assert_eq!(readings.len(), document.fences.len());
+            for (reading, fence) in readings.iter().zip(&document.fences) {
+                let body = document.body(fence);
+                let mut end = 0;
+                for piece in &reading.pieces {
+                    prop_assert!(piece.range.start >= end && piece.range.end <= body.len());
+                    end = piece.range.end;
+                    let _ = &body[piece.range.clone()];
+                    for value in &piece.placeholders {
+                        prop_assert!(piece.command.get(value.range.clone()).is_some());
+                    }
+                    for doubt in &piece.doubts {
+                        prop_assert!(source.get(doubt.span.start..doubt.span.end).is_some());
+                    }
+                }
+            }
+        }
+    }
 }

@@ -45,7 +45,11 @@ pub(super) struct Reader<'a, 'd> {
 
 impl<'a, 'd> Reader<'a, 'd> {
     pub(super) const fn new(document: &'d Document<'a>) -> Self {
-        Self { document, heading: 0, chain: Vec::new() }
+        Self {
+            document,
+            heading: 0,
+            chain: Vec::new(),
+        }
     }
 
     /// Reads what is around fence `index`; to be asked in order.
@@ -55,24 +59,48 @@ impl<'a, 'd> Reader<'a, 'd> {
         while let Some(heading) = document.headings.get(self.heading)
             && heading.span.start < fence.span.start
         {
-            while self.chain.last().is_some_and(|(level, _)| *level >= heading.level) {
+            while self
+                .chain
+                .last()
+                .is_some_and(|(level, _)| *level >= heading.level)
+            {
                 self.chain.pop();
             }
             self.chain.push((heading.level, words::fold(&heading.text)));
             self.heading += 1;
         }
-        let above = self.heading.checked_sub(1).map_or(0, |last| document.headings[last].span.end);
-        let previous = index.checked_sub(1).map_or(0, |last| document.fences[last].span.end);
-        let next_heading = document.headings.get(self.heading).map_or(document.source.len(), |heading| heading.span.start);
-        let next_fence = document.fences.get(index + 1).map_or(document.source.len(), |next| next.span.start);
+        let above = self
+            .heading
+            .checked_sub(1)
+            .map_or(0, |last| document.headings[last].span.end);
+        let previous = index
+            .checked_sub(1)
+            .map_or(0, |last| document.fences[last].span.end);
+        let next_heading = document
+            .headings
+            .get(self.heading)
+            .map_or(document.source.len(), |heading| heading.span.start);
+        let next_fence = document
+            .fences
+            .get(index + 1)
+            .map_or(document.source.len(), |next| next.span.start);
         let mut around = Surroundings {
-            headings: self.chain.iter().rev().map(|(_, title)| title.clone()).collect(),
+            headings: self
+                .chain
+                .iter()
+                .rev()
+                .map(|(_, title)| title.clone())
+                .collect(),
             ..Surroundings::default()
         };
         self.look_up(fence.span.start, above.max(previous), &mut around);
         let after_end = next_heading.min(next_fence);
         around.after = self.look_down(fence.span.end, after_end);
-        if let Some(heading) = self.heading.checked_sub(1).map(|last| &document.headings[last]) {
+        if let Some(heading) = self
+            .heading
+            .checked_sub(1)
+            .map(|last| &document.headings[last])
+        {
             around.written.push('\n');
             around.written.push_str(&heading.text);
         }
@@ -104,7 +132,10 @@ impl<'a, 'd> Reader<'a, 'd> {
                 around.written.push('\n');
                 around.written.push_str(line);
             }
-            around.before.push(Prose { span: Span::new(at, at + line.len()), text: words::fold(text) });
+            around.before.push(Prose {
+                span: Span::new(at, at + line.len()),
+                text: words::fold(text),
+            });
             if around.before.len() == LINES {
                 break;
             }
@@ -122,7 +153,10 @@ impl<'a, 'd> Reader<'a, 'd> {
         for line in source[start..to].split('\n') {
             let text = plain(line);
             if !text.is_empty() {
-                found.push(Prose { span: Span::new(at, at + line.len()), text: words::fold(text) });
+                found.push(Prose {
+                    span: Span::new(at, at + line.len()),
+                    text: words::fold(text),
+                });
                 if found.len() == LINES {
                     break;
                 }
@@ -135,7 +169,10 @@ impl<'a, 'd> Reader<'a, 'd> {
 
 /// Takes the marks of quotes, lists, emphasis and tables off a line.
 fn plain(line: &str) -> &str {
-    line.trim().trim_start_matches(['>', '-', '*', '+', ' ', '_', '|']).trim_end_matches(['*', '_', ' ', '|']).trim_matches('`')
+    line.trim()
+        .trim_start_matches(['>', '-', '*', '+', ' ', '_', '|'])
+        .trim_end_matches(['*', '_', ' ', '|'])
+        .trim_matches('`')
 }
 
 impl Surroundings {
@@ -190,7 +227,14 @@ fn place_of(folded: &str, source: Source) -> Option<(Place, String)> {
     let places: &[(Place, &[&str])] = &[
         (Place::Container, words::CONTAINER),
         (Place::Workstation, words::WORKSTATION),
-        (Place::Server, if source == Source::Heading { words::SERVER_HEADINGS } else { words::SERVER }),
+        (
+            Place::Server,
+            if source == Source::Heading {
+                words::SERVER_HEADINGS
+            } else {
+                words::SERVER
+            },
+        ),
     ];
     for (place, list) in places {
         if let Some(word) = words::find(folded, list) {
