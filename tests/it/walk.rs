@@ -217,7 +217,7 @@ fn what_a_person_sees_on_the_way_through_a_manual() {
         r#""kind":"value.given","name":"TU_PASSWORD","source""#,
         r#""kind":"host.confirmed","host":"db1""#,
         r#""kind":"workstation.decided","decision":"here""#,
-        r#"the other was chosen: 4-servicio-2"#,
+        "the other was chosen: 4-servicio-2",
         r#"+echo \"clave=***\""#,
     ] {
         assert!(journal.contains(told), "{told}\n{journal}");
