@@ -17,7 +17,7 @@ use self::top::Top;
 use super::attributes::{Of, Run, Said, is_variable};
 use crate::classify::{self, Kind as Tagged, language};
 use crate::markdown::attributes::{Attribute, Info, nearest, parse_comment, parse_info};
-use crate::markdown::{Document, Fence, SpeaksFor, line_of};
+use crate::markdown::{Document, Fence, SpeaksFor};
 use crate::model::{
     Doubt, Effect, FenceReading, Kind, Nature, Offer, Piece, Place, Runbook, Span, Stands, Step,
     StepId, Task,
@@ -126,12 +126,15 @@ pub fn declare(document: &Document<'_>, runbook: &Runbook) -> Result<Declared, N
     edits.insert(0, top.edit(&inputs, &forms, runbook, line_end));
     edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
     let (text, places) = applied(document.source, &edits);
+    // Decisions stand in the order of the document: the text is read once.
+    let mut counter = crate::markdown::Lines::new(&text);
     let decisions = decisions.into_iter().map(|(decision, at)| Decision {
-        line_in_copy: line_of(&text, place_of(&places, at)) - decision.line_in_copy,
+        line_in_copy: counter.line(place_of(&places, at)) - decision.line_in_copy,
         ..decision
     });
+    let decisions = decisions.collect();
     Ok(Declared {
-        decisions: decisions.collect(),
+        decisions,
         inputs: inputs.names().map(ToOwned::to_owned).collect(),
         secrets: inputs.secrets().map(ToOwned::to_owned).collect(),
         text,
