@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use crate::engine::Signals;
+use crate::markdown::folded_words;
 use crate::model::{Effect, Kind, Runbook, Stands, Step};
 use crate::report::clean::{fit, inline, pad, width};
-use crate::markdown::folded_words;
 use crate::resolve::select::with_subsections;
 
 use super::exit::ExitCode;
@@ -296,7 +296,11 @@ mod tests {
 
     fn runbook() -> Runbook {
         let document = crate::markdown::outline(MANUAL);
-        let (mut runbook, _) = crate::resolve::resolve(&document, "m", crate::classify::readings::Readings::default());
+        let (mut runbook, _) = crate::resolve::resolve(
+            &document,
+            "m",
+            crate::classify::readings::Readings::default(),
+        );
         runbook.steps[1].effect = Effect::Destroys;
         runbook
     }
