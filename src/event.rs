@@ -92,6 +92,47 @@ pub enum EventKind {
         /// Unified diff from the body before.
         diff: String,
     },
+    /// What runs is the step's body with the values that its placeholders were given.
+    #[serde(rename = "step.filled")]
+    StepFilled {
+        /// Which.
+        step: StepId,
+        /// The body with its values, whole; secrets are `***`.
+        body: String,
+        /// Unified diff from the body of the document.
+        diff: String,
+    },
+    /// A placeholder got its value, for the whole run.
+    #[serde(rename = "value.given")]
+    ValueGiven {
+        /// Its name.
+        name: String,
+        /// Its value; absent for a secret, which is not kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
+        /// `prompt`, `--set`, `--inputs FILE`, `environment`.
+        source: String,
+        /// Who gave it.
+        by: String,
+    },
+    /// Steps may leave this machine for this host, for the whole run.
+    #[serde(rename = "host.confirmed")]
+    HostConfirmed {
+        /// Its name, without a user.
+        host: String,
+        /// Who confirmed it.
+        by: String,
+    },
+    /// What becomes of the steps that the document means for the operator's own computer.
+    #[serde(rename = "workstation.decided")]
+    WorkstationDecided {
+        /// What was answered.
+        decision: Elsewhere,
+        /// The machine that the run is on.
+        host: String,
+        /// Who decided.
+        by: String,
+    },
     /// The step is over.
     #[serde(rename = "step.finished")]
     StepFinished {
@@ -242,7 +283,7 @@ pub struct Request {
     /// `--yes`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub yes: bool,
-    /// `--allow`: `destroys`, `unknown`.
+    /// `--allow`: `destroys`, `unknown`, `overwrite`, `workstation`, `host=NAME`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<String>,
 }
@@ -263,6 +304,9 @@ pub struct PlannedStep {
     pub language: Option<String>,
     /// The body, or what the person is to do.
     pub body: String,
+    /// The command that the document names for a manual item, which may be run instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered: Option<PlannedOffer>,
     /// What it does to the world.
     pub effect: Effect,
     /// May be repeated when its outcome is unknown.
@@ -276,8 +320,22 @@ pub struct PlannedStep {
 impl PlannedStep {
     /// Returns whether the other step does the same: its place in the document aside.
     pub fn is_like(&self, other: &Self) -> bool {
-        self.language == other.language && self.body == other.body
+        self.language == other.language && self.body == other.body && self.offered == other.offered
     }
+
+    /// Returns whether something of it can be started.
+    pub fn can_run(&self) -> bool {
+        self.language.is_some() || self.offered.is_some()
+    }
+}
+
+/// A command that may be run instead of doing a manual item by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedOffer {
+    /// The name of its language.
+    pub language: String,
+    /// The command.
+    pub body: String,
 }
 
 /// Something of the document that this run does not do.
@@ -564,6 +622,18 @@ pub enum Decision {
     Skip,
     /// Stop here; the run stays open.
     Stop,
+}
+
+/// What becomes of steps that are meant for another machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Elsewhere {
+    /// They run here, as any step.
+    Here,
+    /// They are skipped.
+    Skip,
+    /// Each is asked about.
+    Each,
 }
 
 /// How a run was closed.

@@ -9,6 +9,7 @@ pub mod markdown;
 pub mod classify;
 pub mod resolve;
 pub mod lint;
+pub mod render;
 pub mod plan;
 pub mod report;
 // Touches the machine.

@@ -11,7 +11,7 @@ use super::words;
 /// Something in a command that a person must give or confirm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// `placeholder`, `example-value`, `ellipsis`, `alternative`; `address` where it depends on what the command does.
+    /// `placeholder`, `example-value`, `ellipsis`, `menu`; `address` where it depends on what the command does.
     pub(super) rule: &'static str,
     pub(super) because: String,
     /// Its bytes in the command.
@@ -502,7 +502,7 @@ fn look_at(
             let end = word.range.end + 1 + next.len();
             push(
                 found,
-                "alternative",
+                "menu",
                 word.range.start..end,
                 format!(
                     "`{}` is a choice, not a pipe",
@@ -1423,7 +1423,7 @@ mod tests {
             ("createdb ваш_база", "placeholder:ваш_база"),
             ("createdb 你的库", "placeholder:你的库"),
             ("createdb mydb", "placeholder:mydb"),
-            ("./deploy.sh dev|stage|prod", "alternative:dev|stage"),
+            ("./deploy.sh dev|stage|prod", "menu:dev|stage"),
             ("git revert 3f2a1b9", "example-value:3f2a1b9"),
             ("kill -9 12345", "placeholder:12345"),
             ("dd if=a.iso of=/dev/sdX", "placeholder:sdX"),

@@ -594,6 +594,15 @@ fn choose(fences: &mut [Context<'_>], members: &[(usize, usize)], because: &str,
         return;
     }
     let mut is_first = true;
+    // `Option A`, then `Option B`: what joins a choice later is part of it.
+    let joined = members.iter().find_map(|(fence, piece)| {
+        fences[*fence]
+            .choices
+            .iter()
+            .find(|(index, _)| index == piece)
+            .map(|(_, choice)| *choice)
+    });
+    let number = joined.unwrap_or(*next);
     let all_read = members
         .iter()
         .all(|(fence, piece)| fences[*fence].pieces[*piece].effect == Effect::Reads);
@@ -605,7 +614,7 @@ fn choose(fences: &mut [Context<'_>], members: &[(usize, usize)], because: &str,
         let whole = context.pieces[*piece].range.clone();
         // Of several ways to look the first one harms nobody.
         if !(all_read && is_first) {
-            context.choices.push((*piece, *next));
+            context.choices.push((*piece, number));
             context.pieces[*piece].doubt("alternative", because.to_owned(), whole);
         }
         is_first = false;
@@ -864,11 +873,7 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
             let is_separate = !text.contains("||") && !text.contains("if ");
             if is_menu || managers.len() > 1 && is_separate {
                 let whole = piece.range.clone();
-                piece.doubt(
-                    "alternative",
-                    "it holds several ways of doing the same",
-                    whole,
-                );
+                piece.doubt("menu", "it holds several ways of doing the same", whole);
             }
         }
     }

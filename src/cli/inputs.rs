@@ -1,14 +1,17 @@
 //! The values of a runbook's inputs: `--set`, `--inputs FILE`, environment, default, prompt; in this
-//! order.
+//! order. And those of the placeholders of a plain document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use crate::engine::Signals;
-use crate::event::InputValue;
+use crate::engine::decide::{Secret, Session};
+use crate::event::{EventKind, InputValue};
 use crate::markdown::attributes::nearest;
-use crate::model::{Input, Runbook};
+use crate::model::{Input, Kind};
+use crate::plan::{Known, Plan};
+use crate::render::Value;
 use crate::report::clean;
 
 use super::exit::ExitCode;
@@ -60,20 +63,12 @@ impl Given {
 /// # Errors
 /// Unknown names, values that are no choice, missing values.
 pub fn values(
-    runbook: &Runbook,
+    plan: &Plan,
     given: &Given,
     asking: Option<(&mut Lines, &Signals)>,
 ) -> Result<Vec<InputValue>, Failure> {
-    let known = |name: &str| runbook.inputs.iter().any(|it| it.name == name);
-    if let Some(name) = given.set.keys().find(|name| !known(name)) {
-        let failure = Failure::usage(format!("the runbook has no input `{name}` (--set)"));
-        let names = runbook.inputs.iter().map(|it| it.name.as_str());
-        return Err(match nearest(name, names) {
-            Some(near) => failure.hint(format!("did you mean `{near}`?")),
-            None if runbook.inputs.is_empty() => failure.hint("it declares no inputs at all"),
-            None => failure.hint("`runbook list` shows its inputs"),
-        });
-    }
+    let runbook = &plan.runbook;
+    are_known(plan, given)?;
     let mut values = Vec::new();
     let mut missing = Vec::new();
     for input in &runbook.inputs {
@@ -99,6 +94,120 @@ pub fn values(
     }
     let place = |value: &InputValue| runbook.inputs.iter().position(|it| it.name == value.name);
     values.sort_by_key(place);
+    Ok(values)
+}
+
+fn are_known(plan: &Plan, given: &Given) -> Result<(), Failure> {
+    let inputs = plan.runbook.inputs.iter().map(|it| it.name.as_str());
+    let placeholders = plan.placeholders();
+    let is_plain = plan.runbook.kind == Kind::Plain;
+    let placeholders = placeholders.iter().filter(|_| is_plain);
+    let names: Vec<&str> = inputs
+        .chain(placeholders.map(|(it, _)| it.name.as_str()))
+        .collect();
+    let Some(name) = given.set.keys().find(|it| !names.contains(&it.as_str())) else {
+        return Ok(());
+    };
+    let what = if is_plain {
+        format!("the document waits for no value `{name}` (--set)")
+    } else {
+        format!("the runbook has no input `{name}` (--set)")
+    };
+    let failure = Failure::usage(what);
+    Err(match nearest(name, names.iter().copied()) {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None if names.is_empty() && is_plain => failure.hint("it waits for no value at all"),
+        None if names.is_empty() => failure.hint("it declares no inputs at all"),
+        None if is_plain => failure.hint("`runbook list` shows the values that it waits for"),
+        None => failure.hint("`runbook list` shows its inputs"),
+    })
+}
+
+/// The values of placeholders that are known before a step asks for them.
+#[derive(Debug, Default)]
+pub struct Values {
+    /// What is recorded of them.
+    pub events: Vec<EventKind>,
+    /// Those that are not to be seen.
+    pub secrets: Vec<(String, Secret)>,
+}
+
+impl Values {
+    /// Lets `session` keep the secrets, and adds all of them to `known`.
+    pub fn tell(&mut self, plan: &Plan, session: &mut Session, known: &mut Known) {
+        for event in &self.events {
+            if let EventKind::ValueGiven {
+                name,
+                value: Some(value),
+                ..
+            } = event
+            {
+                known
+                    .values
+                    .insert(name.clone(), Value::Plain(value.clone()));
+            }
+        }
+        for (name, secret) in self.secrets.drain(..) {
+            let variable = plan.secret_variable(&name);
+            known
+                .values
+                .insert(name.clone(), Value::Secret { variable });
+            session.keep(name, secret);
+        }
+    }
+}
+
+/// Returns the values of the placeholders of the selected steps of a plain document, as far as they
+/// are given: `--set`, `--inputs FILE`, and for variables the environment. `has` says which a run has
+/// already; these are only taken anew from `--set` and `--inputs`.
+///
+/// # Errors
+/// Unknown names, values that do not fit where they are to stand.
+pub fn placeholders(
+    plan: &Plan,
+    given: &Given,
+    by: &str,
+    has: impl Fn(&str) -> bool,
+) -> Result<Values, Failure> {
+    let mut values = Values::default();
+    if plan.runbook.kind == Kind::Declared {
+        return Ok(values);
+    }
+    are_known(plan, given)?;
+    let mut seen = BTreeSet::new();
+    for step in plan.steps() {
+        for place in &step.circumstances.placeholders {
+            let name = place.name.as_str();
+            if !seen.insert(name) {
+                continue;
+            }
+            let found = match (given.set.get(name), given.file.get(name)) {
+                (Some(value), _) => Some((value.clone(), "--set".to_owned())),
+                (None, Some((value, file))) => Some((value.clone(), format!("--inputs {file}"))),
+                (None, None) if has(name) || !plan.is_variable(name) => None,
+                (None, None) => std::env::var(name)
+                    .ok()
+                    .map(|value| (value, "environment".to_owned())),
+            };
+            let Some((value, source)) = found else {
+                continue;
+            };
+            if let Some(because) = plan.unfit(name, &value) {
+                let message = format!("`{name}` cannot have this value ({source}): {because}");
+                return Err(Failure::usage(message));
+            }
+            let is_secret = plan.is_secret(name);
+            values.events.push(EventKind::ValueGiven {
+                name: name.to_owned(),
+                value: (!is_secret).then(|| value.clone()),
+                source,
+                by: by.to_owned(),
+            });
+            if is_secret {
+                values.secrets.push((name.to_owned(), Secret::new(value)));
+            }
+        }
+    }
     Ok(values)
 }
 

@@ -1,11 +1,13 @@
 //! The command line: arguments, one file per subcommand, failure → exit code.
 //! The only floor that prints.
 
+mod choose;
 pub mod config;
 mod control;
 pub mod document;
 pub mod exit;
 pub mod failure;
+mod highlight;
 mod init;
 mod inputs;
 pub mod lint;
@@ -20,6 +22,7 @@ mod run;
 mod session;
 mod surroundings;
 mod terminal;
+mod walk;
 
 use std::ffi::OsString;
 use std::path::Path;

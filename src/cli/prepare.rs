@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::event::Request;
 use crate::host::command;
+use crate::host::files::existing;
 use crate::markdown::outline;
-use crate::model::{Kind, Runbook, Severity, Task};
-use crate::plan::{Plan, refusals};
+use crate::model::{Doubt, Kind, Runbook, Severity, Task};
+use crate::plan::{Known, Plan, refusals};
 use crate::report::diagnostic::Shown as Told;
 use crate::resolve::select::{Selection, select};
 use crate::target::Survey;
@@ -37,6 +39,23 @@ pub fn prepare(
     request: &Request,
     config: &Config,
 ) -> Result<Prepared, Failure> {
+    choose(resolve(path, text, config)?, request)
+}
+
+/// Chooses the steps of `runbook` that `request` means.
+///
+/// # Errors
+/// Where the request names what is not there.
+pub fn choose(runbook: Runbook, request: &Request) -> Result<Prepared, Failure> {
+    let selection = select(&runbook, request)?;
+    Ok(Prepared { runbook, selection })
+}
+
+/// Resolves `text`, and tells what is doubtful in it.
+///
+/// # Errors
+/// Where the document has errors.
+pub fn resolve(path: &Path, text: &str, config: &Config) -> Result<Runbook, Failure> {
     let (runbook, diagnostics) = config.resolve(&outline(text), &name_of(path));
     let name = shown(path);
     let width = crate::engine::terminal_width().unwrap_or(100);
@@ -61,8 +80,7 @@ pub fn prepare(
             "`{name}` has {what}; nothing was run"
         )));
     }
-    let selection = select(&runbook, request)?;
-    Ok(Prepared { runbook, selection })
+    Ok(runbook)
 }
 
 /// Refuses what may not begin: with every reason at once.
@@ -70,8 +88,14 @@ pub fn prepare(
 /// # Errors
 /// [`ExitCode::USAGE`] where nothing may run, [`ExitCode::ENVIRONMENT`] where something is missing
 /// on this machine.
-pub fn admit(plan: &Plan, survey: &Survey, terminal: bool, path: &OsString) -> Result<(), Failure> {
-    let found = refusals(plan, terminal);
+pub fn admit(
+    plan: &Plan,
+    known: &Known,
+    survey: &Survey,
+    terminal: bool,
+    path: &OsString,
+) -> Result<(), Failure> {
+    let found = refusals(plan, known, terminal);
     if !found.is_empty() {
         let mut message = "nothing was run:".to_owned();
         let mut ways: Vec<String> = Vec::new();
@@ -93,7 +117,9 @@ pub fn admit(plan: &Plan, survey: &Survey, terminal: bool, path: &OsString) -> R
         return Err(Failure::usage(message).hint(ways.join("; or ")));
     }
     let mut missing = Vec::new();
-    for (language, programs) in survey.missing() {
+    // A person who walks a plain document skips what cannot run here.
+    let walks = terminal && plan.runbook.kind == Kind::Plain;
+    for (language, programs) in survey.missing().filter(|_| !walks) {
         let steps: Vec<String> = plan
             .steps()
             .filter(|it| matches!(it.task, Task::Command { language: of, .. } if of == language))
@@ -156,6 +182,7 @@ pub fn plan(
     request: Request,
     document: String,
     cwd: PathBuf,
+    config: &Config,
 ) -> Plan {
     Plan {
         runbook: prepared.runbook,
@@ -166,6 +193,40 @@ pub fn plan(
         request,
         document,
         cwd,
+        knowledge: Arc::new(config.knowledge.clone()),
+    }
+}
+
+/// Puts the steps of a plain document in doubt that nothing here can start: a person is shown why.
+pub fn doubt_missing(plan: &mut Plan, survey: &Survey) {
+    if plan.runbook.kind == Kind::Declared {
+        return;
+    }
+    let missing: Vec<_> = survey.missing().map(|(language, _)| language).collect();
+    for step in &mut plan.runbook.steps {
+        if let Task::Command { language, .. } = &step.task
+            && missing.contains(language)
+        {
+            step.doubts.push(Doubt {
+                rule: "no-interpreter",
+                because: format!("nothing here runs {}", language.0),
+                span: step.span,
+            });
+        }
+    }
+}
+
+/// Adds to `known` which steps would overwrite a file that is there before the run begins.
+pub fn look_for_files(plan: &Plan, known: &mut Known) {
+    for step in plan.steps() {
+        let folder = match &step.settings.cwd {
+            Some(cwd) => plan.cwd.join(cwd),
+            None => plan.cwd.clone(),
+        };
+        let now = plan.now(step, None, &known.values);
+        if !existing(&folder, &now.circumstances.overwrites).is_empty() {
+            known.overwriting.insert(step.id.clone());
+        }
     }
 }
 
@@ -176,7 +237,7 @@ pub fn survey(runbook: &Runbook, selected: &[usize], path: &OsString) -> Survey 
         .filter_map(|index| runbook.steps.get(*index));
     let languages = steps.filter_map(|step| match &step.task {
         Task::Command { language, .. } => Some(*language),
-        Task::ByHand { .. } => None,
+        Task::ByHand { offered, .. } => offered.as_ref().map(|it| it.language),
     });
     Survey::of(languages, path)
 }

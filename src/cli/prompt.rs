@@ -4,7 +4,9 @@
 use std::os::fd::BorrowedFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::termios::{QueueSelector, tcflush};
+use rustix::termios::{
+    LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr,
+};
 
 use crate::engine::{Interruption, Signals};
 
@@ -59,6 +61,27 @@ impl Lines {
             return Some(Line::Text(text));
         }
         self.ended.then_some(Line::End)
+    }
+}
+
+/// While it lives the terminal does not show what is typed; then it is as it was.
+#[derive(Debug)]
+pub struct Echo(Termios);
+
+impl Echo {
+    /// Switches it off; `None` where that cannot be.
+    pub fn off() -> Option<Self> {
+        let before = tcgetattr(rustix::stdio::stdin()).ok()?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &silent).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &self.0);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -19,7 +20,7 @@ use crate::host::{fault, machine, storage};
 use crate::keeper::link::Link;
 use crate::markdown::{decode, outline};
 use crate::model::StepId;
-use crate::plan::Plan;
+use crate::plan::{Known, Plan};
 use crate::state::{Phase, State};
 use crate::store::Hash;
 use crate::store::attempts::read_attempts;
@@ -32,6 +33,7 @@ use super::config::Config;
 use super::document::{read_document, text_of};
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::inputs::{self, Given};
 use super::prepare::{self, admit};
 use super::prompt::{self, Lines};
 use super::session::{self, Stage, StoreArgs, WatchArgs};
@@ -50,6 +52,12 @@ pub struct ResumeArgs {
     /// Decide about a step: `done`, `rerun` or `skip`
     #[arg(long, value_name = "STEP=WHAT", value_delimiter = ',')]
     decide: Vec<String>,
+    /// Give a placeholder of a plain document its value
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// Read such values from a file: .yaml, .json or .env
+    #[arg(long, value_name = "FILE")]
+    inputs: Vec<PathBuf>,
     /// Go on with the document as it is now, instead of the snapshot
     #[arg(long)]
     adopt: bool,
@@ -132,10 +140,18 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         state.accept(accepted);
         opened = state.opened().cloned().unwrap_or(opened);
     }
-    let plan = plan(&folder.path().join(state.snapshot()), &opened, &config)?;
+    let mut plan = plan(&folder.path().join(state.snapshot()), &opened, &config)?;
     let search = std::env::var_os("PATH").unwrap_or_default();
     let survey = prepare::survey(&plan.runbook, &to_do(&plan, &state), &search);
-    admit_rest(&plan, &state, &survey, terminal, &search)?;
+    let mut session = Session::new(machine::by(&operator), terminal, args.watch.on_term());
+    session.retry_failed = args.retry_failed;
+    let has = |name: &str| state.values().contains_key(name);
+    let given = Given::new(&args.set, &args.inputs)?;
+    let mut values = inputs::placeholders(&plan, &given, &session.by, has)?;
+    let mut known = session.known(&state, &plan);
+    values.tell(&plan, &mut session, &mut known);
+    admit_rest(&plan, &known, &state, &survey, terminal, &search)?;
+    prepare::doubt_missing(&mut plan, &survey);
     let changed = has_changed(&opened);
     if changed {
         session::note(&format!(
@@ -143,8 +159,6 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
             opened.file
         ));
     }
-    let mut session = Session::new(machine::by(&operator), terminal, args.watch.on_term());
-    session.retry_failed = args.retry_failed;
     if has_agreed_to_all(&past, &session.by) {
         session.agreed_to_all();
     }
@@ -186,6 +200,7 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         let mut events: Vec<EventKind> = recovered.into_iter().collect();
         events.push(resumed);
         events.extend(adopted);
+        events.extend(values.events);
         engine.record(events)?;
         match evidence {
             Evidence::Nothing | Evidence::Orphaned { .. } => {}
@@ -332,7 +347,7 @@ fn adopt(
     let title = prepared.runbook.title.clone();
     let cwd = PathBuf::from(&opened.cwd);
     let request = opened.request.clone();
-    let plan = prepare::plan(prepared, text, request, opened.file.clone(), cwd);
+    let plan = prepare::plan(prepared, text, request, opened.file.clone(), cwd, config);
     let steps = plan.planned();
     let mut undecided = Vec::new();
     for planned in &steps {
@@ -423,6 +438,7 @@ fn plan(path: &Path, opened: &RunOpened, config: &Config) -> Result<Plan, Failur
         request: opened.request.clone(),
         document: name_of(&opened.file),
         cwd: PathBuf::from(&opened.cwd),
+        knowledge: Arc::new(config.knowledge.clone()),
     };
     if plan.planned() != opened.steps {
         return Err(Failure::usage(
@@ -468,6 +484,7 @@ fn to_do(plan: &Plan, state: &State) -> Vec<usize> {
 // none, the answers of the first session count as far as they were flags.
 fn admit_rest(
     plan: &Plan,
+    known: &Known,
     state: &State,
     survey: &crate::target::Survey,
     terminal: bool,
@@ -475,19 +492,19 @@ fn admit_rest(
 ) -> Result<(), Failure> {
     let mut rest = plan.clone();
     rest.selected = to_do(plan, state);
-    // A step that a person edited is no longer in doubt.
+    // What a person wrote instead is no longer in doubt for what stood there before.
     for step in &mut rest.runbook.steps {
-        if state
+        let edited = state
             .step(&step.id)
-            .is_some_and(|(_, it)| it.edited.is_some())
-        {
-            step.doubts.clear();
+            .and_then(|(_, it)| it.edited.as_deref());
+        if let Some(body) = edited {
+            *step = plan.as_edited(step, body);
         }
     }
     if rest.selected.is_empty() {
         return Ok(());
     }
-    admit(&rest, survey, terminal, search)
+    admit(&rest, known, survey, terminal, search)
 }
 
 fn has_changed(opened: &RunOpened) -> bool {

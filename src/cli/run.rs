@@ -2,21 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::engine::decide::Session;
 use crate::engine::{Signals, block_signals};
 use crate::event::{Before, EventKind, Request, RunOpened};
 use crate::host::clock::Clock;
 use crate::host::{fault, machine};
+use crate::markdown::attributes::nearest;
 use crate::model::Kind;
-use crate::plan::Plan;
+use crate::plan::{Known, Plan};
 use crate::store::Hash;
 use crate::store::folder::RunFolder;
 use crate::store::journal::read_journal;
 use crate::store::lock::Lock;
 use crate::store::state_dir::StateDir;
 
+use super::choose;
 use super::config::Config;
 use super::document::{read_document, shown, text_of};
 use super::exit::ExitCode;
@@ -39,10 +41,10 @@ pub struct RunArgs {
     /// Answer "run this?" with yes; nothing else
     #[arg(short, long)]
     yes: bool,
-    /// Let steps run without a terminal that destroy, or of which nobody said what they do
-    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
-    allow: Vec<Allowed>,
-    /// Give an input its value
+    /// Let steps run without a terminal: destroys, unknown, overwrite, workstation, host=NAME
+    #[arg(long, value_name = "WHAT", value_parser = allowed, value_delimiter = ',')]
+    allow: Vec<String>,
+    /// Give an input, or a placeholder of a plain document, its value
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
     /// Read inputs from a file: .yaml, .json or .env
@@ -75,12 +77,20 @@ pub struct RunArgs {
 }
 
 /// What `--allow` allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Allowed {
-    /// Steps that destroy
-    Destroys,
-    /// Steps of which nobody said what they do
-    Unknown,
+const ALLOWED: &[&str] = &["destroys", "unknown", "overwrite", "workstation"];
+
+fn allowed(text: &str) -> Result<String, String> {
+    let is_host = text
+        .strip_prefix("host=")
+        .is_some_and(|host| !host.is_empty());
+    if is_host || ALLOWED.contains(&text) {
+        return Ok(text.to_owned());
+    }
+    let words = ALLOWED.join(", ");
+    Err(match nearest(text, ALLOWED.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? There are {words} and host=NAME"),
+        None => format!("there are {words} and host=NAME"),
+    })
 }
 
 // Options that the manual names and this version does not perform: refused, never ignored.
@@ -134,24 +144,36 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let text = text_of(&args.file, &bytes)?;
     let mut request = request(&args);
     let config = Config::load()?;
-    let prepared = prepare::prepare(&args.file, text, &request, &config)?;
-    request.sections.clone_from(&prepared.selection.sections);
     let given = Given::new(&args.set, &args.inputs)?;
+    let runbook = prepare::resolve(&args.file, text, &config)?;
     let mut lines = Lines::default();
+    if terminal && is_open(&request) {
+        request.sections = choose::sections(&runbook, &document, &mut lines, &signals)?;
+    }
+    let prepared = prepare::choose(runbook, &request)?;
+    request.sections.clone_from(&prepared.selection.sections);
     let asking = terminal.then_some((&mut lines, &signals));
     let path = (!is_stdin).then_some(args.file.as_path());
     let cwd = start_folder(&prepared.runbook, path, args.directory.as_deref(), &here);
     let search = std::env::var_os("PATH").unwrap_or_default();
     let survey = prepare::survey(&prepared.runbook, &prepared.selection.steps, &search);
-    let mut plan = prepare::plan(prepared, text, request, document, cwd);
-    admit(&plan, &survey, terminal, &search)?;
-    plan.inputs = inputs::values(&plan.runbook, &given, asking)?;
+    let mut plan = prepare::plan(prepared, text, request, document, cwd, &config);
+    let by = machine::by(&machine::operator(terminal));
+    let mut session = Session::new(by, terminal, args.watch.on_term());
+    let mut values = inputs::placeholders(&plan, &given, &session.by, |_| false)?;
+    let mut known = Known::default();
+    values.tell(&plan, &mut session, &mut known);
+    prepare::look_for_files(&plan, &mut known);
+    admit(&plan, &known, &survey, terminal, &search)?;
+    prepare::doubt_missing(&mut plan, &survey);
+    plan.inputs = inputs::values(&plan, &given, asking)?;
     let versions = versions(&survey);
     let opening = Opening {
         args: &args,
         here: &here,
         versions,
-        terminal,
+        session,
+        given: values.events,
         bytes: &bytes,
     };
     open(opening, plan, survey, signals)
@@ -161,7 +183,8 @@ struct Opening<'a> {
     args: &'a RunArgs,
     here: &'a Path,
     versions: Vec<(String, String)>,
-    terminal: bool,
+    session: Session,
+    given: Vec<EventKind>,
     bytes: &'a [u8],
 }
 
@@ -175,7 +198,8 @@ fn open(
         args,
         here,
         versions,
-        terminal,
+        session,
+        given,
         bytes,
     } = opening;
     let clock = Clock::from_environment();
@@ -196,7 +220,7 @@ fn open(
     let lock = Lock::take(&folder, &session::holder())?;
     let path = folder.path().to_owned();
     let journal = session::new_journal(&folder)?;
-    let operator = machine::operator(terminal);
+    let operator = machine::operator(session.terminal);
     let environment = session::environment();
     let opened = Box::new(RunOpened {
         run,
@@ -205,7 +229,7 @@ fn open(
         snapshot: Hash::of(bytes).hex(),
         declared: plan.runbook.kind == Kind::Declared,
         versions,
-        operator: operator.clone(),
+        operator,
         reason: args.reason.clone(),
         cwd: plan.cwd.display().to_string(),
         called_from: here.display().to_string(),
@@ -216,7 +240,6 @@ fn open(
         environment: environment.keys().cloned().collect(),
         before,
     });
-    let session = Session::new(machine::by(&operator), terminal, args.watch.on_term());
     let stage = Stage {
         folder,
         lock,
@@ -229,9 +252,10 @@ fn open(
     if !args.watch.json {
         session::show_plan(&opened, args.watch.verbose)?;
     }
-    let opened = EventKind::RunOpened(opened);
+    let mut events = vec![EventKind::RunOpened(opened)];
+    events.extend(given);
     session::run(stage, plan, session, &args.watch, |engine| {
-        engine.record(vec![opened]).map_err(|error| {
+        engine.record(events).map_err(|error| {
             // Nothing half-written stays: the run was never opened.
             let _ = std::fs::remove_dir_all(&path);
             let mut failure = Failure::from(error);
@@ -242,10 +266,6 @@ fn open(
 }
 
 fn request(args: &RunArgs) -> Request {
-    let allow = args.allow.iter().map(|it| match it {
-        Allowed::Destroys => "destroys".to_owned(),
-        Allowed::Unknown => "unknown".to_owned(),
-    });
     Request {
         sections: args.section.clone(),
         only: args.only.clone(),
@@ -254,8 +274,21 @@ fn request(args: &RunArgs) -> Request {
         skip: args.skip.clone(),
         tags: args.tag.clone(),
         yes: args.yes,
-        allow: allow.collect(),
+        allow: args.allow.clone(),
     }
+}
+
+// Whether nothing says which part of the document is meant.
+fn is_open(request: &Request) -> bool {
+    let Request {
+        sections,
+        only,
+        from,
+        to,
+        tags,
+        ..
+    } = request;
+    sections.is_empty() && only.is_empty() && from.is_none() && to.is_none() && tags.is_empty()
 }
 
 fn versions(survey: &crate::target::Survey) -> Vec<(String, String)> {

@@ -1,6 +1,5 @@
 //! The operator at a terminal: shows a step with where, what and why, and hears what to do.
 
-use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::fd::BorrowedFd;
@@ -9,27 +8,20 @@ use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::engine::decide::{Answer, Question};
+use crate::engine::decide::{Answer, Question, Secret};
 use crate::engine::operator::{Asking, Operator};
 use crate::engine::{stoppable, terminal_width};
+use crate::event::Elsewhere;
 use crate::host::command;
-use crate::model::{Effect, Step, Task};
-use crate::plan::{Manner, Plan};
+use crate::model::{Effect, Kind, StepId, Task};
+use crate::plan::Manner;
 use crate::report::clean;
 
 use super::print;
-use super::prompt::{Line, Lines};
+use super::prompt::{Echo, Line, Lines};
+use super::walk::{self, paint};
 
-/// The most lines of a body that a question shows.
-const SHOWN: usize = 30;
-/// After a failure, which shows its output too.
-const SHOWN_AGAIN: usize = 6;
-
-const STRONG: Style = Style::new().bold();
-const FAINT: Style = Style::new().dimmed();
 const KEY: Style = AnsiColor::Cyan.on_default().bold();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Asks on stderr, hears on standard input.
 pub struct Terminal {
@@ -37,6 +29,11 @@ pub struct Terminal {
     stage: Stage,
     open: Option<Open>,
     scratch: PathBuf,
+    // The step and the text of it that stand right above: a further question about them need not
+    // show them again.
+    above: Option<(StepId, String)>,
+    // While it lives, what is typed is not shown.
+    silence: Option<Echo>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +41,7 @@ enum Stage {
     Choice,
     Reason,
     Note,
+    Value,
 }
 
 struct Open {
@@ -52,8 +50,16 @@ struct Open {
     step: Option<String>,
     body: String,
     menu: String,
+    /// What the placeholder is called in the document, and where it stands; of a secret too.
+    wants: Option<Wanted>,
     /// The id must be typed where another step could be run by a letter.
     types_id: bool,
+}
+
+struct Wanted {
+    text: String,
+    line: u32,
+    secret: bool,
 }
 
 impl Terminal {
@@ -64,15 +70,34 @@ impl Terminal {
             stage: Stage::Choice,
             open: None,
             scratch,
+            above: None,
+            silence: None,
         }
     }
 
-    fn prompt(&self) {
+    fn prompt(&mut self) {
+        self.silence = None;
         match (self.stage, &self.open) {
+            (
+                Stage::Value,
+                Some(Open {
+                    wants: Some(wanted),
+                    ..
+                }),
+            ) => {
+                let (text, line) = (clean::inline(&wanted.text), wanted.line);
+                let note = if wanted.secret { "not shown; " } else { "" };
+                // Before it is asked for: nobody types faster than this.
+                self.silence = wanted.secret.then(Echo::off).flatten();
+                print::show(&format!(
+                    "Value for {} (line {line}; {note}Enter: other answers) > ",
+                    paint(walk::STRONG, &format!("`{text}`"))
+                ));
+            }
             (Stage::Reason, _) => print::show("Why? (Enter alone: back) > "),
             (Stage::Note, _) => print::show("Note (Enter alone: back) > "),
             (Stage::Choice, Some(open)) => print::show(&format!("{} > ", keys(&open.menu))),
-            (Stage::Choice, None) => {}
+            (Stage::Value, _) | (Stage::Choice, None) => {}
         }
     }
 
@@ -92,6 +117,11 @@ impl Terminal {
             if matches!(word.as_str(), "r" | "run" | "y" | "yes") {
                 return misheard(open, line);
             }
+        }
+        if let Question::Run { manner, .. } = &open.question
+            && let Some(answer) = of_manner(manner, &word)
+        {
+            return Some(answer);
         }
         let answer = match (&open.question, word.as_str()) {
             (Question::Begin, "a" | "all") => Answer::RunAll,
@@ -126,14 +156,12 @@ impl Terminal {
             )
             | (Question::Failed(_), "r" | "retry")
             | (Question::Unknown { .. }, "r" | "run") => Answer::Run,
-            (
-                Question::Run {
-                    manner: Manner::Manual,
-                    ..
-                }
-                | Question::Unknown { .. },
-                "d" | "done",
-            ) => Answer::Done,
+            (Question::Unknown { .. }, "d" | "done") => Answer::Done,
+            (Question::Run { .. }, "rest") if open.menu.contains("[rest]") => Answer::Rest,
+            (Question::Run { .. }, "v" | "value") if open.wants.is_some() => {
+                self.enter(Stage::Value);
+                return None;
+            }
             (_, "s" | "skip") => {
                 self.enter(Stage::Reason);
                 return None;
@@ -142,13 +170,7 @@ impl Terminal {
                 self.enter(Stage::Note);
                 return None;
             }
-            (
-                Question::Run {
-                    manner: Manner::Manual,
-                    ..
-                },
-                _,
-            ) => return misheard(open, line),
+            _ if !open.menu.contains("[e]dit") => return misheard(open, line),
             (_, "e" | "edit") => return self.edit(),
             _ => return misheard(open, line),
         };
@@ -193,10 +215,26 @@ impl Operator for Terminal {
     fn ask(&mut self, asking: Asking<'_>) {
         let width = terminal_width().unwrap_or(80);
         self.lines.forget();
-        self.stage = Stage::Choice;
-        let told = describe(&asking, width);
-        print::show(&told);
+        let wants = wanted(&asking);
+        self.stage = if wants.is_some() {
+            Stage::Value
+        } else {
+            Stage::Choice
+        };
+        let whole = walk::describe(&asking, width);
+        let now = asking
+            .step
+            .map(|it| (it.id.clone(), asking.shown.to_owned()));
+        let is_plain = asking.plan.runbook.kind == Kind::Plain;
+        if is_plain && now.is_some() && self.above == now {
+            print::show(&walk::question(&asking, width));
+        } else {
+            print::show(&whole);
+        }
+        self.above = now;
+        let told = whole;
         self.open = Some(Open {
+            wants,
             question: asking.question.clone(),
             told,
             step: asking.step.map(|it| it.id.to_string()),
@@ -205,6 +243,10 @@ impl Operator for Terminal {
             types_id: types_id(&asking),
         });
         self.prompt();
+    }
+
+    fn pause(&mut self) {
+        self.silence = None;
     }
 
     fn repeat(&mut self) {
@@ -216,6 +258,7 @@ impl Operator for Terminal {
     }
 
     fn withdraw(&mut self) {
+        (self.silence, self.above) = (None, None);
         if self.open.take().is_some() {
             print::show("\n");
         }
@@ -226,7 +269,12 @@ impl Operator for Terminal {
     }
 
     fn hear(&mut self) -> Option<Answer> {
-        let line = match self.lines.read()? {
+        let read = self.lines.read()?;
+        if self.silence.take().is_some() {
+            // The end of the line was not shown either.
+            print::show("\n");
+        }
+        let line = match read {
             Line::Text(line) => line,
             Line::End => {
                 self.open = None;
@@ -235,13 +283,29 @@ impl Operator for Terminal {
         };
         let answer = match self.stage {
             Stage::Choice => self.choose(&line),
-            Stage::Reason | Stage::Note if line.trim().is_empty() => {
+            Stage::Reason | Stage::Note | Stage::Value if line.trim().is_empty() => {
                 self.stage = Stage::Choice;
                 None
             }
             Stage::Reason => Some(Answer::Skip(line.trim().to_owned())),
             Stage::Note => Some(Answer::Note(line.trim().to_owned())),
+            Stage::Value => {
+                let is_secret = self.open.as_ref().and_then(|it| it.wants.as_ref());
+                let text = match is_secret {
+                    // A space may belong to it.
+                    Some(Wanted { secret: true, .. }) => line,
+                    _ => line.trim().to_owned(),
+                };
+                Some(Answer::Value(Secret::new(text)))
+            }
         };
+        let stays = matches!(
+            answer,
+            None | Some(Answer::Value(_) | Answer::Confirm | Answer::Workstation(_))
+        );
+        if !stays {
+            self.above = None;
+        }
         if answer.is_some() {
             self.open = None;
         } else {
@@ -251,11 +315,67 @@ impl Operator for Terminal {
     }
 }
 
+// The answers that only one manner of asking has.
+fn of_manner(manner: &Manner, word: &str) -> Option<Answer> {
+    Some(match (manner, word) {
+        (Manner::Offered { enter: true, .. }, "")
+        | (Manner::Offered { types: false, .. }, "r" | "run") => Answer::Run,
+        (
+            Manner::Manual
+            | Manner::Offered { .. }
+            | Manner::Elsewhere
+            | Manner::Value { .. }
+            | Manner::Host(_),
+            "d" | "done",
+        ) => Answer::Done,
+        (Manner::Host(_), "y" | "yes") => Answer::Confirm,
+        (Manner::Workstation, "h" | "here") => Answer::Workstation(Elsewhere::Here),
+        (Manner::Workstation, "skip" | "s") => Answer::Workstation(Elsewhere::Skip),
+        (Manner::Workstation, "each" | "a" | "ask") => Answer::Workstation(Elsewhere::Each),
+        (Manner::Choose(steps), word) => {
+            let number: usize = word.parse().ok()?;
+            Answer::Choose(steps.get(number.checked_sub(1)?)?.clone())
+        }
+        _ => return None,
+    })
+}
+
+fn wanted(asking: &Asking<'_>) -> Option<Wanted> {
+    let Question::Run {
+        manner: Manner::Value { name, .. },
+        ..
+    } = asking.question
+    else {
+        return None;
+    };
+    let step = asking.step?;
+    let own = step.circumstances.placeholders.iter();
+    let own = own.map(|it| (it, step.line)).find(|it| it.0.name == *name);
+    // What an edited step waits for may stand elsewhere in the document.
+    let (place, line) = own.or_else(|| {
+        let all = asking.plan.placeholders();
+        all.into_iter().find(|it| it.0.name == *name)
+    })?;
+    let body = asking.plan.command(step).map_or("", |(_, body)| body);
+    let above = body.get(..place.range.start).unwrap_or_default();
+    let first = match &step.task {
+        Task::Command { .. } => step.body_line,
+        Task::ByHand { .. } => line,
+    };
+    Some(Wanted {
+        text: place.text.clone(),
+        line: first + above.matches('\n').count() as u32,
+        secret: asking.plan.is_secret(name),
+    })
+}
+
 // What destroys is never run by a letter: not the first time, and not again.
 fn types_id(asking: &Asking<'_>) -> bool {
     let destroys = asking.step.is_some_and(|it| it.effect == Effect::Destroys);
     match asking.question {
-        Question::Run { manner, .. } => *manner == Manner::Type,
+        Question::Run { manner, .. } => {
+            matches!(manner, Manner::Type | Manner::Offered { types: true, .. })
+        }
         Question::Failed(_) | Question::Unknown { .. } => destroys,
         Question::Begin | Question::Interrupted(_) => false,
     }
@@ -274,16 +394,47 @@ fn menu(asking: &Asking<'_>) -> String {
             format!("Run {steps}?  [a]ll · [s]tep by step · [q]uit")
         }
         Question::Run { manner, step } => match manner {
-            Manner::Run { enter: true } => {
-                "[Enter] run · [e]dit · [s]kip · [n]ote · [q]uit".to_owned()
+            Manner::Run { enter } => {
+                let run = if *enter { "[Enter] run" } else { "[r]un" };
+                let rest = if has_rest(asking) {
+                    " · [rest] of section"
+                } else {
+                    ""
+                };
+                format!("{run}{rest} · [e]dit · [s]kip · [n]ote · [q]uit")
             }
-            Manner::Run { enter: false } => "[r]un · [e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
             Manner::Type => {
                 format!("Type `{step}` to run it · [e]dit · [s]kip · [n]ote · [q]uit")
             }
             Manner::Confirm(_) => "[y]es · [e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
             Manner::Incomplete => "[e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
             Manner::Manual => "[d]one · [s]kip · [n]ote · [q]uit".to_owned(),
+            Manner::Elsewhere => "[d]one elsewhere · [e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
+            Manner::Offered { types: true, .. } => {
+                format!(
+                    "Type `{step}` to run it · [d]one (I did it) · [e]dit · [s]kip · [n]ote · [q]uit"
+                )
+            }
+            Manner::Offered { enter, .. } => {
+                let run = if *enter { "[Enter] run it" } else { "[r]un it" };
+                format!("{run} · [d]one (I did it) · [e]dit · [s]kip · [n]ote · [q]uit")
+            }
+            Manner::Choose(steps) => {
+                format!(
+                    "[1]–[{}] choose · [s]kip all · [n]ote · [q]uit",
+                    steps.len()
+                )
+            }
+            Manner::Workstation => {
+                "[h]ere, run such steps · [s]kip all such · [a]sk each · [n]ote · [q]uit".to_owned()
+            }
+            Manner::Value { .. } => {
+                "[v]alue · [d]one elsewhere · [e]dit · [s]kip · [n]ote · [q]uit".to_owned()
+            }
+            Manner::Host(_) => {
+                "[y]es, for this run · [d]one elsewhere · [e]dit · [s]kip · [n]ote · [q]uit"
+                    .to_owned()
+            }
         },
         Question::Failed(step) if types_id => {
             format!("Type `{step}` to retry it · [e]dit · [s]kip · [n]ote · [q]uit")
@@ -301,108 +452,20 @@ fn menu(asking: &Asking<'_>) -> String {
     }
 }
 
-fn describe(asking: &Asking<'_>, width: usize) -> String {
-    let mut text = "\n".to_owned();
-    let Some(step) = asking.step else { return text };
-    match asking.question {
-        Question::Interrupted(_) => {
-            let what = format!(
-                "Step `{}` goes on. Ctrl-C again interrupts it, once more kills it.",
-                step.id
-            );
-            wrapped(&mut text, "", STRONG, &what, width);
-            return text;
-        }
-        Question::Failed(_) => {
-            let what = format!("Step `{}` failed.", step.id);
-            wrapped(&mut text, "", BAD, &what, width);
-        }
-        Question::Unknown { because, .. } => {
-            let what = format!("Nobody can know how step `{}` ended: {because}.", step.id);
-            wrapped(&mut text, "", DOUBT, &what, width);
-        }
-        Question::Begin | Question::Run { .. } => {}
-    }
-    heading(&mut text, asking.plan, step, width);
-    let most = match asking.question {
-        Question::Failed(_) => SHOWN_AGAIN,
-        _ => SHOWN,
+// Whether there is a rest of its section that could run unasked.
+fn has_rest(asking: &Asking<'_>) -> bool {
+    let Some(step) = asking.step else {
+        return false;
     };
-    let bar = paint(FAINT, "│");
-    let total = asking.body.lines().count();
-    for line in asking.body.lines().take(most) {
-        let line = clean::block(line);
-        for row in clean::wrap(line.trim_end_matches('\n'), width.saturating_sub(5).max(8)) {
-            let _ = writeln!(text, "  {bar} {row}");
-        }
-    }
-    if total > most {
-        let more = total - most;
-        let plural = if more == 1 { "" } else { "s" };
-        let _ = writeln!(text, "  {bar} … {more} more line{plural}");
-    }
-    if let Question::Run { manner, .. } = asking.question {
-        match manner {
-            Manner::Confirm(question) => wrapped(&mut text, "  ", STRONG, question, width),
-            Manner::Incomplete => {
-                for doubt in &step.doubts {
-                    let what = format!("It does not run as it stands: {}", doubt.because);
-                    wrapped(&mut text, "  ", DOUBT, &what, width);
-                }
-            }
-            _ => {}
-        }
-    }
-    text
-}
-
-// Where, what, and why it is classed so: in every question, and never cut off.
-fn heading(text: &mut String, plan: &Plan, step: &Step, width: usize) {
-    let number = plan
+    let is_quiet = matches!(step.effect, Effect::Reads | Effect::Changes);
+    let mut after = asking
+        .plan
         .steps()
-        .position(|it| it.id == step.id)
-        .map_or(0, |it| it + 1);
-    let first = format!("{number}/{} {}", plan.selected.len(), step.title);
-    wrapped(text, "", STRONG, &first, width);
-    let mark = if step.id_is_explicit { "" } else { "~" };
-    let what = match &step.task {
-        Task::Command { language, .. } => format!(
-            "{} on this machine · {}: {}",
-            language.0, step.effect, step.because
-        ),
-        Task::ByHand { .. } => "by hand".to_owned(),
-    };
-    let second = format!("{mark}{} · line {} · {what}", step.id, step.line);
-    wrapped(text, "  ", FAINT, &second, width);
-    let alarm = match step.effect {
-        Effect::Destroys => BAD,
-        Effect::Unknown => DOUBT,
-        Effect::Reads | Effect::Changes => return,
-    };
-    // A person is to stumble over this word.
-    let word = format!("{}: ", step.effect);
-    if let Some(at) = text.rfind(&word) {
-        let end = at + word.len() - ": ".len();
-        let painted = format!(
-            "{}{}{}",
-            FAINT.render_reset(),
-            paint(alarm, &text[at..end]),
-            FAINT.render()
-        );
-        text.replace_range(at..end, &painted);
-    }
-}
-
-fn wrapped(text: &mut String, indent: &str, style: Style, line: &str, width: usize) {
-    let line = clean::inline(line);
-    for row in clean::wrap_words(&line, width.saturating_sub(indent.len() + 1).max(8)) {
-        let _ = writeln!(text, "{indent}{}", paint(style, row));
-    }
-}
-
-// Colours are taken off again where nobody wants them: see `print`.
-fn paint(style: Style, text: &str) -> String {
-    format!("{}{text}{}", style.render(), style.render_reset())
+        .skip_while(|it| it.id != step.id)
+        .skip(1);
+    asking.plan.runbook.kind == Kind::Plain
+        && is_quiet
+        && after.next().is_some_and(|it| it.section == step.section)
 }
 
 // The letters to type stand out.

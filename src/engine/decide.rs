@@ -1,15 +1,17 @@
 //! What to do next: a pure function of what is on the disk, the plan, and what just happened.
 //! Touches nothing; a model check drives it through crashes after every action.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::event::{
-    AttemptExited, Closing, Decision, EndedBy, EventKind, Identity, PlannedStep, StepStarting,
-    Verdict,
+    AttemptExited, Closing, Decision, Elsewhere, EndedBy, EventKind, Identity, PlannedStep,
+    StepStarting, Verdict,
 };
 use crate::keeper::protocol::{Ending, Message};
 use crate::model::{Effect, Kind, Step, StepId};
-use crate::plan::{Consent, Manner, Plan, consent};
+use crate::plan::{Consent, Existing, Facts, Known, Manner, Plan, consent, facts};
+use crate::render::Value;
 use crate::state::{Phase, State, StepState, is_accepted};
 use crate::store::attempts::{AttemptRecord, Outcome};
 
@@ -27,12 +29,39 @@ pub struct Session {
     begun: bool,
     all: bool,
     agreed: BTreeSet<StepId>,
+    secrets: BTreeMap<String, Secret>,
+    // The section whose rest was agreed to.
+    rest: Option<usize>,
+    // What the step that is proposed would overwrite.
+    found: Option<(StepId, Vec<Existing>)>,
     failed_here: BTreeSet<StepId>,
     flight: Option<Flight>,
     pending: Vec<EventKind>,
     question: Option<Question>,
     interrupts: u8,
     stop: bool,
+}
+
+/// A value that nobody is to see: it is in the memory of one session, and in no record of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Returns the secret of this text.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Returns its text, for the step that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(crate::render::MASK)
+    }
 }
 
 /// What the operator wants from SIGTERM.
@@ -83,6 +112,44 @@ impl Session {
         &self.pending
     }
 
+    /// Keeps the value of a secret for this session.
+    pub fn keep(&mut self, name: String, secret: Secret) {
+        self.secrets.insert(name, secret);
+    }
+
+    /// Returns the secrets of this session by name.
+    pub fn secrets(&self) -> &BTreeMap<String, Secret> {
+        &self.secrets
+    }
+
+    /// Returns the files that are there and that `step` would overwrite, as they were looked at when
+    /// it was proposed.
+    pub fn found(&self, step: &StepId) -> &[Existing] {
+        match &self.found {
+            Some((id, found)) if id == step => found,
+            _ => &[],
+        }
+    }
+
+    /// Returns what has been given and confirmed so far, in the run and in this session.
+    pub fn known(&self, state: &State, plan: &Plan) -> Known {
+        let plain = state.values().iter();
+        let mut values: BTreeMap<String, Value> = plain
+            .map(|(name, value)| (name.clone(), Value::Plain(value.clone())))
+            .collect();
+        for name in self.secrets.keys() {
+            let variable = plan.secret_variable(name);
+            values.insert(name.clone(), Value::Secret { variable });
+        }
+        let overwriting = self.found.iter().filter(|(_, found)| !found.is_empty());
+        Known {
+            values,
+            hosts: state.hosts().clone(),
+            workstation: state.workstation(),
+            overwriting: overwriting.map(|(id, _)| id.clone()).collect(),
+        }
+    }
+
     /// Says that this operator agreed to all steps in an earlier session: it is not asked again.
     pub fn agreed_to_all(&mut self) {
         self.begun = true;
@@ -108,6 +175,13 @@ pub enum Input {
     },
     /// The attempt could not be held.
     Refused(String),
+    /// These files are there, and the step would overwrite them.
+    Looked {
+        /// Which step.
+        step: StepId,
+        /// The files.
+        found: Vec<Existing>,
+    },
     /// What became of an attempt is in the keeper's records.
     Ended(Box<AttemptRecord>),
     /// The keeper is gone.
@@ -140,6 +214,10 @@ pub enum Action {
     Prepare(StepId),
     /// Make these durable, and release the held attempt with the receipt.
     Release(Vec<EventKind>),
+    /// Look which of the files that this step would overwrite are there.
+    Look(StepId),
+    /// What was committed changes what is next: go on from there.
+    Again,
     /// Ask the operator.
     Ask(Question),
     /// The open question no longer matters.
@@ -214,6 +292,16 @@ pub enum Answer {
     StepByStep,
     /// Run this step (again).
     Run,
+    /// Run this step and, without asking, those of its section that read or change.
+    Rest,
+    /// This is the value that the step waits for.
+    Value(Secret),
+    /// Steps may leave this machine for the host.
+    Confirm,
+    /// Of the steps that exclude each other this one is chosen.
+    Choose(StepId),
+    /// This becomes of the steps that are meant for the operator's own computer.
+    Workstation(Elsewhere),
     /// It is done.
     Done,
     /// Do not run it, for this reason.
@@ -260,6 +348,10 @@ pub fn decide(state: &State, plan: &Plan, session: &mut Session, input: Input) -
             turn.held(attempt, nonce, identity, command);
         }
         Input::Refused(because) => turn.refused(because),
+        Input::Looked { step, found } => {
+            turn.session.found = Some((step, found));
+            turn.go(None, Vec::new());
+        }
         Input::Ended(record) => turn.ended(*record),
         Input::KeeperGone => turn.keeper_gone(),
         Input::Answer(answer) => turn.answer(answer),
@@ -384,14 +476,40 @@ impl Turn<'_> {
             self.commit(events);
             return self.ask(Question::Begin);
         }
-        if self.session.agreed.contains(&id) {
+        if self.session.rest.is_some_and(|it| it != proposed.section) {
+            self.session.rest = None;
+        }
+        let is_plain = self.plan.runbook.kind == Kind::Plain;
+        if self.session.agreed.contains(&id) && !is_plain {
             return self.prepare(id, events);
         }
-        match self.consent(proposed, step) {
+        let known = self.session.known(self.state, self.plan);
+        let now = self
+            .plan
+            .now(proposed, step.edited.as_deref(), &known.values);
+        let facts = self.facts(&now, step, &known);
+        let looked = matches!(&self.session.found, Some((it, _)) if *it == id);
+        if is_plain
+            && self.session.terminal
+            && !looked
+            && facts.missing.is_empty()
+            && !now.circumstances.overwrites.is_empty()
+        {
+            self.commit(events);
+            self.actions.push(Action::Look(id));
+            return;
+        }
+        let (kind, request) = (self.plan.runbook.kind, &self.plan.request);
+        match consent(kind, &now, request, self.session.terminal, &facts) {
             Consent::Given => self.prepare(id, events),
             Consent::Ask(manner) => {
                 self.commit(events);
                 self.ask(Question::Run { step: id, manner });
+            }
+            Consent::Skip(because) => {
+                let mut events = events;
+                events.push(skipped(&id, because));
+                self.again(events);
             }
             Consent::Waits => {
                 self.commit(events);
@@ -406,19 +524,27 @@ impl Turn<'_> {
         }
     }
 
-    fn consent(&self, proposed: &Step, step: &StepState) -> Consent {
-        let (kind, request) = (self.plan.runbook.kind, &self.plan.request);
-        let (terminal, all) = (self.session.terminal, self.session.all);
-        if step.edited.is_some() && !proposed.doubts.is_empty() {
-            // What a person wrote is asked about like any step, and is no longer in doubt.
-            let mut edited = proposed.clone();
-            edited.doubts.clear();
-            return consent(kind, &edited, request, terminal, false);
+    fn facts(&self, now: &Step, step: &StepState, known: &Known) -> Facts {
+        let state = self.state;
+        let is_open = |id: &StepId| state.step(id).is_some_and(|(_, it)| !it.is_over());
+        let was_doubted = || {
+            let proposed = self.plan.step(&now.id);
+            proposed.is_some_and(|it| !it.doubts.is_empty())
+        };
+        let edited = step.edited.is_some();
+        let is_plain = self.plan.runbook.kind == Kind::Plain;
+        Facts {
+            all: self.session.all && !(edited && was_doubted()),
+            rest: self.session.rest == Some(now.section),
+            agreed: self.session.agreed.contains(&now.id),
+            edited: edited && is_plain,
+            ..facts(self.plan, now, known, is_open)
         }
-        consent(kind, proposed, request, terminal, all)
     }
 
-    fn prepare(&mut self, step: StepId, events: Vec<EventKind>) {
+    fn prepare(&mut self, step: StepId, mut events: Vec<EventKind>) {
+        self.session.found = None;
+        events.extend(self.filling(&step));
         // The end of one step and the start of the next are one commit: a crash before it finds
         // the end in the keeper's records, and the next step at its gate.
         self.session.pending = events;
@@ -427,6 +553,30 @@ impl Turn<'_> {
             nonce: None,
         });
         self.actions.push(Action::Prepare(step));
+    }
+
+    // What runs instead of the document's text is recorded before it does.
+    fn filling(&self, id: &StepId) -> Option<EventKind> {
+        let (_, step) = self.state.step(id)?;
+        let proposed = self.plan.step(id)?;
+        if step.edited.is_some() {
+            return None;
+        }
+        let (_, body) = self.plan.command(proposed)?;
+        let known = self.session.known(self.state, self.plan);
+        let filled = self.plan.filled(proposed, &known.values)?.ok()?;
+        if filled.shown == body || step.filled.as_ref() == Some(&filled.shown) {
+            return None;
+        }
+        let diff = similar::TextDiff::from_lines(body, &filled.shown)
+            .unified_diff()
+            .header("document", "filled in")
+            .to_string();
+        Some(EventKind::StepFilled {
+            step: id.clone(),
+            body: filled.shown,
+            diff,
+        })
     }
 
     fn held(&mut self, attempt: u32, nonce: String, identity: Identity, command: String) {
@@ -492,6 +642,7 @@ impl Turn<'_> {
                 let events = vec![EventKind::AttemptExited(exited), finish];
                 if verdict == Verdict::Failed {
                     self.session.failed_here.insert(flight.step.clone());
+                    self.session.rest = None;
                 }
                 if let Some(lost) = lost {
                     // What it printed was to be kept, and is not: nothing goes on as if it were.
@@ -601,26 +752,102 @@ impl Turn<'_> {
             Manner::Run { .. } => "run this step?".to_owned(),
             Manner::Type => "it destroys: run this step?".to_owned(),
             Manner::Confirm(text) => text.clone(),
-            Manner::Incomplete => "it does not run as it stands".to_owned(),
+            Manner::Incomplete | Manner::Elsewhere => "it does not run as it stands".to_owned(),
             Manner::Manual => "is it done?".to_owned(),
+            Manner::Offered { .. } => "is it done, or is the offered command to run?".to_owned(),
+            Manner::Choose(steps) => format!("these exclude each other: {}", listed(steps)),
+            Manner::Workstation => "it is meant for the operator's own computer".to_owned(),
+            Manner::Value { name, .. } => format!("the value of `{name}`?"),
+            Manner::Host(host) => format!("may it leave this machine for `{host}`?"),
         };
-        match answer {
-            Answer::Run if matches!(manner, Manner::Manual | Manner::Incomplete) => {
-                self.ask(Question::Run {
-                    step,
-                    manner: manner.clone(),
-                });
+        let runs = matches!(
+            manner,
+            Manner::Run { .. } | Manner::Type | Manner::Confirm(_) | Manner::Offered { .. }
+        );
+        match (answer, manner) {
+            (Answer::Run, Manner::Offered { .. }) => {
+                self.session.agreed.insert(step.clone());
+                let decided = self.decided(&step, &question, Decision::Run);
+                self.again(vec![decided]);
             }
-            Answer::Run => {
+            (Answer::Run, _) if runs => {
                 self.session.agreed.insert(step.clone());
                 let decided = self.decided(&step, &question, Decision::Run);
                 self.prepare(step, vec![decided]);
             }
-            Answer::Done => self.assert_done(&step, &question),
-            Answer::Skip(reason) => self.skip(&step, &question, reason),
-            Answer::Edit { body, diff } => self.edit(&step, body, diff),
-            _ => self.quit(Some((&step, &question))),
+            (Answer::Rest, Manner::Run { .. }) => {
+                self.session.rest = self.plan.step(&step).map(|it| it.section);
+                self.session.agreed.insert(step.clone());
+                let question = "run this step and the rest of its section?";
+                let decided = self.decided(&step, question, Decision::RunAll);
+                self.prepare(step, vec![decided]);
+            }
+            (Answer::Value(text), Manner::Value { name, .. }) => self.value(step, name, text),
+            (Answer::Confirm, Manner::Host(host)) => {
+                let (host, by) = (host.clone(), self.session.by.clone());
+                self.again(vec![EventKind::HostConfirmed { host, by }]);
+            }
+            (Answer::Workstation(decision), Manner::Workstation) => {
+                self.again(vec![EventKind::WorkstationDecided {
+                    decision,
+                    host: self
+                        .state
+                        .opened()
+                        .map(|it| it.operator.host.clone())
+                        .unwrap_or_default(),
+                    by: self.session.by.clone(),
+                }]);
+            }
+            (Answer::Choose(chosen), Manner::Choose(steps)) if steps.contains(&chosen) => {
+                let mut events = vec![self.decided(&chosen, &question, Decision::Run)];
+                let others = steps.iter().filter(|it| **it != chosen);
+                let because = format!("the other was chosen: {chosen}");
+                events.extend(others.map(|it| skipped(it, because.clone())));
+                self.again(events);
+            }
+            (Answer::Skip(reason), Manner::Choose(steps)) => {
+                let mut events = vec![self.decided(&step, &question, Decision::Skip)];
+                events.extend(steps.iter().map(|it| skipped(it, reason.clone())));
+                self.again(events);
+            }
+            (Answer::Done, _) => self.assert_done(&step, &question),
+            (Answer::Skip(reason), _) => self.skip(&step, &question, reason),
+            (Answer::Edit { body, diff }, _) => self.edit(&step, body, diff),
+            (Answer::Quit, _) => self.quit(Some((&step, &question))),
+            // No answer to this question: it stays open.
+            (_, manner) => self.ask(Question::Run {
+                step,
+                manner: manner.clone(),
+            }),
         }
+    }
+
+    fn again(&mut self, events: Vec<EventKind>) {
+        self.commit(events);
+        self.actions.push(Action::Again);
+    }
+
+    fn value(&mut self, step: StepId, name: &str, text: Secret) {
+        if let Some(because) = self.plan.unfit(name, text.expose()) {
+            return self.ask(Question::Run {
+                step,
+                manner: Manner::Value {
+                    name: name.to_owned(),
+                    refused: Some(because),
+                },
+            });
+        }
+        let is_secret = self.plan.is_secret(name);
+        let given = EventKind::ValueGiven {
+            name: name.to_owned(),
+            value: (!is_secret).then(|| text.expose().to_owned()),
+            source: "prompt".to_owned(),
+            by: self.session.by.clone(),
+        };
+        if is_secret {
+            self.session.keep(name.to_owned(), text);
+        }
+        self.again(vec![given]);
     }
 
     fn answer_retry(&mut self, step: StepId, question: &str, answer: Answer) {
@@ -628,6 +855,10 @@ impl Turn<'_> {
             Answer::Run => {
                 self.session.agreed.insert(step.clone());
                 let decided = self.decided(&step, question, Decision::Rerun);
+                if self.plan.runbook.kind == Kind::Plain {
+                    // It may need a secret that this session was not given yet.
+                    return self.again(vec![decided]);
+                }
                 self.prepare(step, vec![decided]);
             }
             Answer::Done => self.assert_done(&step, question),
@@ -650,11 +881,7 @@ impl Turn<'_> {
 
     fn skip(&mut self, step: &StepId, question: &str, reason: String) {
         let decided = self.decided(step, question, Decision::Skip);
-        let finished = EventKind::StepFinished {
-            step: step.clone(),
-            verdict: Verdict::Skipped,
-            because: (!reason.is_empty()).then_some(reason),
-        };
+        let finished = skipped(step, reason);
         self.go(
             Some((step, Phase::Finished(Verdict::Skipped))),
             vec![decided, finished],
@@ -668,6 +895,12 @@ impl Turn<'_> {
             body,
             diff,
         }]);
+        self.session.found = None;
+        self.session.agreed.remove(step);
+        if phase == Some(Phase::Pending) && self.plan.runbook.kind == Kind::Plain {
+            self.actions.push(Action::Again);
+            return;
+        }
         // What was edited is asked about again, with its new text.
         self.ask(match phase {
             Some(Phase::Finished(_)) => Question::Failed(step.clone()),
@@ -689,7 +922,7 @@ impl Turn<'_> {
             let mut edited = proposed.clone();
             edited.doubts.clear();
             let (kind, request) = (self.plan.runbook.kind, &self.plan.request);
-            consent(kind, &edited, request, true, false)
+            consent(kind, &edited, request, true, &Facts::default())
         });
         match asked {
             Some(Consent::Ask(manner @ (Manner::Type | Manner::Confirm(_)))) => manner,
@@ -872,6 +1105,19 @@ fn about(question: &Question) -> Option<&StepId> {
         | Question::Unknown { step, .. }
         | Question::Interrupted(step) => Some(step),
     }
+}
+
+fn skipped(step: &StepId, because: String) -> EventKind {
+    EventKind::StepFinished {
+        step: step.clone(),
+        verdict: Verdict::Skipped,
+        because: (!because.is_empty()).then_some(because),
+    }
+}
+
+fn listed(steps: &[StepId]) -> String {
+    let names: Vec<String> = steps.iter().map(|it| format!("`{it}`")).collect();
+    names.join(", ")
 }
 
 /// Returns the verdict on an attempt that ended, from its record alone: judged again after a crash

@@ -1,6 +1,8 @@
 //! The loop: wait for news, decide, record, act, tell.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -11,11 +13,13 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::event::{AttemptExited, Event, EventKind, Exit, Text};
+use crate::host::files::existing;
 use crate::host::{fault, machine};
 use crate::keeper::link::{Held, Link};
 use crate::keeper::protocol::{Ask, Launch, Say};
-use crate::model::{StepId, Task};
+use crate::model::{Step, StepId, Task};
 use crate::plan::Plan;
+use crate::render::Value;
 use crate::report::{Outputs, Progress};
 use crate::state::Phase;
 use crate::store::attempts::{Outcome, read_attempts};
@@ -156,6 +160,8 @@ impl<'a> Engine<'a> {
             Action::Commit(events) => self.record(events)?,
             Action::Prepare(step) => self.prepare(&step)?,
             Action::Release(events) => self.release(events)?,
+            Action::Look(step) => self.look(step),
+            Action::Again => self.inputs.push_back(Input::Go),
             Action::Ask(question) => self.ask(&question),
             Action::Withdraw => {
                 self.parts.operator.withdraw();
@@ -210,15 +216,23 @@ impl<'a> Engine<'a> {
             | Question::Unknown { step, .. }
             | Question::Interrupted(step) => self.parts.plan.step(step),
         };
-        let body = step.map(|it| self.body(&it.id)).unwrap_or_default();
         let plan = &self.parts.plan;
-        let steps = self.parts.journal.state().steps();
-        let left = steps.filter(|(_, it)| it.phase == Phase::Pending).count();
+        let state = self.parts.journal.state();
+        let now = step.map(|step| self.now(step));
+        let step = now.as_deref();
+        let (body, shown) = step.map(|it| self.body(it)).unwrap_or_default();
+        let known = self.parts.session.known(state, plan);
+        let left = state.steps();
+        let left = left.filter(|(_, it)| it.phase == Phase::Pending).count();
+        let existing = step.map_or(&[][..], |it| self.parts.session.found(&it.id));
         self.parts.operator.ask(Asking {
             question,
             plan,
             step,
             body: &body,
+            shown: &shown,
+            values: &known.values,
+            existing,
             left,
         });
         if self.parts.operator.fd().is_none() {
@@ -244,18 +258,54 @@ impl<'a> Engine<'a> {
         self.inputs.push_back(Input::Answer(answer));
     }
 
-    fn body(&self, step: &StepId) -> String {
-        let edited = self
-            .parts
-            .journal
-            .state()
-            .step(step)
-            .and_then(|(_, it)| it.edited.clone());
-        edited.unwrap_or_else(|| match self.parts.plan.step(step).map(|it| &it.task) {
-            Some(Task::Command { body, .. }) => body.clone(),
-            Some(Task::ByHand { text, .. }) => text.clone(),
-            None => String::new(),
-        })
+    // The step as it would run: edited, or with its values.
+    fn now<'s>(&self, step: &'s Step) -> Cow<'s, Step> {
+        let state = self.parts.journal.state();
+        let edited = state
+            .step(&step.id)
+            .and_then(|(_, it)| it.edited.as_deref());
+        let known = self.parts.session.known(state, &self.parts.plan);
+        self.parts.plan.now(step, edited, &known.values)
+    }
+
+    // What runs of this step, or what a person does; and the same for people to see, with values
+    // where they are known.
+    fn body(&self, now: &Step) -> (String, String) {
+        let plan = &self.parts.plan;
+        let known = self.parts.session.known(self.parts.journal.state(), plan);
+        if let Some(Ok(filled)) = plan.filled(now, &known.values) {
+            return (filled.body, filled.shown);
+        }
+        let body = match (&now.task, plan.command(now)) {
+            (_, Some((_, body))) => body.to_owned(),
+            (Task::ByHand { text, .. }, None) => text.clone(),
+            (Task::Command { body, .. }, None) => body.clone(),
+        };
+        (body.clone(), body)
+    }
+
+    // Which of the files that the step overwrites are there: relative to the folder it starts in.
+    fn look(&mut self, id: StepId) {
+        let plan = &self.parts.plan;
+        let mut found = Vec::new();
+        if let Some(step) = plan.step(&id) {
+            let now = self.now(step);
+            let names = &now.circumstances.overwrites;
+            let carried = self.parts.journal.state().carried(&id, &[]);
+            let folder = self.cwd(&now, carried.cwd.as_ref());
+            let folder = PathBuf::from(OsStr::from_bytes(&folder.to_bytes()));
+            found = existing(&folder, names);
+        }
+        self.inputs.push_front(Input::Looked { step: id, found });
+    }
+
+    fn cwd(&self, step: &Step, carried: Option<&Text>) -> Text {
+        let plan = &self.parts.plan;
+        match (&step.settings.cwd, carried) {
+            (Some(cwd), _) => path_text(&plan.cwd.join(cwd)),
+            (None, Some(carried)) => carried.clone(),
+            (None, None) => path_text(&plan.cwd),
+        }
     }
 
     fn prepare(&mut self, step: &StepId) -> Result<(), EngineError> {
@@ -338,20 +388,22 @@ impl<'a> Engine<'a> {
     fn launch(&self, id: &StepId, attempt: u32) -> Result<Launch, String> {
         let plan = &self.parts.plan;
         let step = plan.step(id).ok_or("the plan has no such step")?;
-        let Task::Command { language, .. } = &step.task else {
-            return Err("a person does this step".to_owned());
-        };
+        let step = &*self.now(step);
+        let (language, _) = plan.command(step).ok_or("a person does this step")?;
         let interpreter = self
             .parts
             .survey
-            .interpreter(*language)
+            .interpreter(language)
             .ok_or_else(|| format!("nothing here runs {}", language.0))?;
         let state = self.parts.journal.state();
         let carried = state.carried(id, self.parts.session.pending());
-        let start = path_text(&plan.cwd);
-        let cwd = match &step.settings.cwd {
-            Some(cwd) => path_text(&plan.cwd.join(cwd)),
-            None => carried.cwd.clone().unwrap_or(start),
+        let cwd = self.cwd(step, carried.cwd.as_ref());
+        // What stands for a value is never passed to an interpreter.
+        let known = self.parts.session.known(state, plan);
+        let body = match plan.filled(step, &known.values) {
+            None => self.body(step).0,
+            Some(Ok(filled)) => filled.body,
+            Some(Err(unfit)) => return Err(format!("`{}`: {}", unfit.name, unfit.because)),
         };
         let nonce = machine::nonce();
         let mut env = self.parts.environment.clone();
@@ -361,6 +413,23 @@ impl<'a> Engine<'a> {
         }
         for input in &plan.inputs {
             env.insert(input.name.clone(), plain(&input.value));
+        }
+        for (name, value) in &known.values {
+            let secret = self.parts.session.secrets().get(name);
+            match (value, secret) {
+                (Value::Plain(value), _) if plan.is_variable(name) => {
+                    env.insert(name.clone(), plain(value));
+                }
+                (Value::Secret { variable }, Some(secret)) => {
+                    if body.contains(variable.as_str()) {
+                        env.insert(variable.clone(), plain(secret.expose()));
+                    }
+                    if plan.is_variable(name) {
+                        env.insert(name.clone(), plain(secret.expose()));
+                    }
+                }
+                _ => {}
+            }
         }
         for (name, value) in carried.variables {
             match value {
@@ -385,7 +454,7 @@ impl<'a> Engine<'a> {
                 step: id,
                 nonce: &nonce,
                 attempt,
-                body: &self.body(id),
+                body: &body,
                 body_line: step.body_line,
                 document: &plan.document,
                 kind: plan.runbook.kind,
@@ -499,7 +568,9 @@ impl<'a> Engine<'a> {
     // Steps go on meanwhile: they are the keeper's. An open question is asked again, for the shell
     // has written over it.
     fn suspend(&mut self) {
-        if !self.asking {
+        if self.asking {
+            self.parts.operator.pause();
+        } else {
             self.parts.publisher.suspend();
         }
         suspend();

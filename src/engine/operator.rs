@@ -1,9 +1,11 @@
 //! Who answers questions: a person at a terminal, nobody, or a script.
 
+use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 
 use crate::model::Step;
-use crate::plan::Plan;
+use crate::plan::{Existing, Plan};
+use crate::render::Value;
 
 use super::decide::{Answer, Question};
 
@@ -16,8 +18,14 @@ pub struct Asking<'a> {
     pub plan: &'a Plan,
     /// The step that it is about.
     pub step: Option<&'a Step>,
-    /// That step's body as it would run, edits included.
+    /// That step's body as it would run, edits and values included: what an edit begins with.
     pub body: &'a str,
+    /// The same for people: secrets are masked.
+    pub shown: &'a str,
+    /// What placeholders were given so far.
+    pub values: &'a BTreeMap<String, Value>,
+    /// Files that are there and that it would overwrite.
+    pub existing: &'a [Existing],
     /// How many steps are still to run.
     pub left: usize,
 }
@@ -26,6 +34,9 @@ pub struct Asking<'a> {
 pub trait Operator {
     /// Puts a question; a question that was open is withdrawn.
     fn ask(&mut self, asking: Asking<'_>);
+
+    /// Leaves the terminal as it was found: it is somebody else's for a while.
+    fn pause(&mut self) {}
 
     /// Shows the open question anew: the terminal was somebody else's for a while.
     fn repeat(&mut self);

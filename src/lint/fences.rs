@@ -126,6 +126,7 @@ fn mislabelled(fence: &Fence, reading: &FenceReading) -> Option<Diagnostic> {
 /// The doubts of pieces that are not to run one after the other.
 const EXCLUDING: &[&str] = &[
     "alternative",
+    "menu",
     "choice",
     "opposite",
     "opposites",

@@ -195,7 +195,8 @@ pub(super) fn check(
             let understood = understand(&piece.command, Tongue::Shell, knowledge);
             let is_away = understood.in_container || !piece.hosts.is_empty();
             for known in &understood.commands {
-                let Some(program) = program(&known.name) else {
+                let text = piece.command.get(known.range.clone()).unwrap_or_default();
+                let Some(program) = program(&known.name).and_then(|it| started_by(it, text)) else {
                     continue;
                 };
                 if is_away && !REACHING.contains(&program.as_str()) {
@@ -285,9 +286,55 @@ fn program(name: &str) -> Option<String> {
     Some(two.map_or(first, |it| *it).to_owned())
 }
 
+/// Programs that run a program of the project, which itself is no program of the machine.
+const INTERPRETERS: &[&str] = &[
+    "python", "python3", "php", "ruby", "node", "perl", "bash", "sh",
+];
+
+/// Returns what starts `program` in the command `text`: for `python app/manage.py migrate`, python.
+fn started_by(program: String, text: &str) -> Option<String> {
+    let mut before = None;
+    for word in text.split_whitespace() {
+        let base = word.rsplit('/').next().unwrap_or_default();
+        if base == program {
+            return match before {
+                Some(interpreter) => Some(interpreter),
+                None if word.contains('/') => None,
+                None => Some(program),
+            };
+        }
+        before = INTERPRETERS
+            .contains(&word)
+            .then(|| word.to_owned())
+            .or_else(|| before.filter(|_| word.starts_with('-')));
+    }
+    Some(program)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{INSTEAD, program};
+    use super::{INSTEAD, program, started_by};
+
+    #[test]
+    fn a_program_of_the_project_is_started_by_its_interpreter() {
+        for (name, text, wanted) in [
+            (
+                "manage.py",
+                "sudo python -u app/manage.py migrate",
+                Some("python"),
+            ),
+            ("gradlew", "./gradlew build", None),
+            (
+                "docker compose",
+                "docker compose up",
+                Some("docker compose"),
+            ),
+            ("nginx", "sudo nginx -t", Some("nginx")),
+        ] {
+            let found = started_by(name.to_owned(), text);
+            assert_eq!(found.as_deref(), wanted, "{text}");
+        }
+    }
 
     #[test]
     fn the_program_of_a_command_is_its_first_word_or_two() {

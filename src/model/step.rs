@@ -66,7 +66,8 @@ impl fmt::Display for Effect {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Doubt {
     /// The rule's stable name: `placeholder`, `unset-variable`, `character`, `prompt`,
-    /// `interactive`, `endless`, `prompts`, `alternative`, `example`, `counter-example`, …
+    /// `interactive`, `endless`, `prompts`, `alternative` (to another step), `menu` (of one step),
+    /// `example`, `counter-example`, …
     pub rule: &'static str,
     /// What was found, in words: "`<PORT>` stands for a value".
     pub because: String,

@@ -2,13 +2,16 @@
 //! out; and who must be asked what before it may. Starts nothing, reads nothing.
 
 mod consent;
+mod values;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::event::{InputValue, LeftOut, PlannedStep, Request};
+use crate::classify::knowledge::Knowledge;
+use crate::event::{InputValue, LeftOut, PlannedOffer, PlannedStep, Request};
 use crate::model::{Runbook, Step, StepId, Task};
 
-pub use consent::{Consent, Manner, Refusal, consent, refusals};
+pub use consent::{Consent, Existing, Facts, Known, Manner, Refusal, consent, facts, refusals};
 
 /// The steps of one run, resolved.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ pub struct Plan {
     pub document: String,
     /// Where steps start, absolute.
     pub cwd: PathBuf,
+    /// What programs do: an edited command is understood anew.
+    pub knowledge: Arc<Knowledge>,
 }
 
 impl Plan {
@@ -54,9 +59,9 @@ impl Plan {
 
 fn planned(runbook: &Runbook, step: &Step) -> PlannedStep {
     let section = runbook.sections.get(step.section);
-    let (language, body) = match &step.task {
-        Task::Command { language, body } => (Some(language.0.to_owned()), body.clone()),
-        Task::ByHand { text, .. } => (None, text.clone()),
+    let (language, body, offered) = match &step.task {
+        Task::Command { language, body } => (Some(language.0.to_owned()), body.clone(), None),
+        Task::ByHand { text, offered } => (None, text.clone(), offered.as_ref()),
     };
     PlannedStep {
         id: step.id.clone(),
@@ -65,6 +70,10 @@ fn planned(runbook: &Runbook, step: &Step) -> PlannedStep {
         line: step.line,
         language,
         body,
+        offered: offered.map(|it| PlannedOffer {
+            language: it.language.0.to_owned(),
+            body: it.body.clone(),
+        }),
         effect: step.effect,
         idempotent: step.settings.idempotent,
         exit: step.settings.exit.clone(),

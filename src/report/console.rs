@@ -477,6 +477,27 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
                     quote(&mut text, &look, line, LAST_ROWS);
                 }
             }
+            // A person saw what would run, and was asked; a log that nobody was asked in tells it.
+            EventKind::StepFilled { .. } if look.surface == Surface::Terminal => return Ok(()),
+            EventKind::StepFilled { step, diff, .. } => {
+                let what = format!("{step} runs with these values");
+                remark(&mut text, &look, CALM, &what);
+                for line in super::clean::block(diff).lines() {
+                    quote(&mut text, &look, line, LAST_ROWS);
+                }
+            }
+            EventKind::ValueGiven { source, .. }
+                if source == "prompt" && look.surface == Surface::Terminal =>
+            {
+                return Ok(());
+            }
+            EventKind::ValueGiven { .. }
+            | EventKind::HostConfirmed { .. }
+            | EventKind::WorkstationDecided { .. } => {
+                if let Some(what) = words::answer(&event.kind) {
+                    remark(&mut text, &look, FAINT, &what);
+                }
+            }
             EventKind::StepFinished { step, verdict, .. } => return self.finished(step, *verdict),
             EventKind::OperatorDecided {
                 step, decision, by, ..

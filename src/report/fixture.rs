@@ -62,6 +62,7 @@ pub(super) fn step(name: &str, title: &str, line: u32) -> PlannedStep {
         line,
         language: Some("bash".to_owned()),
         body: format!("do-{name}\n"),
+        offered: None,
         effect: Effect::Changes,
         idempotent: false,
         exit: Vec::new(),

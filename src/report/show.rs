@@ -11,8 +11,8 @@ use super::story::{Attempt, Chapter, End, Standing, Story};
 use super::words::{self, BAD, DOUBT, FAINT, STRONG, paint, put};
 use super::{Head, Look};
 use crate::event::{
-    Closing, Decision, Delta, EndedBy, Event, EventKind, Exit, FailedAt, InputValue, LeftOut,
-    Operator, Output, Verdict,
+    Closing, Decision, Delta, Elsewhere, EndedBy, Event, EventKind, Exit, FailedAt, InputValue,
+    LeftOut, Operator, Output, Verdict,
 };
 use crate::model::{Effect, StepId};
 
@@ -232,7 +232,11 @@ fn remarks(text: &mut String, look: &Look, events: &[Event]) {
             }
             EventKind::Signal { name, action } => format!("{name}: {}", words::action(action)),
             EventKind::StepEdited { step, .. } => format!("{step} was edited for this run"),
-            _ => continue,
+            EventKind::StepFilled { step, .. } => format!("{step} was filled in with values"),
+            other => match words::answer(other) {
+                Some(told) => told,
+                None => continue,
+            },
         };
         text.push_str(std::mem::take(&mut heading));
         remark(
@@ -271,6 +275,10 @@ pub struct Shown {
     pub steps: Vec<ShownStep>,
     /// What of the document is not part of it.
     pub left_out: Vec<LeftOut>,
+    /// The values that placeholders were given, in order.
+    pub values: Vec<ShownValue>,
+    /// What operators confirmed for the whole run, in order.
+    pub confirmations: Vec<ShownConfirmation>,
     /// What operators answered, in order.
     pub decisions: Vec<ShownDecision>,
     /// What operators remarked, in order.
@@ -378,6 +386,36 @@ pub struct ShownDecision {
     pub at: String,
 }
 
+/// The value of a placeholder.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownValue {
+    /// Its name.
+    pub name: String,
+    /// Its value; `null` for a secret.
+    pub value: Option<String>,
+    /// `prompt`, `--set`, `--inputs FILE`, `environment`.
+    pub source: String,
+    /// Who gave it.
+    pub by: String,
+    /// UTC, RFC 3339.
+    pub at: String,
+}
+
+/// What an operator confirmed for the whole run.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownConfirmation {
+    /// `host` or `workstation`.
+    pub about: &'static str,
+    /// The host that steps may reach, or the machine that the decision was taken on.
+    pub host: String,
+    /// Of `workstation`: `here`, `skip` or `each`.
+    pub decision: Option<Elsewhere>,
+    /// Who.
+    pub by: String,
+    /// UTC, RFC 3339.
+    pub at: String,
+}
+
 /// An operator's remark.
 #[derive(Clone, Debug, Serialize)]
 pub struct ShownNote {
@@ -429,6 +467,8 @@ impl Shown {
             left_out: opened
                 .map(|opened| opened.left_out.clone())
                 .unwrap_or_default(),
+            values: events.iter().filter_map(ShownValue::of).collect(),
+            confirmations: events.iter().filter_map(ShownConfirmation::of).collect(),
             decisions: events.iter().filter_map(ShownDecision::of).collect(),
             notes: events.iter().filter_map(ShownNote::of).collect(),
             last: story.last.clone(),
@@ -459,7 +499,7 @@ impl ShownStep {
                 Standing::Finished(Verdict::OperatorAsserted) => "operator-asserted",
             },
             because: chapter.because.clone(),
-            edited: !chapter.edits.is_empty(),
+            edited: chapter.edits.iter().any(|it| it.by_hand),
             attempts: chapter.attempts.iter().map(ShownAttempt::of).collect(),
         }
     }
@@ -525,6 +565,50 @@ impl ShownDecision {
             by: by.clone(),
             at: event.wall.clone(),
         })
+    }
+}
+
+impl ShownValue {
+    fn of(event: &Event) -> Option<Self> {
+        let EventKind::ValueGiven {
+            name,
+            value,
+            source,
+            by,
+        } = &event.kind
+        else {
+            return None;
+        };
+        Some(Self {
+            name: name.clone(),
+            value: value.clone(),
+            source: source.clone(),
+            by: by.clone(),
+            at: event.wall.clone(),
+        })
+    }
+}
+
+impl ShownConfirmation {
+    fn of(event: &Event) -> Option<Self> {
+        let at = event.wall.clone();
+        match &event.kind {
+            EventKind::HostConfirmed { host, by } => Some(Self {
+                about: "host",
+                host: host.clone(),
+                decision: None,
+                by: by.clone(),
+                at,
+            }),
+            EventKind::WorkstationDecided { decision, host, by } => Some(Self {
+                about: "workstation",
+                host: host.clone(),
+                decision: Some(*decision),
+                by: by.clone(),
+                at,
+            }),
+            _ => None,
+        }
     }
 }
 

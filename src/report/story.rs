@@ -93,6 +93,8 @@ pub(super) enum End {
 /// A change of a step's body.
 #[derive(Debug)]
 pub(super) struct Edit {
+    /// A person wrote it; else it was filled in with values.
+    pub(super) by_hand: bool,
     pub(super) wall: String,
     pub(super) diff: String,
 }
@@ -189,6 +191,16 @@ impl Story {
             EventKind::StepEdited { step, diff, .. } => {
                 if let Some(chapter) = self.chapter_mut(step) {
                     chapter.edits.push(Edit {
+                        by_hand: true,
+                        wall: wall(),
+                        diff: diff.clone(),
+                    });
+                }
+            }
+            EventKind::StepFilled { step, diff, .. } => {
+                if let Some(chapter) = self.chapter_mut(step) {
+                    chapter.edits.push(Edit {
+                        by_hand: false,
                         wall: wall(),
                         diff: diff.clone(),
                     });
@@ -214,6 +226,9 @@ impl Story {
             }
             EventKind::Recovered { .. }
             | EventKind::OperatorDecided { .. }
+            | EventKind::ValueGiven { .. }
+            | EventKind::HostConfirmed { .. }
+            | EventKind::WorkstationDecided { .. }
             | EventKind::Note { .. }
             | EventKind::Signal { .. }
             | EventKind::Unknown => (),

@@ -261,9 +261,18 @@ impl Page {
         }
         self.text.push('\n');
         self.fence(&info(planned.language.as_deref()), &block(&planned.body));
+        if let Some(offered) = &planned.offered {
+            self.line("\nThe command that is offered for it:\n");
+            self.fence(&info(Some(&offered.language)), &block(&offered.body));
+        }
         for edit in &chapter.edits {
             let when = escape(&words::time(&edit.wall));
-            self.line(&format!("\nEdited for this run, {when}:\n"));
+            let what = if edit.by_hand {
+                "Edited for this run"
+            } else {
+                "Run with these values"
+            };
+            self.line(&format!("\n{what}, {when}:\n"));
             self.fence("diff", &block(&edit.diff));
         }
         for attempt in &chapter.attempts {
@@ -408,7 +417,10 @@ impl Page {
                     )
                 }
                 EventKind::Unknown => format!("event {} is of a later version", event.seq),
-                _ => continue,
+                other => match words::answer(other) {
+                    Some(told) => escape(&told),
+                    None => continue,
+                },
             };
             lines.push(format!("- {} {what}", escape(&words::time(&event.wall))));
         }

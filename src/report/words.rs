@@ -9,7 +9,10 @@ use anstyle::{AnsiColor, Style};
 use super::clean::inline;
 use super::story::{Standing, Story};
 use super::{Colour, Look};
-use crate::event::{Closing, Decision, EndedBy, Exit, FailedAt, Operator, Verdict};
+use crate::event::{
+    Closing, Decision, Elsewhere, EndedBy, EventKind, Exit, FailedAt, Operator, Verdict,
+};
+use crate::render::MASK;
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -47,7 +50,7 @@ pub(super) fn duration(time: Duration) -> String {
 }
 
 /// Returns `12 bytes`, `64.0 KiB`, `1.5 GiB`.
-pub(super) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
         return count(bytes, "byte");
@@ -191,6 +194,33 @@ pub(super) fn decision(decision: &Decision) -> &'static str {
         Decision::Skip => "skip",
         Decision::Stop => "stop here",
     }
+}
+
+/// Returns what was given or confirmed for the whole run; `None` for any other event. Not clean.
+pub(super) fn answer(event: &EventKind) -> Option<String> {
+    Some(match event {
+        EventKind::ValueGiven {
+            name,
+            value,
+            source,
+            by,
+        } => {
+            let value = value.as_deref().unwrap_or(MASK);
+            format!("value of {name}: {value} (by {by}, {source})")
+        }
+        EventKind::HostConfirmed { host, by } => {
+            format!("{by} confirmed that steps may leave this machine for {host}")
+        }
+        EventKind::WorkstationDecided { decision, host, by } => {
+            let what = match decision {
+                Elsewhere::Here => "run here",
+                Elsewhere::Skip => "are skipped",
+                Elsewhere::Each => "are each asked about",
+            };
+            format!("{by} decided on {host}: steps meant for the operator's own computer {what}")
+        }
+        _ => return None,
+    })
 }
 
 /// Returns what was done on a signal.

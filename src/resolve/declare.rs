@@ -9,6 +9,7 @@ mod top;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use self::inputs::{Forms, Inputs};
@@ -16,11 +17,14 @@ use self::top::Top;
 use super::attributes::{Of, Run, Said, is_variable};
 use crate::classify::{self, Kind as Tagged, language};
 use crate::markdown::attributes::{Attribute, Info, nearest, parse_comment, parse_info};
-use crate::markdown::{Document, Fence, SpeaksFor, line_of};
+use crate::markdown::{Document, Fence, SpeaksFor};
 use crate::model::{
     Doubt, Effect, FenceReading, Kind, Nature, Offer, Piece, Place, Runbook, Span, Stands, Step,
     StepId, Task,
 };
+
+/// Why writing to a text is no risk.
+const FINE: &str = "writing to a string does not fail";
 
 /// A declared copy, and what was decided in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,12 +126,15 @@ pub fn declare(document: &Document<'_>, runbook: &Runbook) -> Result<Declared, N
     edits.insert(0, top.edit(&inputs, &forms, runbook, line_end));
     edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
     let (text, places) = applied(document.source, &edits);
+    // Decisions stand in the order of the document: the text is read once.
+    let mut counter = crate::markdown::Lines::new(&text);
     let decisions = decisions.into_iter().map(|(decision, at)| Decision {
-        line_in_copy: line_of(&text, place_of(&places, at)) - decision.line_in_copy,
+        line_in_copy: counter.line(place_of(&places, at)) - decision.line_in_copy,
         ..decision
     });
+    let decisions = decisions.collect();
     Ok(Declared {
-        decisions: decisions.collect(),
+        decisions,
         inputs: inputs.names().map(ToOwned::to_owned).collect(),
         secrets: inputs.secrets().map(ToOwned::to_owned).collect(),
         text,
@@ -264,7 +271,7 @@ impl<'r> Copier<'r, '_> {
         let comment = self.comment_attributes(&comments);
         let own = Own::of(&info, &comment);
         let is_changed = parts.len() > 1 || parts[0].fate != Fate::Sample;
-        let would_run = self.would_run(info.language, row, &own);
+        let would_run = Self::would_run(info.language, row, &own);
         if !is_changed && !would_run && own.foreign.is_empty() {
             if !fence.is_closed {
                 self.close(fence, &lines);
@@ -296,12 +303,7 @@ impl<'r> Copier<'r, '_> {
     }
 
     /// Whether a fence that is no step here would be one, or an error, in a declared runbook.
-    fn would_run(
-        &self,
-        tag: Option<(&str, Span)>,
-        row: Option<&language::Row>,
-        own: &Own<'_>,
-    ) -> bool {
+    fn would_run(tag: Option<(&str, Span)>, row: Option<&language::Row>, own: &Own<'_>) -> bool {
         if own.has("run") {
             return false;
         }
@@ -331,7 +333,7 @@ impl<'r> Copier<'r, '_> {
                 .iter()
                 .any(|it| is_of(it, step, fence, self.document))
         {
-            return vec![self.whole(fence, reading, step)];
+            return vec![Self::whole(fence, reading, step)];
         }
         let mut parts: Vec<Part<'r>> = Vec::new();
         for piece in &reading.pieces {
@@ -373,7 +375,7 @@ impl<'r> Copier<'r, '_> {
         let is_live = |part: &Part<'_>| !matches!(part.fate, Fate::Left | Fate::Sample);
         let has_choice = reading.pieces.iter().any(|it| it.choice.is_some());
         if parts.len() > 1 && !has_choice && !parts.iter().any(is_live) {
-            self.joined(&mut parts);
+            Self::joined(&mut parts);
         }
         // A part also has the blank lines and remarks that belong to no piece.
         if let Some(first) = parts.first_mut() {
@@ -383,7 +385,7 @@ impl<'r> Copier<'r, '_> {
     }
 
     /// A fence of which nothing runs stays one fence.
-    fn joined(&self, parts: &mut Vec<Part<'r>>) {
+    fn joined(parts: &mut Vec<Part<'r>>) {
         let last = parts.iter().map(|it| it.last).max().unwrap_or_default();
         let mut reasons: Vec<String> = Vec::new();
         for part in parts.iter().filter(|it| it.fate == Fate::Left) {
@@ -420,7 +422,7 @@ impl<'r> Copier<'r, '_> {
     }
 
     /// A fence that the manual made one step already, by a name or by `run=manual`.
-    fn whole(&mut self, fence: &Fence, reading: &'r FenceReading, step: &Step) -> Part<'r> {
+    fn whole(fence: &Fence, reading: &'r FenceReading, step: &Step) -> Part<'r> {
         let mut part = Part {
             first: fence.line + 1,
             last: reading.last_line,
@@ -612,26 +614,28 @@ impl<'r> Copier<'r, '_> {
         if number == 0
             && let Some((rest, _)) = info.rest
         {
-            opening += &format!(" {rest}");
+            write!(opening, " {rest}").expect(FINE);
         }
         for foreign in own.foreign.iter().filter(|_| number == 0) {
-            opening += &format!(" {foreign}");
+            write!(opening, " {foreign}").expect(FINE);
         }
         if !attributes.is_empty() {
             let space = if opening.is_empty() { "" } else { " " };
-            opening += &format!("{space}{{{}}}", attributes.join(" "));
+            write!(opening, "{space}{{{}}}", attributes.join(" ")).expect(FINE);
         }
         let prefix = &lines.prefix;
         let marks = &lines.marks;
         if let Some(commands) = &form.instead {
             opening += end;
             for line in commands.lines().filter(|it| !it.trim().is_empty()) {
-                opening += &format!("{prefix}{line}{end}");
+                write!(opening, "{prefix}{line}{end}").expect(FINE);
             }
-            opening += &format!(
+            write!(
+                opening,
                 "{prefix}{marks}{end}{}{end}{prefix}{marks}text",
                 prefix.trim_end()
-            );
+            )
+            .expect(FINE);
         }
         // A query's own tag says what it is.
         let is_sample = part.fate == Fate::Sample;
@@ -667,9 +671,9 @@ impl<'r> Copier<'r, '_> {
             let blank = prefix.trim_end();
             let mut text = format!("{end}{prefix}{marks}{end}{blank}{end}");
             if let Some(remark) = remark {
-                text += &format!("{prefix}{remark}{end}");
+                write!(text, "{prefix}{remark}{end}").expect(FINE);
             }
-            text += &format!("{prefix}{marks}{opening}{end}");
+            write!(text, "{prefix}{marks}{opening}{end}").expect(FINE);
             // The first byte that was there before stands on the line after the opening.
             at = span.end;
             above_it = 1;

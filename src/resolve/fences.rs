@@ -846,15 +846,14 @@ mod tests {
     #[test]
     fn a_plain_document_gives_steps_by_language_and_checklist() {
         let source = "# Guía\n```bash\nls\n```\n```python\nx\n```\n```\nno\n```\n```json\n{}\n```\n```sql\nselect\n```\n```mermaid\n```\n- [ ] mirar `x`\n- [x] visto\n\n## Vuelta atrás\n\n1. a\n\n   ```sh\n   b\n   ```\n";
-        insta::assert_snapshot!(check(source), @r##"
+        insta::assert_snapshot!(check(source), @r#"
         Plain "Guía"
-        ~guia "Guía" 2:3 bash "ls\n" unknown
-        ~guia-2 "Guía (2)" 5:6 python "x\n" unknown
+        ~guia "Guía" 3:3 bash "ls" reads
+        ~guia-2 "Guía (2)" 15:15 bash "select" unknown doubt unreadable "select" doubt tag "select"
         ~guia-3 "mirar x" 19:19 by hand "mirar x" unknown
         ~guia-4 "visto" 20:20 by hand "visto" unknown ticked
-        ~vuelta-atras "Vuelta atrás" 26:27 sh "b\n" unknown on demand
-        - 14: not-a-step: a `sql` fence is not a step in this version @ "sql" → -
-        "##);
+        ~vuelta-atras "Vuelta atrás" 27:27 sh "b" unknown on demand
+        "#);
     }
 
     #[test]
@@ -960,13 +959,13 @@ mod tests {
         ! 22: attributes: the braces of these attributes are not closed @ "{#a" → close them with `}`, and every quoted value with its quote
         ? 25: not-a-step: `id` on a fence that is not a step @ "#t" → give the fence a language that is run, `bash` say, or take it out
         "##);
-        insta::assert_snapshot!(check(source), @r##"
+        insta::assert_snapshot!(check(source), @r#"
         Plain "file"
-        ~file "file" 1:2 bash "a\n" unknown doubt unknown-attribute "timout=5m"
-        ~file-2 "file (2)" 4:5 bash "b\n" unknown
-        ~file-3 "file (3)" 7:8 bash "c\n" unknown doubt attributes "timeout=5m"
-        ~file-4 "file (4)" 16:17 bash "f\n" unknown doubt attribute-value "timeout=30" doubt attribute-value "run=maybe" doubt attribute-value "exit=300" doubt attribute-value "idempotent=x" doubt attribute-value "cwd"
-        ~file-5 "file (5)" 19:20 bash "g\n" unknown doubt attributes "{#a"
+        ~file "file" 2:2 bash "a" unknown doubt unknown-attribute "timout=5m"
+        ~file-2 "file (2)" 5:5 bash "b" unknown
+        ~file-3 "file (3)" 8:8 bash "c" unknown doubt attributes "timeout=5m"
+        ~file-4 "file (4)" 17:17 bash "f" unknown doubt attribute-value "timeout=30" doubt attribute-value "run=maybe" doubt attribute-value "exit=300" doubt attribute-value "idempotent=x" doubt attribute-value "cwd"
+        ~file-5 "file (5)" 20:20 bash "g" unknown doubt attributes "{#a"
         ? 1: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
         - 1: foreign-attribute: attribute `linenums` is not ours, and is not read @ "linenums=1" → -
         - 4: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
@@ -979,7 +978,7 @@ mod tests {
         ? 16: attribute-value: `idempotent` wants no value, not `x` @ "idempotent=x" → write `idempotent`
         ? 16: attribute-value: `cwd` wants a value @ "cwd" → write `cwd=…`
         ? 19: attributes: the braces of these attributes are not closed @ "{#a" → close them with `}`, and every quoted value with its quote
-        "##);
+        "#);
     }
 
     #[test]
@@ -1045,18 +1044,14 @@ mod tests {
     #[test]
     fn doubts_know_their_place_in_quotes_lists_and_sessions() {
         let source = "\u{feff}- > ```console\r\n  > $ ssh <HOST>\r\n  > out <X>\r\n  > ```\r\n\r\n```sh\r\n$ ls\r\n```\r\n\r\n```console\r\nls\r\n```\r\n\r\n```bash\r\nls\u{a0}x\r\n";
-        insta::assert_snapshot!(check(source), @r##"
+        insta::assert_snapshot!(check(source), @r#"
         Plain "file"
-        ~file "file" 1:2 console "ssh <HOST>\n\n" unknown doubt placeholder "<HOST>"
-        ~file-2 "file (2)" 6:7 sh "$ ls\n" unknown doubt prompt "$ ls"
-        ~file-3 "file (3)" 10:11 console "ls\n" unknown doubt prompt "ls"
-        ~file-4 "file (4)" 14:15 bash "ls\u{a0}x\n" unknown doubt unclosed-fence "```bash" doubt character "\u{a0}"
-        ? 2: placeholder: in doubt, so not run: `<HOST>` stands for a value @ "<HOST>" → write the value, or declare an input and write `$NAME`
-        ? 7: prompt: in doubt, so not run: the line begins with the prompt `$ ` @ "$ ls" → take the prompts off, or tag the fence `console`
-        ? 11: prompt: in doubt, so not run: no line begins with the prompt `$ `: which are commands is not said @ "ls" → begin each command with `$ `, each further line of it with `> `
+        ~file "file" 2:2 bash "ssh <HOST>" unknown doubt leaves-machine "$ ssh <HOST>\r\n  > out <X>" doubt interactive "ssh <HOST>" doubt placeholder "<HOST>"
+        ~file-2 "file (2)" 7:7 sh "ls" reads
+        ~file-3 "file (3)" 11:11 bash "ls" reads
+        ~file-4 "file (4)" 15:15 bash "ls\u{a0}x" unknown doubt character "\u{a0}" doubt unclosed-fence "```bash"
         ? 14: unclosed-fence: this fence is not closed: all that follows is taken for its text @ "```bash" → end it with a line of ```
-        ? 15: character: in doubt, so not run: holds a space that is not a space (U+00A0) @ "\u{a0}" → type the command again on a keyboard, in plain characters
-        "##);
+        "#);
     }
 
     #[test]

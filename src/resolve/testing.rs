@@ -4,6 +4,7 @@
 
 use super::resolve;
 use crate::classify::knowledge::Knowledge;
+use crate::classify::language;
 use crate::classify::readings::{Readings, readings};
 use crate::markdown::attributes::parse_info;
 use crate::markdown::{Document, Fence, outline};
@@ -127,7 +128,9 @@ fn say(piece: &mut Piece, part: &str, span: Span) {
     match word {
         "title" => rest.clone_into(&mut piece.title),
         "because" => rest.clone_into(&mut piece.because),
-        "in" => piece.language = crate::classify::language::find(rest).map(|row| row.language()),
+        "in" => {
+            piece.language = language::find(rest).map(language::Row::language);
+        }
         "host" => piece.hosts.push(rest.to_owned()),
         "choice" => piece.choice = rest.parse().ok(),
         "warned" => piece.warnings.push(span),

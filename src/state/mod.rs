@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::event::{
-    AttemptExited, Closing, Decision, EventKind, Exit, PlannedStep, RunOpened, RunbookAdopted,
-    StepStarting, Text, Verdict,
+    AttemptExited, Closing, Decision, Elsewhere, EventKind, Exit, PlannedStep, RunOpened,
+    RunbookAdopted, StepStarting, Text, Verdict,
 };
 use crate::model::StepId;
 
@@ -40,6 +40,8 @@ pub struct StepState {
     pub attempts: u32,
     /// The body after an edit; else the plan's.
     pub edited: Option<String>,
+    /// The body with its values as it was shown, secrets masked; absent where none were filled in.
+    pub filled: Option<String>,
     /// How its latest attempt ended, if it did.
     pub exited: Option<AttemptExited>,
 }
@@ -50,6 +52,7 @@ impl StepState {
             phase: Phase::Pending,
             attempts: 0,
             edited: None,
+            filled: None,
             exited: None,
         }
     }
@@ -76,6 +79,9 @@ pub struct State {
     stopped: bool,
     // The snapshot that was adopted last, where one was.
     adopted: Option<String>,
+    values: BTreeMap<String, String>,
+    hosts: BTreeSet<String>,
+    workstation: Option<Elsewhere>,
 }
 
 /// An event that the table does not allow here: our bug, or a journal that was tampered with.
@@ -107,6 +113,9 @@ enum Change {
     Stopped(bool),
     Close(Closing),
     Adopt(Box<RunbookAdopted>, Vec<StepState>),
+    Value(String, String),
+    Host(String),
+    Workstation(Elsewhere),
 }
 
 impl State {
@@ -141,6 +150,21 @@ impl State {
     /// Returns the file in the run's folder that holds the document as it is run now.
     pub fn snapshot(&self) -> &str {
         self.adopted.as_deref().unwrap_or("runbook.md")
+    }
+
+    /// Returns the values that placeholders were given, by name. Secrets are not kept.
+    pub fn values(&self) -> &BTreeMap<String, String> {
+        &self.values
+    }
+
+    /// Returns the hosts that steps may leave this machine for.
+    pub fn hosts(&self) -> &BTreeSet<String> {
+        &self.hosts
+    }
+
+    /// Returns what was decided about the steps that are meant for the operator's own computer.
+    pub fn workstation(&self) -> Option<Elsewhere> {
+        self.workstation
     }
 
     // What the steps of another version of the document are in this run: same id and same content
@@ -287,6 +311,19 @@ impl State {
                         .push(Change::Stopped(action != "wait" && action != "detach"));
                 }
                 EventKind::RunResumed(_) => ahead.changes.push(Change::Stopped(false)),
+                EventKind::ValueGiven { name, value, .. } => {
+                    // A secret is nowhere but in the memory of the session that it was given to.
+                    let value = value
+                        .iter()
+                        .map(|it| Change::Value(name.clone(), it.clone()));
+                    ahead.changes.extend(value);
+                }
+                EventKind::HostConfirmed { host, .. } => {
+                    ahead.changes.push(Change::Host(host.clone()));
+                }
+                EventKind::WorkstationDecided { decision, .. } => {
+                    ahead.changes.push(Change::Workstation(*decision));
+                }
                 EventKind::RunbookAdopted(adopted) => match self.adopting(&adopted.steps) {
                     Ok(steps) => ahead.changes.push(Change::Adopt(adopted.clone(), steps)),
                     Err(because) => return refuse(&because),
@@ -331,6 +368,9 @@ impl State {
                 }
                 Change::Stopped(stopped) => self.stopped = stopped,
                 Change::Close(result) => self.closed = Some(result),
+                Change::Value(name, value) => drop(self.values.insert(name, value)),
+                Change::Host(host) => drop(self.hosts.insert(host)),
+                Change::Workstation(decision) => self.workstation = Some(decision),
             }
         }
     }
@@ -442,7 +482,7 @@ impl Ahead<'_> {
             .get(&index)
             .unwrap_or(&self.state.steps[index])
             .clone();
-        let by_hand = planned.language.is_none();
+        let by_hand = !planned.can_run();
         step.phase = match (step.phase, event) {
             (
                 Phase::Pending | Phase::Finished(Verdict::Failed),
@@ -503,6 +543,14 @@ impl Ahead<'_> {
                 EventKind::StepEdited { body, .. },
             ) => {
                 step.edited = Some(body.clone());
+                step.filled = None;
+                phase
+            }
+            (
+                phase @ (Phase::Pending | Phase::Unknown { .. } | Phase::Finished(Verdict::Failed)),
+                EventKind::StepFilled { body, .. },
+            ) if step.edited.is_none() => {
+                step.filled = Some(body.clone());
                 phase
             }
             (phase, _) => return Err(format!("it is {}", phase_name(&phase))),
@@ -521,6 +569,7 @@ fn step_of(event: &EventKind) -> Option<&StepId> {
         EventKind::AttemptVoid { step, .. }
         | EventKind::AttemptUnknown { step, .. }
         | EventKind::StepEdited { step, .. }
+        | EventKind::StepFilled { step, .. }
         | EventKind::StepFinished { step, .. } => Some(step),
         EventKind::OperatorDecided { step, .. } | EventKind::Note { step, .. } => step.as_ref(),
         _ => None,
@@ -539,6 +588,10 @@ pub fn name(event: &EventKind) -> &'static str {
         EventKind::AttemptVoid { .. } => "attempt.void",
         EventKind::AttemptUnknown { .. } => "attempt.unknown",
         EventKind::StepEdited { .. } => "step.edited",
+        EventKind::StepFilled { .. } => "step.filled",
+        EventKind::ValueGiven { .. } => "value.given",
+        EventKind::HostConfirmed { .. } => "host.confirmed",
+        EventKind::WorkstationDecided { .. } => "workstation.decided",
         EventKind::StepFinished { .. } => "step.finished",
         EventKind::OperatorDecided { .. } => "operator.decided",
         EventKind::Note { .. } => "note",
@@ -578,6 +631,7 @@ mod tests {
             line: 1,
             language: language.map(str::to_owned),
             body: "true".to_owned(),
+            offered: None,
             effect: Effect::Unknown,
             idempotent: false,
             exit: Vec::new(),

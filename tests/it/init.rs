@@ -224,6 +224,40 @@ fn nothing_is_overwritten_that_was_not_meant() {
     assert!(fixture.path("link.md").is_symlink());
 }
 
+#[test]
+fn a_copy_runs_with_its_values_quoted_for_their_places() {
+    let manual = "# Saludar\n\n```\n$ echo <UNO>/x \"a <DOS> b\" 'c <TRES> d'\na/x b c\n```\n";
+    let fixture = Fixture::new().file("manual.md", manual);
+    fixture
+        .run(&["init", "--from", "manual.md", "-o", "copy.md"])
+        .code(0);
+    let hostile = "$(touch ran) `touch ran` \"'; touch ran #";
+    let set = |name: &str| format!("{name}={name} {hostile}");
+    let (one, two, three) = (set("uno"), set("dos"), set("tres"));
+    let outcome = fixture
+        .run(&[
+            "run", "-v", "copy.md", "--set", &one, "--set", &two, "--set", &three,
+        ])
+        .code(0);
+    let printed = format!("uno {hostile}/x a dos {hostile} b c tres {hostile} d");
+    assert!(outcome.stdout.contains(&printed), "{outcome}");
+    assert!(!fixture.path("ran").exists());
+}
+
+#[test]
+fn the_starting_runbook_runs() {
+    let fixture = Fixture::new();
+    fixture.run(&["init"]).code(0);
+    fixture
+        .run(&["run", "runbook.md", "--only", "look"])
+        .code(0);
+    // What it asks before is not run without an answer.
+    fixture
+        .run(&["run", "runbook.md"])
+        .code(2)
+        .says("Leave a mark");
+}
+
 /// Returns what runs: comments and blank lines aside.
 fn what_runs(text: &str) -> Vec<&str> {
     text.lines()

@@ -36,6 +36,8 @@ mod recovery;
 mod running;
 #[cfg(feature = "testing")]
 mod terminal;
+#[cfg(feature = "testing")]
+mod walk;
 
 #[cfg(not(feature = "testing"))]
 #[test]

@@ -10,15 +10,17 @@ use std::path::PathBuf;
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert, prop_oneof, proptest};
 
 use runbook::engine::decide::{
-    Action, Answer, Input, Leaving, OnTerm, Question, Session, Signal, decide,
+    Action, Answer, Input, Leaving, OnTerm, Question, Secret, Session, Signal, decide,
 };
 use runbook::event::{
-    AttemptExited, Closing, Decision, EndedBy, EventKind, Exit, Identity, Operator, RunOpened,
-    RunResumed, StepStarting, Verdict,
+    AttemptExited, Closing, Decision, Elsewhere, EndedBy, EventKind, Exit, Identity, Operator,
+    RunOpened, RunResumed, StepStarting, Verdict,
 };
 use runbook::keeper::protocol::Message;
-use runbook::model::StepId;
-use runbook::plan::Plan;
+use runbook::model::{
+    Doubt, Kind, Language, Offered, Place, Placeholder, Span, Stands, Step, StepId, Task,
+};
+use runbook::plan::{Manner, Plan};
 use runbook::state::{Phase, State};
 use runbook::store::attempts::{AttemptRecord, Outcome};
 
@@ -30,7 +32,7 @@ const SESSIONS: usize = 40;
 fn plan(steps: &[&str]) -> Plan {
     let mut text = "---\nrunbook: 1\n---\n# A\n".to_owned();
     for (at, info) in steps.iter().enumerate() {
-        let id = ["a", "b", "c"][at];
+        let id = ["a", "b", "c", "d"][at];
         if *info == "manual" {
             text.push_str(&format!("\n## {id}\n\n- [ ] look\n"));
         } else {
@@ -53,7 +55,50 @@ fn plan(steps: &[&str]) -> Plan {
         request: runbook::event::Request::default(),
         document: "a.md".to_owned(),
         cwd: PathBuf::from("/"),
+        knowledge: std::sync::Arc::default(),
     }
+}
+
+/// A plain document of two steps that exclude each other, one that waits for a value and leaves the
+/// machine, and one that is done by hand or by the command that is offered for it.
+fn walked() -> Plan {
+    let mut plan = plan(&["", "", "", "manual"]);
+    plan.runbook.kind = Kind::Plain;
+    let steps = &mut plan.runbook.steps;
+    let [a, b, c, d] = &mut steps[..] else {
+        panic!("four steps");
+    };
+    let waits = |step: &mut Step, body: &str, name: &str, range, secret| {
+        let Task::Command { body: old, .. } = &mut step.task else {
+            panic!("a command");
+        };
+        body.clone_into(old);
+        step.circumstances.placeholders.push(Placeholder {
+            name: name.to_owned(),
+            text: format!("<{name}>"),
+            range,
+            stands: Stands::Bare,
+            secret,
+        });
+        step.doubts.push(Doubt {
+            rule: "placeholder",
+            because: "a value".to_owned(),
+            span: Span::default(),
+        });
+    };
+    waits(a, "echo <S>", "S", 5..8, true);
+    waits(c, "ssh <H> true", "H", 4..7, false);
+    c.circumstances.place = Place::Workstation;
+    c.circumstances.hosts.push("<H>".to_owned());
+    (a.circumstances.choice, b.circumstances.choice) = (Some(1), Some(1));
+    let Task::ByHand { offered, .. } = &mut d.task else {
+        panic!("by hand");
+    };
+    *offered = Some(Offered {
+        language: Language("bash"),
+        body: "true".to_owned(),
+    });
+    plan
 }
 
 /// Where a history takes its turns from; past its end nothing special happens.
@@ -437,6 +482,11 @@ impl<'a> World<'a> {
                 }
                 self.point("after a release")?;
             }
+            Action::Look(step) => {
+                let found = Vec::new();
+                inputs.push_front(Input::Looked { step, found });
+            }
+            Action::Again => inputs.push_back(Input::Go),
             Action::Ask(question) => inputs.push_back(Input::Answer(self.answer(&question))),
             Action::Withdraw => {}
             Action::End { by, .. } => self.ended_by = Some(by),
@@ -446,14 +496,19 @@ impl<'a> World<'a> {
     }
 
     fn answer(&mut self, question: &Question) -> Answer {
-        let answers: &[Answer] = match question {
-            Question::Begin => &[Answer::RunAll, Answer::StepByStep, Answer::Quit],
-            Question::Run { .. } if self.asks_by_hand(question) => &[Answer::Done, Answer::Quit],
-            Question::Run { .. } => &[Answer::Run, Answer::Quit],
-            Question::Failed(_) | Question::Unknown { .. } => {
-                &[Answer::Run, Answer::Done, Answer::Quit]
+        let answers = match question {
+            Question::Run { manner, step } if self.plan.runbook.kind == Kind::Plain => {
+                walked_answers(manner, step)
             }
-            Question::Interrupted(_) => &[
+            Question::Begin => vec![Answer::RunAll, Answer::StepByStep, Answer::Quit],
+            Question::Run { .. } if self.asks_by_hand(question) => {
+                vec![Answer::Done, Answer::Quit]
+            }
+            Question::Run { .. } => vec![Answer::Run, Answer::Quit],
+            Question::Failed(_) | Question::Unknown { .. } => {
+                vec![Answer::Run, Answer::Done, Answer::Quit]
+            }
+            Question::Interrupted(_) => vec![
                 Answer::Wait,
                 Answer::Kill,
                 Answer::StopAfter,
@@ -536,6 +591,26 @@ impl<'a> World<'a> {
     }
 }
 
+/// What a person answers who walks a plain document, the usual answer first.
+fn walked_answers(manner: &Manner, step: &StepId) -> Vec<Answer> {
+    let [first, second] = match manner {
+        Manner::Choose(steps) => [
+            Answer::Choose(steps[0].clone()),
+            Answer::Skip("neither".to_owned()),
+        ],
+        Manner::Workstation => [
+            Answer::Workstation(Elsewhere::Each),
+            Answer::Workstation(Elsewhere::Skip),
+        ],
+        Manner::Value { .. } => [Answer::Value(Secret::new("web1".to_owned())), Answer::Done],
+        Manner::Host(_) => [Answer::Confirm, Answer::Done],
+        Manner::Run { .. } => [Answer::Run, Answer::Rest],
+        Manner::Offered { .. } => [Answer::Run, Answer::Done],
+        other => panic!("`{step}` is asked about so: {other:?}"),
+    };
+    vec![first, second, Answer::Quit]
+}
+
 enum Evidence {
     Running,
     Orphaned,
@@ -602,6 +677,36 @@ fn opened(plan: &Plan) -> EventKind {
         environment: Vec::new(),
         before: None,
     }))
+}
+
+/// Searches all histories of a walk; a step that excludes another never runs beside it, and no secret
+/// is in a record.
+fn search_walk(crashes: usize, signals: usize) -> u64 {
+    let plan = walked();
+    let mut next = Some(Vec::new());
+    let mut count = 0;
+    while let Some(taken) = next {
+        let mut world = World::new(&plan, Choices::new(taken), crashes, signals, true);
+        world.live();
+        let ran = |id: &str| world.ledger.iter().any(|it| it.0 == id);
+        assert!(!(ran("a") && ran("b")), "opposites ran\n{}", world.tell());
+        for event in &world.disk {
+            let is_told = matches!(
+                event,
+                EventKind::ValueGiven { name, value: Some(_), .. } if name == "S"
+            );
+            assert!(!is_told, "a secret is told\n{}", world.tell());
+        }
+        next = world.choices.next();
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn every_walk_with_a_crash_or_another_answer_keeps_the_promises() {
+    assert!(search_walk(1, 0) > 30);
+    assert!(search_walk(0, 1) > 10);
 }
 
 /// Searches all histories of a plan with so many crashes and signals; returns how many there were.

@@ -153,6 +153,7 @@ impl Desk {
         let screen = same_processes(&screen);
         // Only where a person stands: a user may be called `nobody`, as in "nobody said".
         let screen = screen.replace(&format!("by {} ", operator.user), "by ana ");
+        let screen = screen.replace(&format!("(by {},", operator.user), "(by ana,");
         let screen = screen.replace(&format!("    {} says", operator.user), "    ana says");
         same_ids(&screen)
     }

@@ -262,7 +262,9 @@ fn what_handles_its_failure_does_not_fail() {
 
 #[test]
 fn an_unset_variable_fails_only_in_a_declared_runbook() {
-    let fixture = Fixture::new().file("p.md", "# A\n\n```bash\necho \"[$nothing_sets_it]\"\n```\n");
+    // A variable that is named as such is asked for.
+    let text = "# A\n\n```bash\nname=nothing_sets_it; echo \"[${!name}]\"\n```\n";
+    let fixture = Fixture::new().file("p.md", text);
     fixture
         .run(&["run", "p.md", "A", "--yes", "--allow", "unknown"])
         .code(0);
@@ -515,7 +517,8 @@ fn flags_choose_among_the_steps() {
 
 #[test]
 fn a_plain_document_runs_only_what_is_named_and_allowed() {
-    let text = "# Doc\n\n## One\n\n```bash\necho one > one\n```\n\n## Two\n\n```bash\necho two > two\n```\n";
+    let text =
+        "# Doc\n\n## One\n\n```bash\nbash one.sh\n```\n\n## Two\n\n```bash\necho two > two\n```\n";
     for (args, code) in [
         (&[][..], 2),
         (&["--yes"], 2),
@@ -525,7 +528,9 @@ fn a_plain_document_runs_only_what_is_named_and_allowed() {
         (&["One", "--allow", "unknown"], 2),
         (&["One", "--yes", "--allow", "unknown"], 0),
     ] {
-        let fixture = Fixture::new().file("p.md", text);
+        let fixture = Fixture::new()
+            .file("p.md", text)
+            .file("one.sh", "echo one > one\n");
         let outcome = fixture.run(&[&["run", "p.md"], args].concat());
         assert_eq!(outcome.code, code, "{args:?}: {outcome}");
         assert_eq!(fixture.path("one").exists(), code == 0, "{args:?}");

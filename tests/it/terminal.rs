@@ -230,6 +230,7 @@ fn a_plain_document_is_asked_about_step_by_step() {
          echo two >> \"$DESK/ledger\"\n```\n",
     );
     let mut pty = desk.terminal(&["run", "manual.md"]);
+    pty.expect("Which section").expect(" > ").send("a\n");
     pty.expect("[r]un").expect(" > ");
     assert_snapshot!("plain", desk.same(&pty.screen()));
     pty.send("r\n").expect("2/2 Then").expect(" > ");

@@ -54,11 +54,12 @@ fn show_input(text: &mut String, page: &Page<'_>, input: &Input) {
     let choices =
         (!input.choices.is_empty()).then(|| format!("(one of {})", input.choices.join(", ")));
     let mut told = format!("input {} ", input.name);
-    for words in [description, default.as_deref(), choices.as_deref()] {
-        if let Some(words) = words {
-            told.push(' ');
-            told.push_str(words);
-        }
+    for words in [description, default.as_deref(), choices.as_deref()]
+        .into_iter()
+        .flatten()
+    {
+        told.push(' ');
+        told.push_str(words);
     }
     page.row(text, 2, Style::new(), told.trim_end());
 }

@@ -313,7 +313,7 @@ fn of_text(placeholders: Vec<Placeholder>, text: &str, first: u32) -> Vec<Listed
 /// Returns the line in the file of `range` of `text`, whose first line is line `first`.
 pub(super) fn line_in(text: &str, range: &Range<usize>, first: u32) -> u32 {
     let before = text.as_bytes().get(..range.start).unwrap_or_default();
-    first + before.iter().filter(|byte| **byte == b'\n').count() as u32
+    first + memchr::memchr_iter(b'\n', before).count() as u32
 }
 
 fn starts(spans: &[Span], lines: &mut Lines<'_>) -> Vec<u32> {

@@ -13,10 +13,13 @@ use crate::model::{
     Effect, FenceReading, Nature, Offer, Piece, Placeholder, Runbook, Section, Span, Stands, Step,
     Task,
 };
-use crate::report::clean::{inline, pad, width, wrap_words};
+use crate::report::clean::{fit, inline, pad, width, wrap_words};
 
 /// Columns before the words of a total.
 const LABEL: usize = 13;
+/// A line of a command is shown in so many rows, and of alternatives so many lines are named.
+const ROWS: usize = 4;
+const CHOICES: usize = 12;
 /// The title of what stands above all headings.
 const NO_SECTION: &str = "before the first heading";
 
@@ -281,11 +284,12 @@ impl Columns {
                 for (name, style, count) in &self.heads {
                     let number = count.of(holding);
                     let room = name.len() + 2;
-                    counts += &if number == 0 {
+                    let told = if number == 0 {
                         format!("{:>room$}", "·")
                     } else {
                         format!("{style}{number:>room$}{style:#}")
                     };
+                    counts.push_str(&told);
                 }
             }
             let filled = pad(row, self.titles.saturating_sub(indent).max(width(row)));
@@ -348,7 +352,9 @@ impl Entry<'_> {
                     offer,
                 );
                 if !piece.title.is_empty() && first != piece.title {
-                    page.row(text, 7, FAINT, first);
+                    for row in first_rows(&inline(first), page.columns.saturating_sub(7)) {
+                        line(text, format_args!("{:7}{FAINT}{row}{FAINT:#}", ""));
+                    }
                 }
                 let because = if piece.because.is_empty() {
                     &fence.because
@@ -420,7 +426,8 @@ impl Entry<'_> {
         };
         let room = page.columns.saturating_sub(7 + 2 + 11 + 2 + 8 + 2 + 5);
         let title = inline(title.trim());
-        let title = pad(&title, room);
+        let mut rows = first_rows(&title, room);
+        let title = pad(&rows.remove(0), room);
         line(
             text,
             format_args!(
@@ -428,6 +435,9 @@ impl Entry<'_> {
                 offer.name()
             ),
         );
+        for row in rows {
+            line(text, format_args!("{:7}{row}", ""));
+        }
     }
 
     fn because(text: &mut String, page: &Page<'_>, step: Option<&Step>, because: &str) {
@@ -468,8 +478,15 @@ impl Entry<'_> {
             page.rows(text, 7, DOUBT, &format!("fill in {}", values.join(", ")));
         }
         let list = |it: &[String]| it.join(", ");
+        // A doubt may have told of the hosts already.
+        let is_told = step.doubts.iter().any(|it| it.rule == "leaves-machine");
+        let hosts = if is_told {
+            &[]
+        } else {
+            around.hosts.as_slice()
+        };
         for (words, what) in [
-            (list(&around.hosts), "reaches"),
+            (list(hosts), "reaches"),
             (list(&around.overwrites), "overwrites"),
         ] {
             if !words.is_empty() {
@@ -477,19 +494,22 @@ impl Entry<'_> {
             }
         }
         if let Some(choice) = around.choice {
-            let of = |other: &&Step| {
-                other.section == step.section && other.circumstances.choice == Some(choice)
-            };
-            let others: Vec<String> = page
-                .runbook
-                .steps
+            let of = |other: &&Step| other.circumstances.choice == Some(choice);
+            // Steps stand in the order of their sections.
+            let steps = &page.runbook.steps;
+            let first = steps.partition_point(|it| it.section < step.section);
+            let others: Vec<String> = steps[first..]
                 .iter()
+                .take_while(|it| it.section == step.section)
                 .filter(of)
                 .filter(|other| other.id != step.id)
                 .map(|other| other.line.to_string())
+                .take(CHOICES)
                 .collect();
-            let words = format!("one is chosen: this, or line {}", others.join(", "));
-            page.rows(text, 7, DOUBT, &words);
+            if !others.is_empty() {
+                let words = format!("one is chosen: this, or line {}", others.join(", "));
+                page.rows(text, 7, DOUBT, &words);
+            }
         }
         for warning in &around.warnings {
             let words = format!(
@@ -500,6 +520,17 @@ impl Entry<'_> {
             page.rows(text, 7, DANGER, &words);
         }
     }
+}
+
+/// Returns the first rows of `text`, at least one, with a `…` where more would follow.
+fn first_rows(text: &str, columns: usize) -> Vec<String> {
+    let all = wrap_words(text, columns);
+    let is_cut = all.len() > ROWS;
+    let mut rows: Vec<String> = all.into_iter().take(ROWS).map(str::to_owned).collect();
+    if is_cut && let Some(last) = rows.last_mut() {
+        *last = fit(&format!("{last} …"), columns).into_owned();
+    }
+    rows
 }
 
 /// Returns the first row of what stands at `span`.

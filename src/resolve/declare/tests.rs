@@ -1,5 +1,7 @@
 #![cfg(test)]
 
+use std::fmt::Write as _;
+
 use super::{Declared, Fate, NotDeclared, declare};
 use crate::markdown::outline;
 use crate::model::{Kind, Severity};
@@ -20,10 +22,12 @@ fn check(source: &str, readings: &[&[&str]]) -> String {
     text.push_str("----\n");
     for it in &declared.decisions {
         let id = it.id.as_ref().map_or("-", |id| id.as_str());
-        text.push_str(&format!(
-            "{} → {} {id} {:?}: {}\n",
+        writeln!(
+            text,
+            "{} → {} {id} {:?}: {}",
             it.line, it.line_in_copy, it.fate, it.because
-        ));
+        )
+        .unwrap();
         // The line of the copy is the opening of the fence that the decision is about.
         let line = declared.text.lines().nth(it.line_in_copy as usize - 1);
         assert!(
@@ -367,7 +371,11 @@ fn front_matter_of_others_is_kept() {
 fn what_is_declared_or_broken_is_refused() {
     let refused = |source: &str| {
         let document = outline(source);
-        let (runbook, _) = resolve(&document, "x", crate::classify::readings::Readings::default());
+        let (runbook, _) = resolve(
+            &document,
+            "x",
+            crate::classify::readings::Readings::default(),
+        );
         declare(&document, &runbook).unwrap_err()
     };
     assert_eq!(refused("---\nrunbook: 1\n---\n"), NotDeclared::Already);

@@ -1,8 +1,10 @@
 //! Where a declared copy says `runbook: 1`, and what stands there: title, inputs, and what a person
 //! may make an input of.
 
+use std::fmt::Write as _;
+
 use super::inputs::{Forms, Inputs, Taken};
-use super::{Edit, NotDeclared};
+use super::{Edit, FINE, NotDeclared};
 use crate::markdown::attributes::nearest;
 use crate::markdown::front_matter::{Value, parse};
 use crate::markdown::{Document, Syntax, line_of};
@@ -104,7 +106,7 @@ fn declaration(title: Option<&str>, inputs: &Inputs, forms: &Forms, syntax: Synt
     };
     let mut text = format!("runbook{is}1\n");
     if let Some(title) = title {
-        text += &format!("title{is}{}\n", quoted(title));
+        writeln!(text, "title{is}{}", quoted(title)).expect(FINE);
     }
     let entry = |name: &str, description: &str| match syntax {
         Syntax::Yaml => format!("  {name}: {{ description: {} }}\n", quoted(description)),
@@ -126,12 +128,14 @@ fn declaration(title: Option<&str>, inputs: &Inputs, forms: &Forms, syntax: Synt
         text += "# Secrets. Values of inputs stand in the record, so these are no inputs: set them in the\n\
                  # environment in which `runbook` is called.\n";
         for it in secrets {
-            text += &format!(
-                "#   {}: for {} of line {}\n",
+            writeln!(
+                text,
+                "#   {}: for {} of line {}",
                 it.name,
                 shown(&it.text),
                 it.line
-            );
+            )
+            .expect(FINE);
         }
     }
     let left: Vec<_> = forms
@@ -143,7 +147,7 @@ fn declaration(title: Option<&str>, inputs: &Inputs, forms: &Forms, syntax: Synt
         text += "# Settings that the manual shows and no step reads. What is to be asked for goes under\n\
                  # `inputs`; every step sees it as a variable then.\n";
         for form in left {
-            text += &format!("#{}", entry(&form.name, &form.described()));
+            write!(text, "#{}", entry(&form.name, &form.described())).expect(FINE);
         }
     }
     text

@@ -1,0 +1,6 @@
+//! Writes values into commands, each encoded for the place where it stands, so that none can become
+//! code. Pure text; asks nobody and knows no run.
+
+mod fill;
+
+pub use fill::{Filled, MASK, Unfit, Value, fill, fits, unfillable};
