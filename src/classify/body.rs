@@ -541,10 +541,11 @@ impl Reader<'_> {
                         .iter()
                         .any(|name| known.name.split(' ').next() == Some(name.as_str()))
                 });
-                if !is_tagged
-                    && (understood.commands.is_empty() || is_all)
-                    && !looks_like_a_command(first_code(&piece.command))
-                {
+                // One known word at the head of a report makes no command of it.
+                let is_most = names.len() > 2 && names.len() * 2 > understood.commands.len();
+                let is_mere = (understood.commands.is_empty() || is_all)
+                    && !looks_like_a_command(first_code(&piece.command));
+                if !is_tagged && (is_most || is_mere) {
                     piece.nature = Nature::Listing;
                     piece.language = None;
                     piece.because = format!(

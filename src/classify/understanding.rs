@@ -361,7 +361,8 @@ impl Judge<'_> {
         }
         if script.defines.contains(program.text.as_ref()) {
             let because = format!("`{}` is defined in it", program.text);
-            self.push(within, &program.text, Effect::Reads, because);
+            let name = format!("{}()", program.text);
+            self.push(within, &name, Effect::Reads, because);
             return;
         }
         let is_quiet = command

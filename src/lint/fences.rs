@@ -1,13 +1,22 @@
 //! What fences and steps are, against what they say that they are.
 
+use std::collections::BTreeSet;
+
 use super::{by_kind, listed};
+use crate::classify::knowledge::Knowledge;
+use crate::classify::understanding::{Tongue, understand};
 use crate::classify::{Kind as Tagged, language};
 use crate::markdown::{Document, Fence};
 use crate::model::{
-    Diagnostic, Effect, FenceReading, Kind, Nature, Piece, Runbook, Span, Step, Task,
+    Diagnostic, Doubt, Effect, FenceReading, Kind, Nature, Piece, Runbook, Span, Step, Task,
 };
 
-pub(super) fn check(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(
+    document: &Document<'_>,
+    runbook: &Runbook,
+    knowledge: &Knowledge,
+    found: &mut Vec<Diagnostic>,
+) {
     for (fence, reading) in document.fences.iter().zip(&runbook.fences) {
         found.extend(mislabelled(fence, reading));
         found.extend(opposites(document, fence, reading, runbook.kind));
@@ -21,7 +30,7 @@ pub(super) fn check(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<
         );
     }
     hindrances(document, runbook, found);
-    values(document, runbook, found);
+    values(document, runbook, knowledge, found);
 }
 
 /// A place in a body, of which the first line is what a person looks for.
@@ -242,6 +251,10 @@ fn hindrances(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<Diagno
     }
 }
 
+fn is_shell(name: &str) -> bool {
+    language::find(name).is_some_and(|row| matches!(row.kind, Tagged::Shell | Tagged::Console))
+}
+
 fn is_a_step(runbook: &Runbook, fence: &Fence) -> bool {
     runbook
         .steps
@@ -250,7 +263,28 @@ fn is_a_step(runbook: &Runbook, fence: &Fence) -> bool {
 }
 
 /// Values that the document leaves to its reader: one finding each for words and variables.
-fn values(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<Diagnostic>) {
+fn values(
+    document: &Document<'_>,
+    runbook: &Runbook,
+    knowledge: &Knowledge,
+    found: &mut Vec<Diagnostic>,
+) {
+    // In a declared document variables carry over from every step, whatever section it stands in.
+    let mut carried: BTreeSet<String> = BTreeSet::new();
+    let mut programs: Vec<&str> = Vec::new();
+    if runbook.kind == Kind::Declared {
+        let steps = runbook.fences.iter().flat_map(|reading| &reading.pieces);
+        for piece in steps.filter(|piece| piece.nature.is_step()) {
+            carried.extend(understand(&piece.command, Tongue::Shell, knowledge).sets);
+        }
+        // What a program of another language does with a name is not read: it may set it.
+        programs.extend(runbook.steps.iter().filter_map(|step| match &step.task {
+            Task::Command { language, body } if !is_shell(language.0) => Some(body.as_str()),
+            _ => None,
+        }));
+        carried.extend(runbook.inputs.iter().map(|input| input.name.clone()));
+        carried.extend(runbook.env.iter().map(|(name, _)| name.clone()));
+    }
     for (rule, many, one, way_out) in [
         (
             "placeholder",
@@ -274,30 +308,22 @@ fn values(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<Diagnostic
             for piece in reading.pieces.iter().filter(|it| it.nature.is_step()) {
                 for placeholder in &piece.placeholders {
                     let is_variable = placeholder.stands == crate::model::Stands::Variable;
-                    let is_input = runbook
-                        .inputs
-                        .iter()
-                        .any(|input| input.name == placeholder.name);
-                    let is_set = runbook
-                        .env
-                        .iter()
-                        .any(|(name, _)| *name == placeholder.name);
                     if is_variable != (rule == "unset-variable")
-                        || is_variable && (is_input || is_set)
+                        || is_variable
+                            && (carried.contains(&placeholder.name)
+                                || programs.iter().any(|it| it.contains(&placeholder.name)))
                     {
                         continue;
                     }
+                    let speaks_of_it = |doubt: &&Doubt| {
+                        doubt.rule == rule && doubt.because.contains(&placeholder.text)
+                    };
+                    let doubts = piece.doubts.iter().filter(speaks_of_it);
+                    places.extend(doubts.map(|doubt| doubt.span));
                     if !names.contains(&placeholder.text.as_str()) {
                         names.push(&placeholder.text);
                     }
                 }
-                places.extend(
-                    piece
-                        .doubts
-                        .iter()
-                        .filter(|doubt| doubt.rule == rule)
-                        .map(|doubt| doubt.span),
-                );
             }
         }
         places.sort_unstable();

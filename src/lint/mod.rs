@@ -60,7 +60,7 @@ pub fn lint(
     let mended = mended.as_ref().map(|mended| mended.text.as_str());
     leads::check(document, mended, surveyed, &mut found);
     secrets::check(document.source, &mut found);
-    fences::check(document, runbook, &mut found);
+    fences::check(document, runbook, knowledge, &mut found);
     programs::check(document, runbook, knowledge, surveyed, &mut found);
     found.sort_by_key(|diagnostic| diagnostic.span.start);
     found

@@ -39,7 +39,7 @@ fn told(fixture: &Fixture, outcome: &Outcome) -> String {
 fn a_manual_is_told_what_is_doubtful_in_it_on_a_page() {
     let fixture = place().file(
         "manual.md",
-        "# Deploy\n\nSee [the top](#deplyo), [setup](setup.md) and [other](other.md#start).\n\n## Log in\n\nThe password is `admin`/`admin1234`, password: admin1234.\n\n```console\n$ curl -u admin:admin1234 http://127.0.0.1:8000/\n```\n",
+        "# Deploy\n\nSee [the top](#deplyo), [setup](setup.md) and [other](other.md#start).\n\n## Log in\n\nThe password is `admin`/`admin1234`, password: admin1234.\n\n```console\n$ export DB=postgres://admin:admin1234@db/shop\n```\n",
     )
     .file("other.md", "# Other\n\n## Start\n\nText.\n");
     insta::assert_snapshot!(told(&fixture, &fixture.run(&["lint", "manual.md"])), @r"
@@ -155,7 +155,7 @@ fn every_rule_that_the_program_knows_is_in_the_table() {
     for folder in ["src/lint", "src/resolve"] {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.ends_with("tests.rs") {
+            if path.ends_with("tests.rs") || path.ends_with("declare.rs") {
                 continue;
             }
             let Ok(text) = fs::read_to_string(&path) else {
