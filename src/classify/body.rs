@@ -37,7 +37,7 @@ pub(super) struct BodyPiece {
     /// For each line of `command`: where it begins there, and where in the body.
     pub(super) lines: Vec<(usize, usize)>,
     pub(super) language: Option<Language>,
-    pub(super) understanding: Option<Understanding>,
+    pub(super) understanding: Option<Box<Understanding>>,
     pub(super) found: Vec<Found>,
     pub(super) doubts: Vec<Reason>,
     /// Which cheap test decided, where one did.
@@ -175,6 +175,16 @@ pub(super) fn read(tag: &str, body: &str, knowledge: &Knowledge) -> Body {
         piece.range.end = piece.range.end.min(body.len());
         if !piece.title.is_empty() {
             piece.heard = Heard::new(&piece.title);
+        }
+        // It has been said in other words, and there may be a great many bodies.
+        if let Some(understood) = &mut piece.understanding {
+            understood.because = String::new();
+            understood.needs = Vec::new();
+            understood.verbs = Vec::new();
+            understood.commands.shrink_to_fit();
+            for known in &mut understood.commands {
+                known.because = String::new();
+            }
         }
     }
     Body { pieces }
@@ -644,7 +654,7 @@ impl Reader<'_> {
                 whole,
             );
         }
-        piece.understanding = Some(understood);
+        piece.understanding = Some(Box::new(understood));
         piece
     }
 

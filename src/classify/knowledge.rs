@@ -411,7 +411,7 @@ impl Knowledge {
 
     /// Whether a program of this name is known.
     pub fn knows(&self, program: &str) -> bool {
-        self.own.contains_key(program) || !blocks_of(program).is_empty()
+        self.own.contains_key(program) || is_in_a_block(program)
     }
 
     /// Returns what the table says of a command: its program first, then its arguments. `None`
@@ -436,6 +436,13 @@ impl Knowledge {
             .collect();
         Some(find(program, arguments, built_in.chain(&own)))
     }
+}
+
+fn is_in_a_block(program: &str) -> bool {
+    let (names, patterns) = blocks();
+    let first = names.partition_point(|(name, _)| *name < program);
+    names.get(first).is_some_and(|(name, _)| *name == program)
+        || patterns.iter().any(|(name, _)| glob(name, program))
 }
 
 /// The blocks that speak of a program, in the order of the table.
@@ -557,27 +564,37 @@ fn short<'a>(
 
 /// Whether `word` is one of `a|b*`. Capitals stand for either case: `GET` is also `get`.
 fn is_one_of(alternatives: &str, word: &str) -> bool {
-    alternatives.split('|').any(|it| {
-        if it.contains('*') {
+    // Words of a few bytes: a look at each byte is cheaper than a searcher for each word.
+    let mut rest = alternatives;
+    loop {
+        let end = rest.bytes().position(|it| it == b'|');
+        let it = &rest[..end.unwrap_or(rest.len())];
+        let found = if it.bytes().any(|it| it == b'*') {
             glob(it, word)
         } else {
             it == word
                 || (it.len() > 1
+                    && it.len() == word.len()
                     && it
                         .bytes()
                         .all(|it| it.is_ascii_uppercase() || it == b'_' || it == b'-')
                     && it.eq_ignore_ascii_case(word))
+        };
+        match end {
+            _ if found => return true,
+            Some(end) => rest = &rest[end + 1..],
+            None => return false,
         }
-    })
+    }
 }
 
 fn glob(pattern: &str, word: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
+    let star = pattern.bytes().position(|it| it == b'*');
+    let first = &pattern[..star.unwrap_or(pattern.len())];
     let Some(mut rest) = word.strip_prefix(first) else {
         return false;
     };
-    let mut parts: Vec<&str> = parts.collect();
+    let mut parts: Vec<&str> = pattern.split('*').skip(1).collect();
     let last = parts.pop().unwrap_or_default();
     for part in parts {
         match rest.find(part) {
@@ -641,6 +658,9 @@ fn fits(row: &Row<'_>, split: &Split<'_>, arguments: &[&str]) -> Option<Fit> {
 
 /// Returns the first of the alternatives that is given after the word at `from`, as it is shown.
 fn option(alternatives: &str, split: &Split<'_>, from: usize) -> Option<String> {
+    if split.options.is_empty() {
+        return None;
+    }
     alternatives
         .split('|')
         .filter(|wanted| wanted.starts_with('-'))

@@ -14,6 +14,7 @@ use super::knowledge::Knowledge;
 use super::nature::Form;
 use super::placeholders;
 use super::surroundings::{Reader, Surroundings, standings};
+use super::text::holds;
 use super::words::{self, Heard, List};
 use crate::markdown::{Document, Fence};
 use crate::model::{Doubt, Effect, FenceReading, Nature, Piece, Place, Placeholder, Stands};
@@ -49,8 +50,11 @@ pub fn read(document: &Document<'_>, knowledge: &Knowledge, threads: usize) -> V
             body: &bodies[body].1,
             pieces: readings[body].pieces.iter().map(Said::new).collect(),
             choices: Vec::new(),
+            opposed: Vec::new(),
         };
         context.listen();
+        context.opposed = context.find_opposites();
+        context.around.settle();
         context
     });
     exclude(&mut fences);
@@ -168,6 +172,8 @@ struct Context<'a> {
     pieces: Vec<Said<'a>>,
     /// For each piece that is one of several ways: the number they share.
     choices: Vec<(usize, u32)>,
+    /// The pieces that hold a command and its opposite, or one of the two.
+    opposed: Vec<usize>,
 }
 
 impl Context<'_> {
@@ -283,7 +289,9 @@ impl Context<'_> {
                     piece.doubt("example", format!("{who} says “{word}”"), whole.clone());
                 }
             }
-            for line in self.body[piece.range.clone()].lines() {
+            let text = &self.body[piece.range.clone()];
+            let remarked = if holds(text, " # ") { text } else { "" };
+            for line in remarked.lines() {
                 // A remark behind a command may take it back.
                 if let Some((_, remark)) = line.split_once(" # ")
                     && let Some(word) = counter_example(&Heard::new(remark), true)
@@ -300,7 +308,7 @@ impl Context<'_> {
 
     fn finish(&self, document: &Document<'_>, unset: &[Vec<Unset>]) -> FenceReading {
         let fence = self.fence;
-        let warnings = self.around.warnings();
+        let warnings = &self.around.warnings;
         let body_lines = Lines::new(self.body);
         let mut pieces = Vec::with_capacity(self.pieces.len());
         let choices = &self.choices;
@@ -852,9 +860,10 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
             .filter(|piece| piece.nature.is_step())
         {
             let text = &context.body[piece.range.clone()];
-            let is_menu = text
-                .lines()
-                .any(|line| line.trim_start().starts_with(words::MENU));
+            let is_menu = !text.is_ascii()
+                && text
+                    .lines()
+                    .any(|line| line.trim_start().starts_with(words::MENU));
             let managers: BTreeSet<&str> = piece
                 .understanding
                 .iter()
@@ -870,8 +879,8 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
                     },
                 )
                 .collect();
-            let is_separate = !text.contains("||") && !text.contains("if ");
-            if is_menu || managers.len() > 1 && is_separate {
+            let is_separate = || !holds(text, "||") && !holds(text, "if ");
+            if is_menu || managers.len() > 1 && is_separate() {
                 let whole = piece.range.clone();
                 piece.doubt("menu", "it holds several ways of doing the same", whole);
             }
@@ -1003,67 +1012,78 @@ struct Act<'a> {
     start: usize,
 }
 
-/// Start and stop of the same thing in one fence: a menu, unless they make a sequence.
-fn opposites(context: &mut Context<'_>, next: &mut u32) {
-    let mut acts: Vec<Act<'_>> = Vec::new();
-    for (index, piece) in context.pieces.iter().enumerate() {
-        let read = piece.read;
-        let Some(understood) = read
-            .understanding
-            .as_ref()
-            .filter(|_| piece.nature.is_step())
-        else {
-            continue;
-        };
-        for known in &understood.commands {
-            let Some(text) = read.command.get(known.range.clone()) else {
+impl Context<'_> {
+    /// Start and stop of the same thing in one fence: a menu, unless they make a sequence.
+    fn find_opposites(&self) -> Vec<usize> {
+        let mut acts: Vec<Act<'_>> = Vec::new();
+        for (index, piece) in self.pieces.iter().enumerate() {
+            let read = piece.read;
+            let Some(understood) = read
+                .understanding
+                .as_ref()
+                .filter(|_| piece.nature.is_step())
+            else {
                 continue;
             };
-            let words: Vec<&str> = text
-                .split_whitespace()
-                .filter(|word| !word.starts_with('-') && *word != "sudo")
-                .collect();
-            acts.push(Act {
-                piece: index,
-                words,
-                start: known.range.start,
-                end: known.range.end,
-            });
-        }
-    }
-    let speaks_of_restart = LazyCell::new(|| {
-        let heading = context.around.headings.first();
-        let mut said = heading.map_or_else(String::new, |it| it.to_string());
-        for prose in &context.around.before {
-            said.push(' ');
-            said.push_str(&prose.text);
-        }
-        words::find(&said, words::RESTART).is_some()
-    });
-    let mut members: BTreeSet<usize> = BTreeSet::new();
-    // Neighbours within reach: a long script is a sequence.
-    for (at, first) in acts.iter().enumerate() {
-        for (distance, second) in acts[at + 1..].iter().enumerate().take(12) {
-            let Some((forward, _)) = opposite(&first.words, &second.words) else {
-                continue;
-            };
-            let is_same_piece = first.piece == second.piece;
-            let title = &context.pieces[first.piece].heard;
-            let is_joined = is_same_piece
-                && context.pieces[first.piece]
-                    .command
-                    .get(first.end..second.start)
-                    .is_some_and(|between| between.contains("&&") || between.contains(';'));
-            // Stop … start: a sequence where something stands between, or where a restart is spoken of.
-            let is_sequence = !forward
-                && is_same_piece
-                && (distance > 0 || title.find(List::Restart).is_some() || *speaks_of_restart);
-            if !is_joined && !is_sequence {
-                members.insert(first.piece);
-                members.insert(second.piece);
+            for known in &understood.commands {
+                let Some(text) = read.command.get(known.range.clone()) else {
+                    continue;
+                };
+                let words: Vec<&str> = text
+                    .split_whitespace()
+                    .filter(|word| !word.starts_with('-') && *word != "sudo")
+                    .collect();
+                acts.push(Act {
+                    piece: index,
+                    words,
+                    start: known.range.start,
+                    end: known.range.end,
+                });
             }
         }
+        if acts.len() < 2 {
+            return Vec::new();
+        }
+        let speaks_of_restart = LazyCell::new(|| {
+            let heading = self.around.headings.first();
+            let mut said = heading.map_or_else(String::new, |it| it.to_string());
+            for prose in &self.around.before {
+                said.push(' ');
+                said.push_str(&prose.text);
+            }
+            words::find(&said, words::RESTART).is_some()
+        });
+        let mut members: BTreeSet<usize> = BTreeSet::new();
+        // Neighbours within reach: a long script is a sequence.
+        for (at, first) in acts.iter().enumerate() {
+            for (distance, second) in acts[at + 1..].iter().enumerate().take(12) {
+                let Some((forward, _)) = opposite(&first.words, &second.words) else {
+                    continue;
+                };
+                let is_same_piece = first.piece == second.piece;
+                let title = &self.pieces[first.piece].heard;
+                let is_joined = is_same_piece
+                    && self.pieces[first.piece]
+                        .command
+                        .get(first.end..second.start)
+                        .is_some_and(|between| between.contains("&&") || between.contains(';'));
+                // Stop … start: a sequence where something stands between, or where a restart is spoken of.
+                let is_sequence = !forward
+                    && is_same_piece
+                    && (distance > 0 || title.find(List::Restart).is_some() || *speaks_of_restart);
+                if !is_joined && !is_sequence {
+                    members.insert(first.piece);
+                    members.insert(second.piece);
+                }
+            }
+        }
+        members.into_iter().collect()
     }
+}
+
+/// Marks what was found to be opposed.
+fn opposites(context: &mut Context<'_>, next: &mut u32) {
+    let members = std::mem::take(&mut context.opposed);
     if members.is_empty() {
         return;
     }
@@ -1193,11 +1213,12 @@ fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Uns
                 .as_ref()
                 .filter(|_| piece.nature.is_step())
             {
-                let reads_file = piece.command.lines().any(|line| {
-                    line.trim_start().starts_with("source ")
-                        || line.trim_start().starts_with(". ")
-                        || line.contains("set -a")
-                });
+                let reads_file = !understood.reads.is_empty()
+                    && piece.command.lines().any(|line| {
+                        line.trim_start().starts_with("source ")
+                            || line.trim_start().starts_with(". ")
+                            || line.contains("set -a")
+                    });
                 for (name, range) in &understood.reads {
                     let is_inside = piece.found.iter().any(|found| {
                         found.range.start < range.end && range.start < found.range.end

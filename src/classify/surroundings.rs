@@ -34,6 +34,10 @@ pub(super) struct Surroundings {
     pub(super) headings: Arc<[Arc<Heard>]>,
     /// The same, as written, for file names.
     pub(super) written: String,
+    /// The warnings that a person must see before.
+    pub(super) warnings: Vec<Span>,
+    /// What prose and headings say of the place.
+    place: Option<(Place, String)>,
 }
 
 /// Where in the outline a fence stands.
@@ -196,27 +200,14 @@ impl Surroundings {
         self.before.first()
     }
 
-    /// Says where the fence is meant to happen, by the words `title` of a comment, the prose, the headings.
-    pub(super) fn place(&self, title: &Heard) -> (Place, String) {
-        if let Some(found) = place_of(title, Source::Comment) {
-            return found;
-        }
-        for prose in self.before.iter().take(self.paragraph.max(2)) {
-            if let Some(found) = place_of(&prose.text, Source::Prose) {
-                return found;
-            }
-        }
-        for heading in self.headings.iter() {
-            if let Some(found) = place_of(heading, Source::Heading) {
-                return found;
-            }
-        }
-        (Place::Unknown, String::new())
-    }
-
-    /// Returns the warnings that a person must see before.
-    pub(super) fn warnings(&self) -> Vec<Span> {
-        let mut spans: Vec<Span> = self
+    /// Keeps the lead and what all the rest says, and forgets the rest: a document has many fences.
+    pub(super) fn settle(&mut self) {
+        let before = self.before.iter().take(self.paragraph.max(2));
+        self.place = before
+            .map(|prose| (&prose.text, Source::Prose))
+            .chain(self.headings.iter().map(|it| (&**it, Source::Heading)))
+            .find_map(|(text, source)| place_of(text, source));
+        self.warnings = self
             .before
             .iter()
             .rev()
@@ -224,8 +215,19 @@ impl Surroundings {
             .filter(|prose| prose.text.find(List::Warning).is_some())
             .map(|prose| prose.span)
             .collect();
-        spans.dedup();
-        spans
+        self.warnings.dedup();
+        self.before.truncate(1);
+        self.before.shrink_to_fit();
+        self.after = Vec::new();
+        self.written = String::new();
+    }
+
+    /// Says where the fence is meant to happen, by the words `title` of a comment, the prose, the
+    /// headings.
+    pub(super) fn place(&self, title: &Heard) -> (Place, String) {
+        place_of(title, Source::Comment)
+            .or_else(|| self.place.clone())
+            .unwrap_or((Place::Unknown, String::new()))
     }
 }
 

@@ -1953,25 +1953,25 @@ impl Index {
             let mut hash = SEED;
             // A word, as far as it goes.
             loop {
-                let length = match bytes.get(at) {
-                    Some(byte) if byte.is_ascii_alphanumeric() => 1,
-                    None | Some(0..=0x7f) => break,
-                    Some(_) => match text[at..].chars().next().filter(|c| is_spaced(*c)) {
-                        Some(c) => c.len_utf8(),
-                        None => break,
-                    },
-                };
-                for _ in 0..length {
-                    hash = mixed(hash, bytes[at]);
+                while let Some(byte) = bytes.get(at).filter(|it| it.is_ascii_alphanumeric()) {
+                    hash = mixed(hash, *byte);
                     at += 1;
-                    if at - start == STUB {
-                        self.look(slot(hash), text, start, found);
-                    }
                 }
+                if bytes.get(at).is_none_or(u8::is_ascii) {
+                    break;
+                }
+                let Some(c) = text[at..].chars().next().filter(|c| is_spaced(*c)) else {
+                    break;
+                };
+                for byte in &bytes[at..at + c.len_utf8()] {
+                    hash = mixed(hash, *byte);
+                }
+                at += c.len_utf8();
             }
             if at > start {
-                if at - start != STUB {
-                    self.look(slot(hash), text, start, found);
+                self.look(slot(hash), text, start, found);
+                if at - start > STUB {
+                    self.look(slot_of(&bytes[start..start + STUB]), text, start, found);
                 }
                 for entry in &self.anywhere {
                     note(entry, text, start, found);
@@ -2093,7 +2093,7 @@ mod tests {
                 text.push_str(&end);
             }
             check(&text);
-            prop_assert_eq!(&*Heard::new(&text), fold(&text).as_str());
+            prop_assert_eq!(Heard::new(&text).to_string(), fold(&text));
         }
     }
 }
