@@ -1303,6 +1303,7 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
             "Hint", "FAILED", "OK", "PASS",
         ]
         .iter()
+        .filter(|name| name.as_bytes().first() == text.as_bytes().first())
         .any(|name| {
             text.strip_prefix(name).is_some_and(|rest| {
                 rest.is_empty()

@@ -1117,7 +1117,7 @@ fn is_possessive(folded: &str) -> bool {
     words::POSSESSIVES
         .iter()
         .take_while(|word| **word != "some")
-        .filter(|word| word.len() < 6)
+        .filter(|word| word.len() < 6 && word.as_bytes().first() == folded.as_bytes().first())
         .any(|possessive| {
             folded.strip_prefix(possessive).is_some_and(|rest| {
                 words::GLUED_NOUNS.iter().any(|noun| {
@@ -1303,6 +1303,10 @@ fn literal_secret(text: &str) -> Option<String> {
         "密码",
         "пароль",
     ];
+    // A value stands behind one of these.
+    if !text.bytes().any(|it| matches!(it, b'=' | b':')) {
+        return None;
+    }
     let lower = text.to_lowercase();
     // `postgres://user:pass@host`.
     if let Some((_, rest)) = lower.split_once("://")
