@@ -15,7 +15,7 @@ use super::prompted::{self, Asks, Exchange};
 use super::suspicion;
 use super::text::Dialect;
 use super::understanding::{Sense, Tongue, Understanding, understand};
-use super::words;
+use super::words::{self, Heard};
 
 /// A fence's body, read.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub(super) struct Body {
 pub(super) struct BodyPiece {
     pub(super) range: Range<usize>,
     pub(super) title: String,
+    /// The title, folded.
+    pub(super) heard: Heard,
     pub(super) nature: Nature,
     pub(super) because: String,
     pub(super) effect: Effect,
@@ -35,10 +37,9 @@ pub(super) struct BodyPiece {
     /// For each line of `command`: where it begins there, and where in the body.
     pub(super) lines: Vec<(usize, usize)>,
     pub(super) language: Option<Language>,
-    pub(super) understanding: Option<Understanding>,
+    pub(super) understanding: Option<Box<Understanding>>,
     pub(super) found: Vec<Found>,
-    /// Rule, reason and bytes in the body.
-    pub(super) doubts: Vec<(&'static str, String, Range<usize>)>,
+    pub(super) doubts: Vec<Reason>,
     /// Which cheap test decided, where one did.
     pub(super) form: Option<Form>,
 }
@@ -48,6 +49,7 @@ impl BodyPiece {
         Self {
             range,
             title,
+            heard: Heard::default(),
             nature,
             because: because.into(),
             effect: Effect::Unknown,
@@ -80,19 +82,32 @@ impl BodyPiece {
         because: impl Into<String>,
         range: Range<usize>,
     ) {
-        if self.doubts.iter().all(|(other, _, _)| *other != rule)
-            || !matches!(
-                rule,
-                "remote-shell"
-                    | "leaves-machine"
-                    | "opposite"
-                    | "alternative"
-                    | "example"
-                    | "counter-example"
-            )
-        {
-            self.doubts.push((rule, because.into(), range));
-        }
+        add(&mut self.doubts, rule, because, range);
+    }
+}
+
+/// Rule, reason and bytes in the body.
+pub(super) type Reason = (&'static str, String, Range<usize>);
+
+/// Adds a doubt; some rules are told once only.
+pub(super) fn add(
+    doubts: &mut Vec<Reason>,
+    rule: &'static str,
+    because: impl Into<String>,
+    range: Range<usize>,
+) {
+    if doubts.iter().all(|(other, _, _)| *other != rule)
+        || !matches!(
+            rule,
+            "remote-shell"
+                | "leaves-machine"
+                | "opposite"
+                | "alternative"
+                | "example"
+                | "counter-example"
+        )
+    {
+        doubts.push((rule, because.into(), range));
     }
 }
 
@@ -158,6 +173,19 @@ pub(super) fn read(tag: &str, body: &str, knowledge: &Knowledge) -> Body {
     let mut pieces = reader.pieces();
     for piece in &mut pieces {
         piece.range.end = piece.range.end.min(body.len());
+        if !piece.title.is_empty() {
+            piece.heard = Heard::new(&piece.title);
+        }
+        // It has been said in other words, and there may be a great many bodies.
+        if let Some(understood) = &mut piece.understanding {
+            understood.because = String::new();
+            understood.needs = Vec::new();
+            understood.verbs = Vec::new();
+            understood.commands.shrink_to_fit();
+            for known in &mut understood.commands {
+                known.because = String::new();
+            }
+        }
     }
     Body { pieces }
 }
@@ -626,7 +654,7 @@ impl Reader<'_> {
                 whole,
             );
         }
-        piece.understanding = Some(understood);
+        piece.understanding = Some(Box::new(understood));
         piece
     }
 

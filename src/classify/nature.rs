@@ -4,6 +4,7 @@
 use crate::model::Nature;
 
 use super::pieces::opens_payload;
+use super::text::{holds, place_of};
 use super::words;
 
 /// What a text was taken for.
@@ -150,20 +151,18 @@ fn diagram(code: &[&str]) -> Option<Shape> {
                 || text.starts_with("\\--"))
                 && text[3..].starts_with([' ', '-'])
                 && text.chars().any(char::is_alphanumeric))
-            || (text.contains('│') || text.contains("├─") || text.contains("└─"))
+            || !text.is_ascii()
+                && (text.contains('│') || text.contains("├─") || text.contains("└─"))
                 && !text.contains('"')
                 && !text.contains('\'')
     };
     if most(code, 30, begins)
         && code
             .iter()
-            .any(|line| line.contains(BOX) || line.contains("--"))
+            .any(|line| !line.is_ascii() && line.contains(BOX) || holds(line, "--"))
     {
         let is_tree = code.iter().any(|line| {
-            line.contains("├─")
-                || line.contains("└─")
-                || line.contains("|--")
-                || line.contains("`--")
+            holds(line, "├─") || holds(line, "└─") || holds(line, "|--") || holds(line, "`--")
         });
         let because = if is_tree {
             "a tree"
@@ -195,13 +194,21 @@ fn diagram(code: &[&str]) -> Option<Shape> {
     {
         return shape(Form::Diagram, Nature::Diagram, "a drawing of boxes");
     }
-    let without_remark = |line: &str| line.split(" #").next().unwrap_or_default().to_owned();
+    let without_remark = |line: &str| place_of(line, " #").unwrap_or(line.len());
     let flows = |line: &str| {
-        let line = without_remark(line);
-        (line.contains(ARROWS) || line.contains("-->") && !line.contains("<!--") || line.contains(" -> ") && line.matches(" -> ").count() > 1 || line.contains("==>"))
+        let line = &line[..without_remark(line)];
+        let arrow = if line.is_ascii() {
+            None
+        } else {
+            line.find(ARROWS)
+        };
+        (arrow.is_some()
+            || holds(line, "-->") && !holds(line, "<!--")
+            || holds(line, " -> ") && line.matches(" -> ").count() > 1
+            || holds(line, "==>"))
             && !line.contains(['"', '\''])
             // `value   → what it means`: a remark behind something.
-            && !line.find(ARROWS).is_some_and(|at| line[..at].ends_with("  ") && !line[..at].trim().is_empty())
+            && !arrow.is_some_and(|at| line[..at].ends_with("  ") && !line[..at].trim().is_empty())
     };
     let flowing = code.iter().filter(|line| flows(line)).count();
     if most(code, 50, flows) || flowing > 1 && most(code, 30, flows) {
@@ -209,8 +216,7 @@ fn diagram(code: &[&str]) -> Option<Shape> {
     }
     // A tree of names: `src/`, `  main.py   # entry`.
     let bare = |line: &str| {
-        let line = without_remark(line);
-        let name = line.trim();
+        let name = line[..without_remark(line)].trim();
         !name.is_empty()
             && !name.contains(char::is_whitespace)
             && (name.ends_with('/')
@@ -222,7 +228,7 @@ fn diagram(code: &[&str]) -> Option<Shape> {
     if code.len() > 2
         && code
             .first()
-            .is_some_and(|line| without_remark(line).trim().ends_with('/'))
+            .is_some_and(|line| line[..without_remark(line)].trim().ends_with('/'))
         && code.iter().any(|line| line.starts_with("  "))
         && most(code, 80, bare)
     {
@@ -1483,7 +1489,7 @@ fn synopsis(code: &[&str]) -> Option<Shape> {
         ]
         .iter()
         .any(|mark| {
-            line.find(mark).is_some_and(|at| {
+            place_of(line, mark).is_some_and(|at| {
                 line[..at].ends_with(' ')
                     && !line[..at].trim_end().ends_with('[')
                     && line[at..].find(']').is_some_and(|end| {

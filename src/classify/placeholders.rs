@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::model::Stands;
 
-use super::text::{Dialect, Region, regions};
+use super::text::{Dialect, Region, holds, place_of, regions};
 use super::words;
 
 /// Something in a command that a person must give or confirm.
@@ -529,7 +529,7 @@ fn look_at(
     }
     if word.is_program {
         // `./your-script.sh`, `path/to/tool`: the program itself may stand for one.
-        if text.contains('/') || text.contains("your") {
+        if text.contains('/') || holds(text, "your") {
             for part in text.split('/') {
                 if is_possessive(&words::fold(part)) {
                     stand_in(found, part);
@@ -1016,7 +1016,7 @@ fn is_strong(folded: &str) -> bool {
     if is_possessive(folded) {
         return true;
     }
-    if folded.contains("xxxx")
+    if holds(folded, "xxxx")
         || folded.split(['.', '-', '_']).any(|part| part == "xxx")
         || folded == "xxx"
         || folded == "xx"
@@ -1026,13 +1026,13 @@ fn is_strong(folded: &str) -> bool {
     {
         return true;
     }
-    if folded.contains("yyyymm")
-        || folded.contains("yyyy-mm")
-        || folded.contains("yyyy_mm")
-        || folded.contains("aaaammdd")
-        || folded.contains("aaaa-mm-dd")
-        || folded.contains("jjjj-mm-tt")
-        || folded.contains("jjjjmmtt")
+    if holds(folded, "yyyymm")
+        || holds(folded, "yyyy-mm")
+        || holds(folded, "yyyy_mm")
+        || holds(folded, "aaaammdd")
+        || holds(folded, "aaaa-mm-dd")
+        || holds(folded, "jjjj-mm-tt")
+        || holds(folded, "jjjjmmtt")
     {
         return true;
     }
@@ -1089,7 +1089,7 @@ fn is_version_shape(folded: &str) -> bool {
 /// `your_password`, `tu-dominio`, `mydomain`.
 fn is_possessive(folded: &str) -> bool {
     const CJK: &[&str] = &["你的", "您的", "あなたの", "ваш", "твой", "мой"];
-    if CJK.iter().any(|mark| folded.starts_with(mark)) {
+    if !folded.is_ascii() && CJK.iter().any(|mark| folded.starts_with(mark)) {
         return true;
     }
     if words::GLUED
@@ -1098,7 +1098,7 @@ fn is_possessive(folded: &str) -> bool {
     {
         return true;
     }
-    if let Some(at) = folded.find("your")
+    if let Some(at) = place_of(folded, "your")
         && (at == 0 || folded[..at].ends_with(['-', '_', '.', '+', '~']))
         && folded.len() > at + 5
     {
@@ -1319,7 +1319,7 @@ fn literal_secret(text: &str) -> Option<String> {
     }
     for key in KEYS {
         let mut from = 0;
-        while let Some(found) = lower[from..].find(key) {
+        while let Some(found) = place_of(&lower[from..], key) {
             let end = from + found + key.len();
             from = end;
             let rest = lower[end..].trim_start_matches(['"', '\'', '\\']);
@@ -1347,6 +1347,9 @@ fn literal_secret(text: &str) -> Option<String> {
 
 /// `IDENTIFIED BY 'x'`, `PASSWORD 'x'` inside a text.
 fn takes_sql_secret(text: &str) -> bool {
+    if !text.contains(['\'', '"']) {
+        return false;
+    }
     let lower = text.to_ascii_lowercase();
     [
         "identified by '",

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::pieces::remark;
 use super::prompt::goes_on;
+use super::text::place_of;
 
 /// Who asks with a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +71,7 @@ pub(super) fn prompt(line: &str) -> Option<(Asks, usize)> {
     }
     // `mysql> `, `postgres=# `, `db=> `, `127.0.0.1:6379> `, `MariaDB [(none)]> `, `test> `.
     for mark in ["> ", "=# ", "=> ", "-> ", ">"] {
-        if let Some(end) = text.find(mark)
+        if let Some(end) = place_of(text, mark)
             && end > 0
             && end < 40
         {

@@ -2,17 +2,20 @@
 //! tag and body, on several threads; what the document around says is added after.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::{Deref, Range};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::body::{self, Body, BodyPiece};
+use super::body::{self, BodyPiece, Reason};
 use super::knowledge::Knowledge;
 use super::nature::Form;
 use super::placeholders;
-use super::surroundings::{Reader, Surroundings};
-use super::words;
+use super::surroundings::{Reader, Surroundings, standings};
+use super::text::holds;
+use super::words::{self, Heard, List};
 use crate::markdown::{Document, Fence};
 use crate::model::{Doubt, Effect, FenceReading, Nature, Piece, Place, Placeholder, Stands};
 
@@ -22,79 +25,103 @@ const CHUNK: usize = 16;
 /// Fewer bytes than this are read before a second thread would have started.
 const WORTH_A_THREAD: usize = 32 * 1024;
 
+/// The same for fences whose bodies are read.
+const FENCES_WORTH_A_THREAD: usize = 64;
+
 /// Returns what is made of each fence of `document`, in document order, on up to `threads`
 /// threads. The same body under the same tag is read once.
 pub fn read(document: &Document<'_>, knowledge: &Knowledge, threads: usize) -> Vec<FenceReading> {
-    let mut index_of: BTreeMap<(&str, Cow<'_, str>), usize> = BTreeMap::new();
-    let mut of_fence = Vec::with_capacity(document.fences.len());
-    for fence in &document.fences {
-        let next = index_of.len();
-        let key = (document.text(fence.info), document.body(fence));
-        of_fence.push(*index_of.entry(key).or_insert(next));
-    }
-    let mut bodies: Vec<(&str, &str)> = vec![("", ""); index_of.len()];
-    for ((tag, body), index) in &index_of {
-        bodies[*index] = (*tag, body.as_ref());
-    }
-    let readings = read_bodies(&bodies, knowledge, threads);
-    let mut around = Reader::new(document);
-    let mut fences: Vec<Context<'_>> = document
-        .fences
-        .iter()
-        .enumerate()
-        .map(|(index, fence)| Context {
-            fence,
-            around: around.read(index),
-            tag: bodies[of_fence[index]].0,
-            body: bodies[of_fence[index]].1,
-            pieces: readings[of_fence[index]].pieces.clone(),
+    let (bodies, of_fence) = bodies(document);
+    let bytes: usize = bodies.iter().map(|(_, body)| body.len()).sum();
+    let readings = each(
+        &bodies,
+        threads.min(bytes / WORTH_A_THREAD + 1),
+        |_, body| body::read(body.0, &body.1, knowledge),
+    );
+    let threads = threads.min(document.fences.len() / FENCES_WORTH_A_THREAD + 1);
+    let standings = standings(document);
+    let around = Reader::new(document);
+    let mut fences: Vec<Context<'_>> = each(&standings, threads, |index, standing| {
+        let body = of_fence[index];
+        let mut context = Context {
+            fence: &document.fences[index],
+            around: around.read(index, standing),
+            tag: bodies[body].0,
+            body: &bodies[body].1,
+            pieces: readings[body].pieces.iter().map(Said::new).collect(),
             choices: Vec::new(),
-        })
-        .collect();
-    for context in &mut fences {
+            opposed: Vec::new(),
+        };
         context.listen();
-    }
+        context.opposed = context.find_opposites();
+        context.around.settle();
+        context
+    });
     exclude(&mut fences);
     let unset = variables(&fences, document);
-    fences
-        .into_iter()
-        .zip(unset)
-        .map(|(context, unset)| context.finish(document, unset))
-        .collect()
+    let fences: Vec<_> = fences.into_iter().zip(unset).collect();
+    each(&fences, threads, |_, (context, unset)| {
+        context.finish(document, unset)
+    })
 }
 
-fn read_bodies(bodies: &[(&str, &str)], knowledge: &Knowledge, threads: usize) -> Vec<Body> {
-    let bytes: usize = bodies.iter().map(|(_, body)| body.len()).sum();
-    let threads = threads
-        .min(bytes / WORTH_A_THREAD + 1)
-        .min(bodies.len().max(1));
+/// Returns the different bodies of `document` with their tags, and which one each fence has.
+fn bodies<'d>(document: &'d Document<'_>) -> (Vec<(&'d str, Cow<'d, str>)>, Vec<usize>) {
+    let mut bodies: Vec<(&str, Cow<'_, str>)> = Vec::new();
+    // By hash, and among equal ones by number: what is compared whole is nearly always the same.
+    let mut index_of: BTreeMap<(u64, u32), usize> = BTreeMap::new();
+    let mut of_fence = Vec::with_capacity(document.fences.len());
+    for fence in &document.fences {
+        let body = (document.text(fence.info), document.body(fence));
+        let mut hasher = DefaultHasher::new();
+        body.hash(&mut hasher);
+        let mut key = (hasher.finish(), 0);
+        let index = loop {
+            match index_of.get(&key) {
+                Some(index) if bodies[*index] == body => break *index,
+                Some(_) => key.1 += 1,
+                None => {
+                    index_of.insert(key, bodies.len());
+                    bodies.push(body);
+                    break bodies.len() - 1;
+                }
+            }
+        };
+        of_fence.push(index);
+    }
+    (bodies, of_fence)
+}
+
+/// Does `work` with each of `all`, on up to `threads` threads; returns what comes of it, in order.
+fn each<'i, T: Sync, R: Send>(
+    all: &'i [T],
+    threads: usize,
+    work: impl Fn(usize, &'i T) -> R + Sync,
+) -> Vec<R> {
     if threads < 2 {
-        return bodies
-            .iter()
-            .map(|(tag, body)| body::read(tag, body, knowledge))
-            .collect();
+        let all = all.iter().enumerate();
+        return all.map(|(index, it)| work(index, it)).collect();
     }
     let next = AtomicUsize::new(0);
-    let done: Mutex<BTreeMap<usize, Vec<Body>>> = Mutex::new(BTreeMap::new());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let start = next.fetch_add(CHUNK, Ordering::Relaxed);
-                    let Some(rest) = bodies.get(start..).filter(|rest| !rest.is_empty()) else {
-                        break;
-                    };
-                    let read: Vec<Body> = rest
-                        .iter()
-                        .take(CHUNK)
-                        .map(|(tag, body)| body::read(tag, body, knowledge))
-                        .collect();
-                    done.lock()
-                        .expect("no reader panics with the lock")
-                        .insert(start, read);
-                }
-            });
+    let done: Mutex<BTreeMap<usize, Vec<R>>> = Mutex::new(BTreeMap::new());
+    let take = || {
+        loop {
+            let start = next.fetch_add(CHUNK, Ordering::Relaxed);
+            let Some(rest) = all.get(start..).filter(|rest| !rest.is_empty()) else {
+                break;
+            };
+            let chunk = rest.iter().take(CHUNK).enumerate();
+            let results: Vec<R> = chunk.map(|(index, it)| work(start + index, it)).collect();
+            done.lock()
+                .expect("no reader panics with the lock")
+                .insert(start, results);
         }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(take);
+        }
+        take();
     });
     done.into_inner()
         .expect("no reader panics with the lock")
@@ -103,33 +130,65 @@ fn read_bodies(bodies: &[(&str, &str)], knowledge: &Knowledge, threads: usize) -
         .collect()
 }
 
+/// A piece of a body, and what the document around makes of it.
+struct Said<'a> {
+    read: &'a BodyPiece,
+    nature: Nature,
+    effect: Effect,
+    because: Cow<'a, str>,
+    doubts: Vec<Reason>,
+}
+
+impl<'a> Said<'a> {
+    fn new(read: &'a BodyPiece) -> Self {
+        Self {
+            read,
+            nature: read.nature,
+            effect: read.effect,
+            because: Cow::Borrowed(&read.because),
+            doubts: read.doubts.clone(),
+        }
+    }
+
+    fn doubt(&mut self, rule: &'static str, because: impl Into<String>, range: Range<usize>) {
+        body::add(&mut self.doubts, rule, because, range);
+    }
+}
+
+impl Deref for Said<'_> {
+    type Target = BodyPiece;
+
+    fn deref(&self) -> &BodyPiece {
+        self.read
+    }
+}
+
 /// A fence with what stands around it.
 struct Context<'a> {
     fence: &'a Fence,
     around: Surroundings,
     tag: &'a str,
     body: &'a str,
-    pieces: Vec<BodyPiece>,
+    pieces: Vec<Said<'a>>,
     /// For each piece that is one of several ways: the number they share.
     choices: Vec<(usize, u32)>,
+    /// The pieces that hold a command and its opposite, or one of the two.
+    opposed: Vec<usize>,
 }
 
 impl Context<'_> {
     /// Hears what headings, sentences and comments say.
     fn listen(&mut self) {
-        let lead = self
-            .around
-            .lead()
-            .map(|prose| prose.text.clone())
-            .unwrap_or_default();
-        let heading = self.around.headings.first().cloned().unwrap_or_default();
+        let nothing = Heard::default();
+        let lead = self.around.lead().map_or(&nothing, |prose| &prose.text);
+        let heading = self.around.headings.first().map_or(&nothing, |it| &**it);
         let is_lone = self.pieces.len() == 1;
         let is_untagged = self.tag.is_empty() || matches!(self.tag, "text" | "txt" | "plaintext");
-        let leads_to_output = says_output(&lead);
+        let leads_to_output = says_output(lead);
         for piece in &mut self.pieces {
-            let title = words::fold(&piece.title);
+            let title = &piece.read.heard;
             // Samples of what is printed.
-            if (leads_to_output && is_lone || says_output(&title))
+            if (leads_to_output && is_lone || says_output(title))
                 && !matches!(piece.nature, Nature::Diagram | Nature::Session)
             {
                 let is_free = piece.nature == Nature::Listing
@@ -148,7 +207,7 @@ impl Context<'_> {
                 let is_told = piece.nature.is_step() && is_untagged && leads_to_output;
                 if is_free && !piece.nature.is_step() || is_told {
                     piece.nature = Nature::Output;
-                    "the text says that this is printed".clone_into(&mut piece.because);
+                    piece.because = Cow::Borrowed("the text says that this is printed");
                 } else if piece.nature.is_step() {
                     let whole = piece.range.clone();
                     piece.doubt("output", "the text says that this is printed", whole);
@@ -157,25 +216,25 @@ impl Context<'_> {
             if piece.nature == Nature::Data
                 || piece.nature == Nature::Listing && piece.form == Some(Form::Source)
             {
-                let is_sample = words::find(&title, words::EXAMPLE).is_some()
-                    || words::find(&lead, words::EXAMPLE).is_some();
+                let is_sample =
+                    title.find(List::Example).is_some() || lead.find(List::Example).is_some();
                 if !is_sample
                     && (names_a_file(&self.around.written) || names_a_file(&piece.title))
                     && piece.form != Some(Form::Printed)
                     && looks_whole(&self.body[piece.range.clone()])
                 {
                     piece.nature = Nature::File;
-                    piece.because.push_str("; the text names its file");
+                    piece.because.to_mut().push_str("; the text names its file");
                 }
             }
             // Python for the shell of an application.
             if piece.form == Some(Form::Python)
-                && (words::find(&lead, words::SHELLS).is_some()
-                    || words::find(&title, words::SHELLS).is_some()
-                    || words::find(&heading, words::SHELLS).is_some())
+                && (lead.find(List::Shells).is_some()
+                    || title.find(List::Shells).is_some()
+                    || heading.find(List::Shells).is_some())
             {
                 piece.nature = Nature::Query;
-                "it is Python for a shell".clone_into(&mut piece.because);
+                piece.because = Cow::Borrowed("it is Python for a shell");
                 let text = &self.body[piece.range.clone()];
                 piece.effect = if text.contains("delete(") {
                     Effect::Destroys
@@ -202,16 +261,16 @@ impl Context<'_> {
             }
             // The writer knows what a program of their own does.
             if piece.effect != Effect::Destroys
-                && let Some(word) = words::find(&title, words::LOSES)
+                && let Some(word) = title.find(List::Loses)
             {
                 piece.effect = Effect::Destroys;
-                piece.because = format!("its comment says “{word}”");
+                piece.because = Cow::Owned(format!("its comment says “{word}”"));
             }
             let whole = piece.range.clone();
             for (text, who) in [
-                (&title, "its comment"),
-                (&lead, "the text above"),
-                (&heading, "the heading"),
+                (title, "its comment"),
+                (lead, "the text above"),
+                (heading, "the heading"),
             ] {
                 if let Some(word) = counter_example(text, who == "its comment") {
                     piece.doubt(
@@ -221,18 +280,21 @@ impl Context<'_> {
                     );
                 }
                 let is_example = match who {
-                    "the heading" => words::find(text, words::EXAMPLE)
+                    "the heading" => text
+                        .find(List::Example)
                         .filter(|_| text.split_whitespace().count() < 5),
-                    _ => words::find(text, words::EXAMPLE),
+                    _ => text.find(List::Example),
                 };
                 if let Some(word) = is_example {
                     piece.doubt("example", format!("{who} says “{word}”"), whole.clone());
                 }
             }
-            for line in self.body[piece.range.clone()].lines() {
+            let text = &self.body[piece.range.clone()];
+            let remarked = if holds(text, " # ") { text } else { "" };
+            for line in remarked.lines() {
                 // A remark behind a command may take it back.
                 if let Some((_, remark)) = line.split_once(" # ")
-                    && let Some(word) = counter_example(&words::fold(remark), true)
+                    && let Some(word) = counter_example(&Heard::new(remark), true)
                 {
                     piece.doubt(
                         "counter-example",
@@ -244,13 +306,13 @@ impl Context<'_> {
         }
     }
 
-    fn finish(self, document: &Document<'_>, unset: Vec<Vec<Unset>>) -> FenceReading {
+    fn finish(&self, document: &Document<'_>, unset: &[Vec<Unset>]) -> FenceReading {
         let fence = self.fence;
-        let warnings = self.around.warnings();
+        let warnings = &self.around.warnings;
         let body_lines = Lines::new(self.body);
         let mut pieces = Vec::with_capacity(self.pieces.len());
-        let choices = self.choices;
-        for ((index, piece), unset) in self.pieces.into_iter().enumerate().zip(unset) {
+        let choices = &self.choices;
+        for ((index, piece), unset) in self.pieces.iter().enumerate().zip(unset) {
             let line = |offset: usize| fence.line + 1 + body_lines.of(offset);
             let (place, place_because) =
                 if piece.nature == Nature::Query && piece.form != Some(Form::Python) {
@@ -263,7 +325,7 @@ impl Context<'_> {
                         .understanding
                         .as_ref()
                         .is_some_and(|understood| understood.in_container);
-                    match self.around.place(&piece.title) {
+                    match self.around.place(&piece.heard) {
                         (Place::Container, _) if in_container => (Place::Unknown, String::new()),
                         found => found,
                     }
@@ -304,15 +366,15 @@ impl Context<'_> {
                 if doubts.iter().all(|doubt| doubt.because != unset.because) {
                     doubts.push(Doubt {
                         rule: "unset-variable",
-                        because: unset.because,
+                        because: unset.because.clone(),
                         span,
                     });
                 }
                 placeholders.push(Placeholder {
                     secret: placeholders::is_secret(&unset.name),
                     text: format!("${}", unset.name),
-                    name: unset.name,
-                    range: unset.range,
+                    name: unset.name.clone(),
+                    range: unset.range.clone(),
                     stands: Stands::Variable,
                 });
             }
@@ -328,22 +390,23 @@ impl Context<'_> {
             let is_step = piece.nature.is_step();
             let (hosts, overwrites) = piece
                 .understanding
-                .map(|understood| (understood.hosts, understood.overwrites))
+                .as_ref()
+                .map(|understood| (understood.hosts.clone(), understood.overwrites.clone()))
                 .unwrap_or_default();
             pieces.push(Piece {
                 line: line(piece.range.start),
                 last_line: line(piece.range.end.saturating_sub(1).max(piece.range.start)),
-                range: piece.range,
-                title: piece.title,
+                range: piece.range.clone(),
+                title: piece.title.clone(),
                 nature: piece.nature,
                 command: if is_step {
-                    piece.command
+                    piece.command.clone()
                 } else {
                     String::new()
                 },
                 language: piece.language.filter(|_| is_step),
                 effect: piece.effect,
-                because: piece.because,
+                because: piece.because.clone().into_owned(),
                 place,
                 place_because,
                 doubts: if is_step { doubts } else { Vec::new() },
@@ -409,11 +472,11 @@ impl Lines {
 }
 
 /// Whether a line leads to what is printed: `Expected output:`, not "the output is written to a file".
-fn says_output(folded: &str) -> bool {
-    if folded.is_empty() || words::find(folded, words::OUTPUT).is_none() {
+fn says_output(folded: &Heard) -> bool {
+    if folded.find(List::Output).is_none() {
         return false;
     }
-    if words::find(folded, words::LOOKS).is_some()
+    if folded.find(List::Looks).is_some()
         && !words::EXPECTED.iter().any(|word| folded.contains(word))
     {
         return false;
@@ -424,9 +487,9 @@ fn says_output(folded: &str) -> bool {
     (ends && folded.len() < 120) || folded.split_whitespace().count() < 5
 }
 
-fn counter_example(folded: &str, is_comment: bool) -> Option<&'static str> {
+fn counter_example(folded: &Heard, is_comment: bool) -> Option<&'static str> {
     // One word alone is enough in a comment; in a sentence it must be said of running it.
-    let word = words::find(folded, words::COUNTER_EXAMPLE)?;
+    let word = folded.find(List::CounterExample)?;
     let is_phrase = word.contains(' ') || word.contains('\'') || !word.is_ascii();
     let is_short = folded.split_whitespace().count() < 5;
     (is_comment || is_phrase || is_short).then_some(word)
@@ -568,9 +631,8 @@ fn choose(fences: &mut [Context<'_>], members: &[(usize, usize)], because: &str,
 }
 
 /// Whether a text says that what follows stands in place of what came before.
-fn says_alternative(folded: &str) -> bool {
+fn says_alternative(folded: &Heard) -> bool {
     let text = folded.trim_start_matches(|c: char| !c.is_alphanumeric());
-    let word_count = text.split_whitespace().count();
     let first = text
         .split(|c: char| !c.is_alphanumeric())
         .next()
@@ -604,20 +666,17 @@ fn says_alternative(folded: &str) -> bool {
         || ["或", "也可", "または", "あるいは", "もしくは"]
             .iter()
             .any(|mark| text.starts_with(mark));
-    let phrase = || {
-        words::ALTERNATIVE
-            .iter()
-            .filter(|word| word.chars().count() > 5 || !word.is_ascii() && word.chars().count() > 1)
-            .any(|word| words::find(text, &[word]).is_some())
-    };
-    begins || numbered_way(text).is_some() || word_count < 12 && phrase()
+    begins
+        || numbered_way(folded, text).is_some()
+        || folded.find(List::Phrase).is_some() && text.split_whitespace().count() < 12
 }
 
 /// `option a`, `método 2`, `way 1:`: the name of the way.
-fn numbered_way(folded: &str) -> Option<&str> {
+fn numbered_way<'t>(heard: &Heard, folded: &'t str) -> Option<&'t str> {
     if folded.starts_with(words::MENU) {
         return folded.split_whitespace().next();
     }
+    heard.find(List::NumberedWay)?;
     let mut all = folded
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty());
@@ -643,15 +702,14 @@ fn numbered_way(folded: &str) -> Option<&str> {
 }
 
 /// The system that a title names, where it says little else: `Ubuntu/Debian`, `macOS:`.
-fn system(folded: &str) -> Option<&'static str> {
-    if folded.split_whitespace().count() > 5 {
-        return None;
-    }
-    words::find(folded, words::SYSTEMS)
+fn system(folded: &Heard) -> Option<&'static str> {
+    folded
+        .find(List::Systems)
+        .filter(|_| folded.split_whitespace().count() <= 5)
 }
 
 /// The family of a package manager that installs.
-fn manager(piece: &BodyPiece) -> Option<&'static str> {
+fn manager(piece: &Said<'_>) -> Option<&'static str> {
     const FAMILIES: &[(&str, &[&str])] = &[
         ("apt", &["apt", "apt-get", "aptitude"]),
         ("rpm", &["yum", "dnf", "zypper", "microdnf"]),
@@ -698,16 +756,13 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
     // By words: `or`, `Option B`, ①.
     for (at, (fence, piece)) in steps.iter().enumerate() {
         let context = &group[*fence];
-        let title = words::fold(&context.pieces[*piece].title);
+        let title = &context.pieces[*piece].read.heard;
         let is_first_of_fence = steps
             .get(at.wrapping_sub(1))
             .is_none_or(|(before, _)| before != fence);
-        let lead = context
-            .around
-            .lead()
-            .map_or("", |prose| prose.text.as_str());
-        let by_title = says_alternative(&title);
-        let by_lead = is_first_of_fence && says_alternative(lead);
+        let lead = context.around.lead().map(|prose| &prose.text);
+        let by_title = says_alternative(title);
+        let by_lead = is_first_of_fence && lead.is_some_and(says_alternative);
         if !(by_title || by_lead) {
             continue;
         }
@@ -716,13 +771,14 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
             let before = steps[at - 1];
             // All of the fence before is the other way where the sentence between them says so.
             if by_lead && !by_title {
-                members.extend(steps[..at].iter().filter(|(fence, _)| *fence == before.0));
+                let from = steps[..at].partition_point(|(fence, _)| *fence < before.0);
+                members.extend(&steps[from..at]);
             } else {
                 members.push(before);
             }
         }
         if by_lead && !by_title {
-            members.extend(steps[at..].iter().filter(|(other, _)| other == fence));
+            members.extend(steps[at..].iter().take_while(|(other, _)| other == fence));
         } else {
             members.push((*fence, *piece));
         }
@@ -737,12 +793,9 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
     let mut named: Vec<((usize, usize), &str)> = Vec::new();
     for (fence, piece) in &steps {
         let context = &group[*fence];
-        let title = words::fold(&context.pieces[*piece].title);
-        let lead = context
-            .around
-            .lead()
-            .map_or("", |prose| prose.text.as_str());
-        if let Some(name) = system(&title).or_else(|| system(lead).filter(|_| title.is_empty())) {
+        let title = &context.pieces[*piece].read.heard;
+        let lead = context.around.lead().map(|prose| &prose.text);
+        if let Some(name) = system(title).or_else(|| system(lead?).filter(|_| title.is_empty())) {
             named.push(((*fence, *piece), name));
         }
     }
@@ -775,7 +828,7 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
     let is_told_already = named.len() > 1
         && managed
             .iter()
-            .filter(|(member, _)| named.iter().any(|(other, _)| other == member))
+            .filter(|(member, _)| named.binary_search_by_key(member, |(it, _)| *it).is_ok())
             .count()
             > 1;
     if (systems > 1 || scripts > 1) && !is_told_already {
@@ -807,9 +860,10 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
             .filter(|piece| piece.nature.is_step())
         {
             let text = &context.body[piece.range.clone()];
-            let is_menu = text
-                .lines()
-                .any(|line| line.trim_start().starts_with(words::MENU));
+            let is_menu = !text.is_ascii()
+                && text
+                    .lines()
+                    .any(|line| line.trim_start().starts_with(words::MENU));
             let managers: BTreeSet<&str> = piece
                 .understanding
                 .iter()
@@ -825,8 +879,8 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
                     },
                 )
                 .collect();
-            let is_separate = !text.contains("||") && !text.contains("if ");
-            if is_menu || managers.len() > 1 && is_separate {
+            let is_separate = || !holds(text, "||") && !holds(text, "if ");
+            if is_menu || managers.len() > 1 && is_separate() {
                 let whole = piece.range.clone();
                 piece.doubt("menu", "it holds several ways of doing the same", whole);
             }
@@ -903,17 +957,20 @@ fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
     let mut ways: BTreeMap<(String, &'static str), Vec<(usize, String)>> = BTreeMap::new();
     for (index, context) in fences.iter().enumerate() {
         for (depth, heading) in context.around.headings.iter().enumerate().take(2) {
-            let parent: String = context.around.headings[depth + 1..].join("\n");
-            if let Some(way) = numbered_way(heading) {
-                ways.entry((parent, "way"))
+            let parent = || {
+                let above = context.around.headings[depth + 1..].iter();
+                above.map(|it| &***it).collect::<Vec<&str>>().join("\n")
+            };
+            if let Some(way) = numbered_way(heading, heading) {
+                ways.entry((parent(), "way"))
                     .or_default()
                     .push((index, way.to_owned()));
                 break;
             }
-            if heading.split_whitespace().count() < 4
-                && let Some(name) = system(heading)
+            if let Some(name) = system(heading)
+                && heading.split_whitespace().count() < 4
             {
-                ways.entry((parent, "system"))
+                ways.entry((parent(), "system"))
                     .or_default()
                     .push((index, name.to_owned()));
                 break;
@@ -947,73 +1004,86 @@ fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
 }
 
 /// A command as far as opposites go: its words, and which of them is a verb.
-struct Act {
+struct Act<'a> {
     piece: usize,
-    words: Vec<String>,
+    words: Vec<&'a str>,
     end: usize,
     /// Where it stands in its piece.
     start: usize,
 }
 
-/// Start and stop of the same thing in one fence: a menu, unless they make a sequence.
-fn opposites(context: &mut Context<'_>, next: &mut u32) {
-    let mut acts: Vec<Act> = Vec::new();
-    for (index, piece) in context.pieces.iter().enumerate() {
-        let Some(understood) = piece
-            .understanding
-            .as_ref()
-            .filter(|_| piece.nature.is_step())
-        else {
-            continue;
-        };
-        for known in &understood.commands {
-            let Some(text) = piece.command.get(known.range.clone()) else {
+impl Context<'_> {
+    /// Start and stop of the same thing in one fence: a menu, unless they make a sequence.
+    fn find_opposites(&self) -> Vec<usize> {
+        let mut acts: Vec<Act<'_>> = Vec::new();
+        for (index, piece) in self.pieces.iter().enumerate() {
+            let read = piece.read;
+            let Some(understood) = read
+                .understanding
+                .as_ref()
+                .filter(|_| piece.nature.is_step())
+            else {
                 continue;
             };
-            let words: Vec<String> = text
-                .split_whitespace()
-                .filter(|word| !word.starts_with('-') && *word != "sudo")
-                .map(str::to_owned)
-                .collect();
-            acts.push(Act {
-                piece: index,
-                words,
-                start: known.range.start,
-                end: known.range.end,
-            });
-        }
-    }
-    let mut said = words::fold(&context.around.headings.first().cloned().unwrap_or_default());
-    for prose in &context.around.before {
-        said.push(' ');
-        said.push_str(&prose.text);
-    }
-    let mut members: BTreeSet<usize> = BTreeSet::new();
-    // Neighbours within reach: a long script is a sequence.
-    for (at, first) in acts.iter().enumerate() {
-        for (distance, second) in acts[at + 1..].iter().enumerate().take(12) {
-            let Some((forward, _)) = opposite(&first.words, &second.words) else {
-                continue;
-            };
-            let is_same_piece = first.piece == second.piece;
-            let title = words::fold(&context.pieces[first.piece].title);
-            let is_joined = is_same_piece
-                && context.pieces[first.piece]
-                    .command
-                    .get(first.end..second.start)
-                    .is_some_and(|between| between.contains("&&") || between.contains(';'));
-            // Stop … start: a sequence where something stands between, or where a restart is spoken of.
-            let is_sequence = !forward
-                && is_same_piece
-                && (distance > 0
-                    || words::find(&said, words::RESTART).is_some()
-                    || words::find(&title, words::RESTART).is_some());
-            if !is_joined && !is_sequence {
-                members.insert(first.piece);
-                members.insert(second.piece);
+            for known in &understood.commands {
+                let Some(text) = read.command.get(known.range.clone()) else {
+                    continue;
+                };
+                let words: Vec<&str> = text
+                    .split_whitespace()
+                    .filter(|word| !word.starts_with('-') && *word != "sudo")
+                    .collect();
+                acts.push(Act {
+                    piece: index,
+                    words,
+                    start: known.range.start,
+                    end: known.range.end,
+                });
             }
         }
+        if acts.len() < 2 {
+            return Vec::new();
+        }
+        let speaks_of_restart = LazyCell::new(|| {
+            let heading = self.around.headings.first();
+            let mut said = heading.map_or_else(String::new, |it| it.to_string());
+            for prose in &self.around.before {
+                said.push(' ');
+                said.push_str(&prose.text);
+            }
+            words::find(&said, words::RESTART).is_some()
+        });
+        let mut members: BTreeSet<usize> = BTreeSet::new();
+        // Neighbours within reach: a long script is a sequence.
+        for (at, first) in acts.iter().enumerate() {
+            for (distance, second) in acts[at + 1..].iter().enumerate().take(12) {
+                let Some((forward, _)) = opposite(&first.words, &second.words) else {
+                    continue;
+                };
+                let is_same_piece = first.piece == second.piece;
+                let title = &self.pieces[first.piece].heard;
+                let is_joined = is_same_piece
+                    && self.pieces[first.piece]
+                        .command
+                        .get(first.end..second.start)
+                        .is_some_and(|between| between.contains("&&") || between.contains(';'));
+                // Stop … start: a sequence where something stands between, or where a restart is spoken of.
+                let is_sequence = !forward
+                    && is_same_piece
+                    && (distance > 0 || title.find(List::Restart).is_some() || *speaks_of_restart);
+                if !is_joined && !is_sequence {
+                    members.insert(first.piece);
+                    members.insert(second.piece);
+                }
+            }
+        }
+        members.into_iter().collect()
     }
+}
+
+/// Marks what was found to be opposed.
+fn opposites(context: &mut Context<'_>, next: &mut u32) {
+    let members = std::mem::take(&mut context.opposed);
     if members.is_empty() {
         return;
     }
@@ -1032,7 +1102,7 @@ fn opposites(context: &mut Context<'_>, next: &mut u32) {
 }
 
 /// Whether two commands undo each other; `true` where the first one is the one that does.
-fn opposite(first: &[String], second: &[String]) -> Option<(bool, &'static str)> {
+fn opposite(first: &[&str], second: &[&str]) -> Option<(bool, &'static str)> {
     if first.len() != second.len() {
         return None;
     }
@@ -1131,11 +1201,11 @@ fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Uns
         .sections()
         .map(|heading| heading.text.as_ref())
         .collect();
-    let mut seen: BTreeMap<&str, BTreeSet<Vec<String>>> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, BTreeSet<Vec<&str>>> = BTreeMap::new();
     let mut all = Vec::with_capacity(fences.len());
     for context in fences {
         let mut of_fence = Vec::with_capacity(context.pieces.len());
-        let chain = &context.around.headings;
+        let chain: Vec<&str> = context.around.headings.iter().map(|it| &***it).collect();
         for piece in &context.pieces {
             let mut unset = Vec::new();
             if let Some(understood) = piece
@@ -1143,11 +1213,12 @@ fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Uns
                 .as_ref()
                 .filter(|_| piece.nature.is_step())
             {
-                let reads_file = piece.command.lines().any(|line| {
-                    line.trim_start().starts_with("source ")
-                        || line.trim_start().starts_with(". ")
-                        || line.contains("set -a")
-                });
+                let reads_file = !understood.reads.is_empty()
+                    && piece.command.lines().any(|line| {
+                        line.trim_start().starts_with("source ")
+                            || line.trim_start().starts_with(". ")
+                            || line.contains("set -a")
+                    });
                 for (name, range) in &understood.reads {
                     let is_inside = piece.found.iter().any(|found| {
                         found.range.start < range.end && range.start < found.range.end
@@ -1161,10 +1232,7 @@ fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Uns
                     }
                     // Set above, in this section or in one that this one stands in.
                     let is_set = seen.get(name.as_str()).is_some_and(|places| {
-                        places.iter().any(|place| {
-                            chain.len() >= place.len()
-                                && chain[chain.len() - place.len()..] == place[..]
-                        })
+                        (0..=chain.len()).any(|from| places.contains(&chain[from..]))
                     });
                     if is_set {
                         continue;

@@ -144,6 +144,50 @@ pub fn read(text: &str) -> Script<'_> {
     if text.bytes().any(|byte| byte == 0) {
         return fault("holds a NUL byte");
     }
+    if let Some(script) = simple(text) {
+        return script;
+    }
+    parsed(text)
+}
+
+/// Words that the grammar reads otherwise than as programs and arguments.
+const KEYWORDS: &[&str] = &[
+    "case", "coproc", "declare", "do", "done", "elif", "else", "esac", "export", "fi", "for",
+    "function", "if", "in", "let", "local", "readonly", "select", "test", "then", "time",
+    "typeset", "unset", "unsetenv", "until", "while",
+];
+
+/// Reads lines of bare words between `|`, `&&` and `;`, which most fences are made of, as the parser
+/// would; `None` for anything else.
+fn simple(text: &str) -> Option<Script<'_>> {
+    let mut reader = Reader {
+        text,
+        script: Script::default(),
+        set: BTreeSet::new(),
+        depth: 0,
+    };
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        let bare = line.trim_start_matches(' ');
+        if bare.starts_with('#') {
+            if bare.contains('\\') || !bare.is_ascii() {
+                return None;
+            }
+            continue;
+        }
+        let line = line.strip_suffix('\n').unwrap_or(line);
+        reader.simple_line(line, start)?;
+    }
+    Some(reader.script)
+}
+
+fn parsed(text: &str) -> Script<'_> {
+    let fault = |why: &str| Script {
+        fault: Some(why.to_owned()),
+        ..Script::default()
+    };
     let Some(tree) = parse(text) else {
         return fault("is too tangled to be read as shell");
     };
@@ -517,6 +561,77 @@ impl<'a> Reader<'a> {
             }
         }
         self.set_by_command(owner);
+    }
+
+    /// Reads one line for [`simple`].
+    fn simple_line(&mut self, line: &'a str, start: usize) -> Option<()> {
+        let bytes = line.as_bytes();
+        let mut at = 0;
+        // The command that is being read, if one is; whether one must follow, and who feeds it.
+        let mut owner: Option<usize> = None;
+        let mut is_wanted = false;
+        let mut fed_by = None;
+        while let Some(byte) = bytes.get(at) {
+            match byte {
+                b' ' => at += 1,
+                b'|' | b'&' | b';' => {
+                    let owner = owner.take()?;
+                    self.set_by_command(owner);
+                    let is_double = bytes.get(at + 1) == Some(byte);
+                    match (byte, is_double, bytes.get(at + 1 + usize::from(is_double))) {
+                        (b'|', false, Some(b' ')) => fed_by = Some(owner),
+                        (b'&', true, Some(b' ')) | (b';', false, Some(b' ')) => fed_by = None,
+                        _ => return None,
+                    }
+                    is_wanted = *byte != b';';
+                    at += 1 + usize::from(is_double);
+                }
+                _ => {
+                    let word = line[at..].split([' ', ';', '|', '&']).next()?;
+                    let is_option = word.starts_with('-');
+                    let is_plain = |it: u8| {
+                        it.is_ascii_alphanumeric()
+                            || matches!(it, b'_' | b'.' | b'/' | b'-')
+                            || matches!(it, b':' | b'@' | b'%' | b',') && owner.is_some()
+                            || it == b'=' && is_option
+                    };
+                    if !word.bytes().all(is_plain) || KEYWORDS.contains(&word) {
+                        return None;
+                    }
+                    let place = start + at..start + at + word.len();
+                    at += word.len();
+                    let index = match owner {
+                        Some(index) => index,
+                        // A number or an option opens no command.
+                        None if !word.starts_with(|it: char| it.is_ascii_alphabetic()) => {
+                            return None;
+                        }
+                        None => {
+                            self.script.commands.push(Simple {
+                                range: place.clone(),
+                                fed_by,
+                                ..Simple::default()
+                            });
+                            self.script.commands.len() - 1
+                        }
+                    };
+                    owner = Some(index);
+                    is_wanted = false;
+                    let command = &mut self.script.commands[index];
+                    command.range.end = place.end;
+                    command.words.push(Word {
+                        text: Cow::Borrowed(word),
+                        range: place,
+                        literal: true,
+                        quoted: false,
+                    });
+                }
+            }
+        }
+        if let Some(owner) = owner {
+            self.set_by_command(owner);
+        }
+        (!is_wanted).then_some(())
     }
 
     /// Takes note of what a builtin sets: `read name`, `alias x=…`.
@@ -893,7 +1008,7 @@ const OWN: &[&str] = &[
 mod tests {
     use proptest::prelude::*;
 
-    use super::{LONGEST, Redirect, read};
+    use super::{LONGEST, Redirect, parsed, read, simple};
 
     /// Shows each command as `[word word] <redirections`, and what is set and read.
     fn check(text: &str, expected: &str) {
@@ -1066,6 +1181,35 @@ mod tests {
             let script = read(&text);
             for it in &script.commands {
                 prop_assert!(text.get(it.range.clone()).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn bare_lines_need_no_parser() {
+        for text in [
+            "systemctl status nginx --no-pager\njournalctl -u nginx | tail -20\n",
+            "# Look\n\ndocker ps; df -h && free -m",
+            "read NAME; ls --color=auto 2 20 a.b:80 u@h:/x,y %i",
+        ] {
+            assert_eq!(simple(text), Some(parsed(text)), "{text}");
+        }
+        for text in [
+            "a |", "| a", "a && ", "a=1 b", "a;;b", "if x", "a &", "a > b", "$x", "a*",
+        ] {
+            assert_eq!(simple(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn what_needs_no_parser_is_read_as_the_parser_reads_it(
+            text in "(ls|a|b-c|tail|read|printf|alias|getopts|mapfile|exec|eval|set|source|sudo|env|time|x|y|-v|-n|-p|--o=v|--|-|-20|20|0|1|2|3x|1\\.5|0x1|1:2|a\\.b|\\./a|/b/c|u@h:/p|80:80|a,b|%i|100%|%|@|,|:|_|_a|a_|\\.|\\.\\.|A|EOF|in|if|# c|#|[a-z]{1,6}|[A-Za-z0-9_./:@%,=+-]{1,5}| | | | |  |\n|\n| \\| | && |; |\\||&&|;|&| \n){0,16}",
+        ) {
+            if let Some(script) = simple(&text) {
+                prop_assert_eq!(script, parsed(&text));
             }
         }
     }

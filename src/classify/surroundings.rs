@@ -1,10 +1,12 @@
 //! The text around a fence → what it says of it: where, an example, what is wrong on purpose, what is
 //! printed, one of several ways, a warning.
 
+use std::sync::Arc;
+
 use crate::markdown::{Document, Fence};
 use crate::model::{Place, Span};
 
-use super::words;
+use super::words::{Heard, List};
 
 /// As many bytes and lines are looked at on either side: a warning further off speaks of more than
 /// the fence, and the cost stays bounded.
@@ -15,8 +17,8 @@ const LINES: usize = 5;
 #[derive(Clone, Debug)]
 pub(super) struct Prose {
     pub(super) span: Span,
-    /// Folded, marks of lists and quotes taken off.
-    pub(super) text: String,
+    /// Marks of lists and quotes taken off.
+    pub(super) text: Heard,
 }
 
 /// What stands around a fence.
@@ -29,47 +31,69 @@ pub(super) struct Surroundings {
     /// Nearest first.
     pub(super) after: Vec<Prose>,
     /// Folded titles, innermost first.
-    pub(super) headings: Vec<String>,
+    pub(super) headings: Arc<[Arc<Heard>]>,
     /// The same, as written, for file names.
     pub(super) written: String,
+    /// The warnings that a person must see before.
+    pub(super) warnings: Vec<Span>,
+    /// What prose and headings say of the place.
+    place: Option<(Place, String)>,
 }
 
-/// Reads the surroundings of the fences of a document in order, in one pass.
-pub(super) struct Reader<'a, 'd> {
-    document: &'d Document<'a>,
+/// Where in the outline a fence stands.
+#[derive(Clone)]
+pub(super) struct Standing {
     /// Index of the next heading.
     heading: usize,
-    /// Level and folded title of the headings that hold.
-    chain: Vec<(u8, String)>,
+    /// Folded titles, innermost first: shared by the fences of a section.
+    headings: Arc<[Arc<Heard>]>,
+}
+
+/// Returns where each fence of `document` stands, in order.
+pub(super) fn standings(document: &Document<'_>) -> Vec<Standing> {
+    let mut chain: Vec<(u8, Arc<Heard>)> = Vec::new();
+    let mut standing = Standing {
+        heading: 0,
+        headings: Arc::new([]),
+    };
+    let mut all = Vec::with_capacity(document.fences.len());
+    for fence in &document.fences {
+        let before = standing.heading;
+        while let Some(heading) = document.headings.get(standing.heading)
+            && heading.span.start < fence.span.start
+        {
+            while chain
+                .last()
+                .is_some_and(|(level, _)| *level >= heading.level)
+            {
+                chain.pop();
+            }
+            chain.push((heading.level, Arc::new(Heard::new(&heading.text))));
+            standing.heading += 1;
+        }
+        if standing.heading > before {
+            standing.headings = chain.iter().rev().map(|(_, it)| Arc::clone(it)).collect();
+        }
+        all.push(standing.clone());
+    }
+    all
+}
+
+/// Reads the surroundings of a fence.
+pub(super) struct Reader<'a, 'd> {
+    document: &'d Document<'a>,
 }
 
 impl<'a, 'd> Reader<'a, 'd> {
     pub(super) const fn new(document: &'d Document<'a>) -> Self {
-        Self {
-            document,
-            heading: 0,
-            chain: Vec::new(),
-        }
+        Self { document }
     }
 
-    /// Reads what is around fence `index`; to be asked in order.
-    pub(super) fn read(&mut self, index: usize) -> Surroundings {
+    /// Reads what is around fence `index`, which stands there.
+    pub(super) fn read(&self, index: usize, standing: &Standing) -> Surroundings {
         let document = self.document;
         let fence: &Fence = &document.fences[index];
-        while let Some(heading) = document.headings.get(self.heading)
-            && heading.span.start < fence.span.start
-        {
-            while self
-                .chain
-                .last()
-                .is_some_and(|(level, _)| *level >= heading.level)
-            {
-                self.chain.pop();
-            }
-            self.chain.push((heading.level, words::fold(&heading.text)));
-            self.heading += 1;
-        }
-        let above = self
+        let above = standing
             .heading
             .checked_sub(1)
             .map_or(0, |last| document.headings[last].span.end);
@@ -78,25 +102,20 @@ impl<'a, 'd> Reader<'a, 'd> {
             .map_or(0, |last| document.fences[last].span.end);
         let next_heading = document
             .headings
-            .get(self.heading)
+            .get(standing.heading)
             .map_or(document.source.len(), |heading| heading.span.start);
         let next_fence = document
             .fences
             .get(index + 1)
             .map_or(document.source.len(), |next| next.span.start);
         let mut around = Surroundings {
-            headings: self
-                .chain
-                .iter()
-                .rev()
-                .map(|(_, title)| title.clone())
-                .collect(),
+            headings: Arc::clone(&standing.headings),
             ..Surroundings::default()
         };
         self.look_up(fence.span.start, above.max(previous), &mut around);
         let after_end = next_heading.min(next_fence);
         around.after = self.look_down(fence.span.end, after_end);
-        if let Some(heading) = self
+        if let Some(heading) = standing
             .heading
             .checked_sub(1)
             .map(|last| &document.headings[last])
@@ -134,7 +153,7 @@ impl<'a, 'd> Reader<'a, 'd> {
             }
             around.before.push(Prose {
                 span: Span::new(at, at + line.len()),
-                text: words::fold(text),
+                text: Heard::new(text),
             });
             if around.before.len() == LINES {
                 break;
@@ -155,7 +174,7 @@ impl<'a, 'd> Reader<'a, 'd> {
             if !text.is_empty() {
                 found.push(Prose {
                     span: Span::new(at, at + line.len()),
-                    text: words::fold(text),
+                    text: Heard::new(text),
                 });
                 if found.len() == LINES {
                     break;
@@ -181,37 +200,34 @@ impl Surroundings {
         self.before.first()
     }
 
-    /// Says where the fence is meant to happen, by the words `title` of a comment, the prose, the headings.
-    pub(super) fn place(&self, title: &str) -> (Place, String) {
-        let title = words::fold(title);
-        if let Some(found) = place_of(&title, Source::Comment) {
-            return found;
-        }
-        for prose in self.before.iter().take(self.paragraph.max(2)) {
-            if let Some(found) = place_of(&prose.text, Source::Prose) {
-                return found;
-            }
-        }
-        for heading in &self.headings {
-            if let Some(found) = place_of(heading, Source::Heading) {
-                return found;
-            }
-        }
-        (Place::Unknown, String::new())
-    }
-
-    /// Returns the warnings that a person must see before.
-    pub(super) fn warnings(&self) -> Vec<Span> {
-        let mut spans: Vec<Span> = self
+    /// Keeps the lead and what all the rest says, and forgets the rest: a document has many fences.
+    pub(super) fn settle(&mut self) {
+        let before = self.before.iter().take(self.paragraph.max(2));
+        self.place = before
+            .map(|prose| (&prose.text, Source::Prose))
+            .chain(self.headings.iter().map(|it| (&**it, Source::Heading)))
+            .find_map(|(text, source)| place_of(text, source));
+        self.warnings = self
             .before
             .iter()
             .rev()
             .chain(self.after.iter().take(3))
-            .filter(|prose| words::find(&prose.text, words::WARNING).is_some())
+            .filter(|prose| prose.text.find(List::Warning).is_some())
             .map(|prose| prose.span)
             .collect();
-        spans.dedup();
-        spans
+        self.warnings.dedup();
+        self.before.truncate(1);
+        self.before.shrink_to_fit();
+        self.after = Vec::new();
+        self.written = String::new();
+    }
+
+    /// Says where the fence is meant to happen, by the words `title` of a comment, the prose, the
+    /// headings.
+    pub(super) fn place(&self, title: &Heard) -> (Place, String) {
+        place_of(title, Source::Comment)
+            .or_else(|| self.place.clone())
+            .unwrap_or((Place::Unknown, String::new()))
     }
 }
 
@@ -222,28 +238,28 @@ enum Source {
     Heading,
 }
 
-fn place_of(folded: &str, source: Source) -> Option<(Place, String)> {
+fn place_of(folded: &Heard, source: Source) -> Option<(Place, String)> {
     // "from your computer to the server": the first one named is where it is typed.
-    let places: &[(Place, &[&str])] = &[
-        (Place::Container, words::CONTAINER),
-        (Place::Workstation, words::WORKSTATION),
+    let places = [
+        (Place::Container, List::Container),
+        (Place::Workstation, List::Workstation),
         (
             Place::Server,
             if source == Source::Heading {
-                words::SERVER_HEADINGS
+                List::ServerHeadings
             } else {
-                words::SERVER
+                List::Server
             },
         ),
     ];
     for (place, list) in places {
-        if let Some(word) = words::find(folded, list) {
+        if let Some(word) = folded.find(list) {
             let by = match source {
                 Source::Comment => "its comment says",
                 Source::Prose => "the text above says",
                 Source::Heading => "the heading says",
             };
-            return Some((*place, format!("{by} “{}”", word.trim_end_matches('*'))));
+            return Some((place, format!("{by} “{}”", word.trim_end_matches('*'))));
         }
     }
     None

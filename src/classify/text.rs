@@ -21,6 +21,25 @@ pub(super) enum Dialect {
     Other,
 }
 
+/// Where `mark`, which is not empty, first stands in `text`. For the few bytes of a line: nothing is
+/// prepared, which costs [`str::find`] more than the search.
+pub(super) fn place_of(text: &str, mark: &str) -> Option<usize> {
+    /// Longer texts are worth a call that looks at many bytes at once.
+    const SHORT: usize = 48;
+    let (first, rest) = mark.as_bytes().split_first()?;
+    let text = text.as_bytes();
+    let last = text.len().checked_sub(mark.len())?;
+    if text.len() < SHORT {
+        return (0..=last).find(|at| text[*at] == *first && text[at + 1..].starts_with(rest));
+    }
+    memchr::memchr_iter(*first, text).find(|at| text[at + 1..].starts_with(rest))
+}
+
+/// Whether `mark` stands in `text`.
+pub(super) fn holds(text: &str, mark: &str) -> bool {
+    place_of(text, mark).is_some()
+}
+
 /// Returns each character of `text` with its offset and region.
 pub(super) fn regions(text: &str, dialect: Dialect) -> Vec<(usize, char, Region)> {
     let mut all = Vec::with_capacity(text.len());

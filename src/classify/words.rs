@@ -3,6 +3,9 @@
 //!
 //! All are folded: lower case, without accents of Latin letters. A `*` at the end stands for any ending.
 
+use std::ops::Deref;
+use std::sync::LazyLock;
+
 /// Says that what follows is what a command prints.
 pub(super) const OUTPUT: &[&str] = &[
     "output",
@@ -1758,10 +1761,6 @@ fn stands_in(folded: &str, word: &str) -> bool {
     let (word, any_ending) = word
         .strip_suffix('*')
         .map_or((word, false), |word| (word, true));
-    // Writing without spaces has no word ends.
-    let is_spaced = |c: char| {
-        c.is_alphanumeric() && !matches!(c, '\u{3000}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
-    };
     let mut from = 0;
     while let Some(at) = folded[from..].find(word) {
         let start = from + at;
@@ -1780,9 +1779,243 @@ fn stands_in(folded: &str, word: &str) -> bool {
     false
 }
 
+// --- Texts that much is asked of --------------------------------------------------------------
+
+/// The lists that a text around a fence is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    Output,
+    Looks,
+    Example,
+    CounterExample,
+    /// Those of [`ALTERNATIVE`] that may stand anywhere in a line.
+    Phrase,
+    NumberedWay,
+    Systems,
+    Warning,
+    Loses,
+    Workstation,
+    Server,
+    ServerHeadings,
+    Container,
+    Restart,
+    Shells,
+}
+
+/// In the order of [`List`].
+const LISTS: [&[&str]; 15] = [
+    OUTPUT,
+    LOOKS,
+    EXAMPLE,
+    COUNTER_EXAMPLE,
+    ALTERNATIVE,
+    NUMBERED_WAY,
+    SYSTEMS,
+    WARNING,
+    LOSES,
+    WORKSTATION,
+    SERVER,
+    SERVER_HEADINGS,
+    CONTAINER,
+    RESTART,
+    SHELLS,
+];
+
+/// Folded text, and which words of which lists stand in it: found in one pass, whatever is asked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard {
+    text: String,
+    /// List and index in it; the first word of each list only. Mostly empty.
+    found: Vec<(u8, u16)>,
+}
+
+impl Heard {
+    /// Folds `text` and listens to it.
+    pub(super) fn new(text: &str) -> Self {
+        let text = fold(text);
+        let mut found = Vec::new();
+        INDEX.hear(&text, &mut found);
+        Self { text, found }
+    }
+
+    /// Returns the first word of `list` that stands in it, as [`find`] does.
+    pub(super) fn find(&self, list: List) -> Option<&'static str> {
+        let (_, index) = self.found.iter().find(|(of, _)| *of == list as u8)?;
+        Some(LISTS[list as usize][usize::from(*index)])
+    }
+}
+
+impl Deref for Heard {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.text
+    }
+}
+
+/// A word of a list.
+#[derive(Clone, Copy)]
+struct Entry {
+    list: u8,
+    index: u16,
+    /// Without the `*`.
+    stem: &'static str,
+    any_ending: bool,
+}
+
+/// Words by how they begin.
+struct Index {
+    /// Sorted by slot; those of slot `n` stand at `starts[n]..starts[n + 1]`.
+    entries: Vec<Entry>,
+    starts: Vec<u16>,
+    /// Words that any slot may begin, to be looked at everywhere.
+    anywhere: Vec<Entry>,
+}
+
+/// A power of two.
+const SLOTS: usize = 1 << 12;
+
+static INDEX: LazyLock<Index> = LazyLock::new(Index::new);
+
+/// Writing without spaces has no word ends.
+fn is_spaced(c: char) -> bool {
+    c.is_alphanumeric() && !matches!(c, '\u{3000}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
+}
+
+const fn mixed(hash: u32, byte: u8) -> u32 {
+    (hash ^ byte as u32).wrapping_mul(0x0100_0193)
+}
+
+const fn slot(hash: u32) -> usize {
+    (hash ^ (hash >> 15)) as usize & (SLOTS - 1)
+}
+
+fn slot_of(bytes: &[u8]) -> usize {
+    slot(bytes.iter().fold(SEED, |hash, byte| mixed(hash, *byte)))
+}
+
+const SEED: u32 = 0x811c_9dc5;
+
+/// How much of a word with any ending says where it is kept.
+const STUB: usize = 2;
+
+impl Index {
+    fn new() -> Self {
+        let mut placed = Vec::new();
+        let mut anywhere = Vec::new();
+        for (list, words) in LISTS.iter().enumerate() {
+            for (index, word) in words.iter().enumerate() {
+                let is_phrase =
+                    word.chars().count() > 5 || !word.is_ascii() && word.chars().count() > 1;
+                if list == List::Phrase as usize && !is_phrase {
+                    continue;
+                }
+                let (stem, any_ending) = word
+                    .strip_suffix('*')
+                    .map_or((*word, false), |stem| (stem, true));
+                let entry = Entry {
+                    list: list as u8,
+                    index: index as u16,
+                    stem,
+                    any_ending,
+                };
+                let token = stem.find(|c| !is_spaced(c)).unwrap_or(stem.len());
+                match stem.chars().next() {
+                    Some(first) if token == 0 => {
+                        placed.push((slot_of(&stem.as_bytes()[..first.len_utf8()]), entry));
+                    }
+                    Some(_) if token < stem.len() || !any_ending => {
+                        placed.push((slot_of(&stem.as_bytes()[..token]), entry));
+                    }
+                    Some(_) if token >= STUB => {
+                        placed.push((slot_of(&stem.as_bytes()[..STUB]), entry));
+                    }
+                    _ => anywhere.push(entry),
+                }
+            }
+        }
+        placed.sort_by_key(|(slot, entry)| (*slot, entry.list, entry.index));
+        let starts = (0..=SLOTS)
+            .map(|slot| placed.partition_point(|(of, _)| *of < slot) as u16)
+            .collect();
+        Self {
+            entries: placed.into_iter().map(|(_, entry)| entry).collect(),
+            starts,
+            anywhere,
+        }
+    }
+
+    fn hear(&self, text: &str, found: &mut Vec<(u8, u16)>) {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            let start = at;
+            let mut hash = SEED;
+            // A word, as far as it goes.
+            loop {
+                while let Some(byte) = bytes.get(at).filter(|it| it.is_ascii_alphanumeric()) {
+                    hash = mixed(hash, *byte);
+                    at += 1;
+                }
+                if bytes.get(at).is_none_or(u8::is_ascii) {
+                    break;
+                }
+                let Some(c) = text[at..].chars().next().filter(|c| is_spaced(*c)) else {
+                    break;
+                };
+                for byte in &bytes[at..at + c.len_utf8()] {
+                    hash = mixed(hash, *byte);
+                }
+                at += c.len_utf8();
+            }
+            if at > start {
+                self.look(slot(hash), text, start, found);
+                if at - start > STUB {
+                    self.look(slot_of(&bytes[start..start + STUB]), text, start, found);
+                }
+                for entry in &self.anywhere {
+                    note(entry, text, start, found);
+                }
+                continue;
+            }
+            // A mark, or a letter of writing without spaces.
+            let length = text[at..].chars().next().map_or(1, char::len_utf8);
+            at += length;
+            if bytes[start] != b' ' {
+                self.look(slot_of(&bytes[start..at]), text, start, found);
+            }
+        }
+    }
+
+    fn look(&self, slot: usize, text: &str, start: usize, found: &mut Vec<(u8, u16)>) {
+        let here = usize::from(self.starts[slot])..usize::from(self.starts[slot + 1]);
+        for entry in &self.entries[here] {
+            note(entry, text, start, found);
+        }
+    }
+}
+
+/// Notes `entry` where it stands at `start`, which no word runs up to.
+fn note(entry: &Entry, text: &str, start: usize, found: &mut Vec<(u8, u16)>) {
+    let Some(rest) = text[start..].strip_prefix(entry.stem) else {
+        return;
+    };
+    let ends =
+        entry.any_ending || !(entry.stem.ends_with(is_spaced) && rest.starts_with(is_spaced));
+    if !ends {
+        return;
+    }
+    match found.iter_mut().find(|(list, _)| *list == entry.list) {
+        Some((_, index)) => *index = entry.index.min(*index),
+        None => found.push((entry.list, entry.index)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{find, fold};
+    use proptest::prelude::{prop_assert_eq, proptest};
+
+    use super::{Heard, LISTS, List, find, fold};
 
     #[test]
     fn words_are_found_whole_and_without_accents() {
@@ -1793,5 +2026,74 @@ mod tests {
         assert_eq!(find("下面是输出：", &["输出"]), Some("输出"));
         assert_eq!(find("❌ no", &["❌"]), Some("❌"));
         assert_eq!(find("для", &["дл"]), None);
+    }
+
+    const ALL: [List; 15] = [
+        List::Output,
+        List::Looks,
+        List::Example,
+        List::CounterExample,
+        List::Phrase,
+        List::NumberedWay,
+        List::Systems,
+        List::Warning,
+        List::Loses,
+        List::Workstation,
+        List::Server,
+        List::ServerHeadings,
+        List::Container,
+        List::Restart,
+        List::Shells,
+    ];
+
+    fn check(text: &str) {
+        let heard = Heard::new(text);
+        for list in ALL {
+            let words: Vec<&str> = LISTS[list as usize]
+                .iter()
+                .copied()
+                .filter(|word| {
+                    list != List::Phrase
+                        || word.chars().count() > 5
+                        || !word.is_ascii() && word.chars().count() > 1
+                })
+                .collect();
+            assert_eq!(
+                heard.find(list),
+                find(&fold(text), &words),
+                "{list:?} {text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_word_is_heard() {
+        for word in LISTS.iter().flat_map(|list| list.iter()) {
+            let stem = word.trim_end_matches('*');
+            for (before, after) in [
+                ("", ""),
+                (" ", ":"),
+                ("x", ""),
+                ("", "x"),
+                ("或", "或"),
+                ("é", "ü"),
+            ] {
+                check(&format!("{before}{stem}{after}"));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_heard_is_what_is_found(words in proptest::collection::vec((0..15_usize, 0..200_usize, "( |, |x|或||\\PC)"), 0..8)) {
+            let mut text = String::new();
+            for (list, index, end) in words {
+                let list = LISTS[list];
+                text.push_str(list[index % list.len()].trim_end_matches('*'));
+                text.push_str(&end);
+            }
+            check(&text);
+            prop_assert_eq!(Heard::new(&text).to_string(), fold(&text));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Fences and checklist items, in document order → steps.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::attributes::{Of, Run, Said};
@@ -46,6 +47,7 @@ pub fn resolve(
         kind: declaration.kind,
         sections: &sections,
         readings: &readings,
+        above: Vec::new(),
         said: Vec::new(),
         drafts: Vec::new(),
         diagnostics,
@@ -108,6 +110,8 @@ struct Resolver<'r, 'a> {
     kind: Kind,
     sections: &'r [Section],
     readings: &'r Readings,
+    /// The comments that speak for fences: the fence, then the comment.
+    above: Vec<(usize, usize)>,
     /// What each section says for its steps, what the sections above it say included.
     said: Vec<Said>,
     drafts: Vec<Draft>,
@@ -121,7 +125,7 @@ impl<'a> Resolver<'_, 'a> {
         for (index, comment) in self.document.comments.iter().enumerate() {
             match comment.speaks_for {
                 SpeaksFor::Section(section) => own[section as usize].push(index),
-                SpeaksFor::Fence(_) => {}
+                SpeaksFor::Fence(fence) => self.above.push((fence, index)),
                 SpeaksFor::Table(_) => self.diagnostics.push(
                     Diagnostic::error(
                         "not-in-this-version",
@@ -142,6 +146,7 @@ impl<'a> Resolver<'_, 'a> {
                 }
             }
         }
+        self.above.sort_unstable();
         let mut open: Vec<usize> = Vec::new();
         for (index, section) in self.sections.iter().enumerate() {
             open.retain(|above| self.sections[*above].level < section.level);
@@ -268,12 +273,10 @@ impl<'a> Resolver<'_, 'a> {
         let mut said = self.said[section].clone();
         let mut attributes = Vec::new();
         let mut faults = Vec::new();
-        let above = document
-            .comments
-            .iter()
-            .filter(|comment| comment.speaks_for == SpeaksFor::Fence(index));
-        for comment in above {
-            let body = comment.body;
+        let from = self.above.partition_point(|(fence, _)| *fence < index);
+        let above = self.above[from..].iter();
+        for (_, comment) in above.take_while(|(fence, _)| *fence == index) {
+            let body = document.comments[*comment].body;
             let (more, wrong) = parse_comment(document.text(body), body.start);
             attributes.extend(more);
             faults.extend(wrong);
@@ -688,7 +691,7 @@ impl<'a> Resolver<'_, 'a> {
     /// Returns the id that the document gives to each draft; tells of ids that are no ids, and of
     /// those that are given twice.
     fn explicit_ids(&mut self, drafts: &[Draft]) -> Vec<Option<StepId>> {
-        let mut given: Vec<(StepId, u32)> = Vec::new();
+        let mut given: BTreeMap<StepId, u32> = BTreeMap::new();
         let mut ids = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let Some((text, span)) = &draft.said.id else {
@@ -709,7 +712,7 @@ impl<'a> Resolver<'_, 'a> {
                 ids.push(None);
                 continue;
             };
-            if let Some((_, line)) = given.iter().find(|(other, _)| *other == id) {
+            if let Some(line) = given.get(&id) {
                 self.diagnostics.push(
                     Diagnostic::error(
                         "duplicate-id",
@@ -722,7 +725,7 @@ impl<'a> Resolver<'_, 'a> {
                 ids.push(None);
                 continue;
             }
-            given.push((id.clone(), draft.line));
+            given.insert(id.clone(), draft.line);
             ids.push(Some(id));
         }
         ids

@@ -11,13 +11,20 @@ use crate::model::StepId;
 /// are taken off, all else separates.
 pub(super) fn slug(text: &str) -> String {
     const LONGEST: usize = 40;
-    let mut slug = String::new();
-    for c in text.nfkd().filter(|c| !is_combining_mark(*c)) {
+    let mut slug = String::with_capacity(text.len());
+    let mut add = |c: char| {
         if c.is_ascii_alphanumeric() {
             slug.push(c.to_ascii_lowercase());
         } else if !matches!(c, '\'' | '’') && !slug.is_empty() && !slug.ends_with('-') {
             slug.push('-');
         }
+    };
+    if text.is_ascii() {
+        text.chars().for_each(&mut add);
+    } else {
+        text.nfkd()
+            .filter(|c| !is_combining_mark(*c))
+            .for_each(&mut add);
     }
     if slug.len() > LONGEST {
         let cut = slug[..LONGEST]
@@ -41,6 +48,8 @@ pub(super) struct Names {
     taken: BTreeSet<String>,
     last: BTreeMap<String, u32>,
     titles: BTreeMap<String, u32>,
+    /// The title that was asked for last, and what it gives: steps of a section stand together.
+    before: (String, String),
 }
 
 impl Names {
@@ -54,8 +63,14 @@ impl Names {
 
     /// Returns an id made from `title`: numbered from the second on.
     pub(super) fn id(&mut self, title: &str) -> StepId {
-        let slug = slug(title);
-        let last = self.last.entry(slug.clone()).or_insert(0);
+        if self.before.0 != title || self.before.1.is_empty() {
+            self.before = (title.to_owned(), slug(title));
+        }
+        let slug = &self.before.1;
+        let last = match self.last.get_mut(slug) {
+            Some(last) => last,
+            None => self.last.entry(slug.clone()).or_insert(0),
+        };
         let text = loop {
             *last += 1;
             let text = if *last == 1 {

@@ -134,16 +134,20 @@ pub(super) fn sections(document: &Document<'_>) -> Vec<Section> {
 fn is_on_demand(heading: &str) -> bool {
     let words = folded_words(heading);
     ON_DEMAND.iter().any(|entry| {
-        let wanted: Vec<&str> = entry.split(' ').collect();
-        words.windows(wanted.len()).any(|window| {
-            window
-                .iter()
-                .zip(&wanted)
-                .all(|(word, wanted)| match wanted.strip_suffix('*') {
-                    Some(beginning) => word.starts_with(beginning),
-                    None => word == wanted,
+        let first = entry.as_bytes().first();
+        (0..words.len())
+            .filter(|from| words[*from].as_bytes().first() == first)
+            .any(|from| {
+                let mut words = words[from..].iter();
+                entry.split(' ').all(|wanted| {
+                    words
+                        .next()
+                        .is_some_and(|word| match wanted.strip_suffix('*') {
+                            Some(beginning) => word.starts_with(beginning),
+                            None => word == wanted,
+                        })
                 })
-        })
+            })
     })
 }
 
