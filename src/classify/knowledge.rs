@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use crate::model::Effect;
 
@@ -36,13 +36,62 @@ struct Row<'t> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part<'t> {
     /// The next argument that is no option is one of these: `start|stop`, `describe-*`.
-    Word(&'t str),
+    Word(Vec<Pattern<'t>>),
     /// `**`: the word after it may stand anywhere further on.
     Anywhere,
     /// `ARG`: there is a further argument.
     Argument,
     /// One of these options is given: `-f|--follow`, `-X=DELETE`.
-    Option(&'t str),
+    Option(Vec<Pattern<'t>>),
+}
+
+/// One of the alternatives of a word, told apart when the row is read: a program has dozens of
+/// rows, and each of its commands is held against all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pattern<'t> {
+    /// Exactly this.
+    Plain(&'t str),
+    /// Capitals stand for either case.
+    Capitals(&'t str),
+    /// Holds a `*`.
+    Glob(&'t str),
+    /// An option, and the value that it must have.
+    Option(&'t str, Option<&'t str>),
+}
+
+impl<'t> Pattern<'t> {
+    fn all(alternatives: &'t str) -> Vec<Self> {
+        let is_capital = |it: u8| it.is_ascii_uppercase() || it == b'_' || it == b'-';
+        let mut all: Vec<Self> = Vec::new();
+        for it in alternatives.split('|') {
+            let pattern = if it.starts_with('-') && it.len() > 1 {
+                match it.split_once('=') {
+                    Some((name, value)) => Self::Option(name, Some(value)),
+                    None => Self::Option(it, None),
+                }
+            } else if let Some(Self::Option(name, Some(_))) = all.last() {
+                // `-m=ping|setup`: one option, two values.
+                Self::Option(name, Some(it))
+            } else if it.contains('*') {
+                Self::Glob(it)
+            } else if it.len() > 1 && it.bytes().all(is_capital) {
+                Self::Capitals(it)
+            } else {
+                Self::Plain(it)
+            };
+            all.push(pattern);
+        }
+        all
+    }
+
+    fn is(self, word: &str) -> bool {
+        match self {
+            Self::Plain(it) => it == word,
+            Self::Capitals(it) => it.eq_ignore_ascii_case(word),
+            Self::Glob(it) => glob(it, word),
+            Self::Option(..) => false,
+        }
+    }
 }
 
 /// How much of a terminal a program wants.
@@ -169,39 +218,84 @@ pub struct Text<'a> {
     pub text: Cow<'a, str>,
 }
 
-/// Blocks with the name of one of their programs, in the order of the names.
-type Named = Vec<(&'static str, Arc<Block>)>;
+/// Where the rows of a program stand.
+struct Index {
+    blocks: Vec<Block>,
+    /// Programs with their block; ordered by the first bytes of the name, then all of it, then the
+    /// order of the table.
+    names: Vec<(u64, &'static str, u32)>,
+    /// Programs whose names are patterns, `mkfs.*`.
+    patterns: Vec<(&'static str, u32)>,
+}
 
-/// Returns the blocks by name, and those whose names are patterns, `mkfs.*`.
-fn blocks() -> &'static (Named, Named) {
-    static BLOCKS: OnceLock<(Named, Named)> = OnceLock::new();
-    BLOCKS.get_or_init(|| {
-        let mut found = Vec::with_capacity(2048);
+/// The first eight bytes of a name, as a number: most names differ in them, and numbers are
+/// compared faster.
+fn head_of(name: &str) -> u64 {
+    let mut head = [0; 8];
+    for (to, from) in head.iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    u64::from_be_bytes(head)
+}
+
+fn index() -> &'static Index {
+    static INDEX: OnceLock<Index> = OnceLock::new();
+    INDEX.get_or_init(|| {
+        let mut index = Index {
+            blocks: Vec::with_capacity(1024),
+            names: Vec::with_capacity(4096),
+            patterns: Vec::new(),
+        };
         let mut start = 0;
         let mut at = 0;
-        let mut close = |start: usize, end: usize| {
-            let text = &TABLE[start..end];
-            let head = text.split_ascii_whitespace().next().unwrap_or_default();
-            if head.is_empty() || head.starts_with('#') {
-                return;
-            }
-            let block = Arc::new(Block {
-                text,
-                rows: OnceLock::new(),
-            });
-            found.extend(head.split('|').map(|name| (name, Arc::clone(&block))));
-        };
-        for line in TABLE.split_inclusive('\n') {
-            if !line.starts_with([' ', '\n']) {
-                close(start, at);
+        let bytes = TABLE.as_bytes();
+        while at < bytes.len() {
+            let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |it| at + it + 1);
+            if !matches!(bytes[at], b' ' | b'\n') {
+                index.add(&TABLE[start..at]);
                 start = at;
             }
-            at += line.len();
+            at = end;
         }
-        close(start, at);
-        found.sort_by_key(|(name, _)| *name);
-        found.into_iter().partition(|(name, _)| !name.contains('*'))
+        index.add(&TABLE[start..]);
+        index.names.sort_unstable();
+        index
     })
+}
+
+impl Index {
+    fn add(&mut self, text: &'static str) {
+        let end = memchr::memchr2(b' ', b'\n', text.as_bytes()).unwrap_or(text.len());
+        let head = &text[..end];
+        if head.is_empty() || head.starts_with('#') {
+            return;
+        }
+        let block = self.blocks.len() as u32;
+        self.blocks.push(Block {
+            text,
+            rows: OnceLock::new(),
+        });
+        for name in head.split('|') {
+            if name.contains('*') {
+                self.patterns.push((name, block));
+            } else {
+                self.names.push((head_of(name), name, block));
+            }
+        }
+    }
+
+    fn block(&self, at: u32) -> &Block {
+        &self.blocks[at as usize]
+    }
+
+    /// All names with their blocks.
+    #[cfg(test)]
+    fn all(&self) -> impl Iterator<Item = (&'static str, &Block)> {
+        let names = self.names.iter().map(|(_, name, at)| (*name, *at));
+        names
+            .chain(self.patterns.iter().copied())
+            .map(|(name, at)| (name, self.block(at)))
+    }
 }
 
 /// The rows of a block: its first line and the indented ones, which go on under its program.
@@ -235,8 +329,8 @@ fn row<'t>(words: &'t str, facts: &'t str) -> Result<Row<'t>, String> {
         .map(|word| match word {
             "ARG" => Part::Argument,
             "**" => Part::Anywhere,
-            _ if word.starts_with('-') && word.len() > 1 => Part::Option(word),
-            _ => Part::Word(word),
+            _ if word.starts_with('-') && word.len() > 1 => Part::Option(Pattern::all(word)),
+            _ => Part::Word(Pattern::all(word)),
         })
         .collect();
     Ok(Row {
@@ -411,7 +505,7 @@ impl Knowledge {
 
     /// Whether a program of this name is known.
     pub fn knows(&self, program: &str) -> bool {
-        self.own.contains_key(program) || is_in_a_block(program)
+        self.own.contains_key(program) || !blocks_of(program).is_empty()
     }
 
     /// Returns what the table says of a command: its program first, then its arguments. `None`
@@ -438,29 +532,26 @@ impl Knowledge {
     }
 }
 
-fn is_in_a_block(program: &str) -> bool {
-    let (names, patterns) = blocks();
-    let first = names.partition_point(|(name, _)| *name < program);
-    names.get(first).is_some_and(|(name, _)| *name == program)
-        || patterns.iter().any(|(name, _)| glob(name, program))
-}
-
 /// The blocks that speak of a program, in the order of the table.
 fn blocks_of(program: &str) -> Vec<&'static Block> {
-    let (names, patterns) = blocks();
-    let first = names.partition_point(|(name, _)| *name < program);
-    let found: Vec<&'static Block> = names[first..]
+    let index = index();
+    let key = (head_of(program), program);
+    let first = index
+        .names
+        .partition_point(|(head, name, _)| (*head, *name) < key);
+    let found: Vec<&'static Block> = index.names[first..]
         .iter()
-        .take_while(|(name, _)| *name == program)
-        .map(|(_, block)| block.as_ref())
+        .take_while(|(_, name, _)| *name == program)
+        .map(|(_, _, at)| index.block(*at))
         .collect();
     if !found.is_empty() {
         return found;
     }
-    patterns
+    index
+        .patterns
         .iter()
         .filter(|(name, _)| glob(name, program))
-        .map(|(_, block)| block.as_ref())
+        .map(|(_, at)| index.block(*at))
         .collect()
 }
 
@@ -562,39 +653,13 @@ fn short<'a>(
     at
 }
 
-/// Whether `word` is one of `a|b*`. Capitals stand for either case: `GET` is also `get`.
-fn is_one_of(alternatives: &str, word: &str) -> bool {
-    // Words of a few bytes: a look at each byte is cheaper than a searcher for each word.
-    let mut rest = alternatives;
-    loop {
-        let end = rest.bytes().position(|it| it == b'|');
-        let it = &rest[..end.unwrap_or(rest.len())];
-        let found = if it.bytes().any(|it| it == b'*') {
-            glob(it, word)
-        } else {
-            it == word
-                || (it.len() > 1
-                    && it.len() == word.len()
-                    && it
-                        .bytes()
-                        .all(|it| it.is_ascii_uppercase() || it == b'_' || it == b'-')
-                    && it.eq_ignore_ascii_case(word))
-        };
-        match end {
-            _ if found => return true,
-            Some(end) => rest = &rest[end + 1..],
-            None => return false,
-        }
-    }
-}
-
 fn glob(pattern: &str, word: &str) -> bool {
-    let star = pattern.bytes().position(|it| it == b'*');
-    let first = &pattern[..star.unwrap_or(pattern.len())];
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
     let Some(mut rest) = word.strip_prefix(first) else {
         return false;
     };
-    let mut parts: Vec<&str> = pattern.split('*').skip(1).collect();
+    let mut parts: Vec<&str> = parts.collect();
     let last = parts.pop().unwrap_or_default();
     for part in parts {
         match rest.find(part) {
@@ -635,19 +700,20 @@ fn fits(row: &Row<'_>, split: &Split<'_>, arguments: &[&str]) -> Option<Fit> {
             Part::Word(alternatives) => {
                 let found = (next..split.plain.len())
                     .take(if anywhere { usize::MAX } else { 1 })
-                    .find(|at| is_one_of(alternatives, arguments[split.plain[*at]]));
+                    .find(|at| {
+                        let word = arguments[split.plain[*at]];
+                        alternatives.iter().any(|it| it.is(word))
+                    });
                 if let Some(at) = found {
                     next = at + 1;
                     fit.words = next;
                     from = split.plain[at];
-                    if *alternatives != "*" {
+                    if alternatives.as_slice() != [Pattern::Glob("*")] {
                         fit.shown.push(arguments[from].to_owned());
                     }
-                } else if alternatives.contains("|-") {
+                } else {
                     // `version|--version`.
                     fit.shown.push(option(alternatives, split, from)?);
-                } else {
-                    return None;
                 }
                 anywhere = false;
             }
@@ -657,30 +723,22 @@ fn fits(row: &Row<'_>, split: &Split<'_>, arguments: &[&str]) -> Option<Fit> {
 }
 
 /// Returns the first of the alternatives that is given after the word at `from`, as it is shown.
-fn option(alternatives: &str, split: &Split<'_>, from: usize) -> Option<String> {
-    if split.options.is_empty() {
-        return None;
-    }
-    alternatives
-        .split('|')
-        .filter(|wanted| wanted.starts_with('-'))
-        .find_map(|wanted| {
-            let (name, value) = wanted
-                .split_once('=')
-                .map_or((wanted, None), |(name, value)| (name, Some(value)));
-            split.options.iter().find_map(|(given, has, at)| {
-                let fits = if name.contains('*') {
-                    glob(name, given)
-                } else {
-                    name == given
-                };
-                let same = value.is_none_or(|value| has.is_some_and(|has| is_one_of(value, has)));
-                (fits && same && *at >= from).then(|| match value {
-                    Some(_) => format!("{name} {}", has.unwrap_or_default()),
-                    None => given.to_string(),
-                })
+fn option(alternatives: &[Pattern<'_>], split: &Split<'_>, from: usize) -> Option<String> {
+    alternatives.iter().find_map(|wanted| {
+        let Pattern::Option(name, value) = *wanted else {
+            return None;
+        };
+        split.options.iter().find_map(|(given, has, at)| {
+            let fits = name == given || name.ends_with('*') && glob(name, given);
+            let same = value.is_none_or(|value| {
+                has.is_some_and(|has| has == value || value.contains('*') && glob(value, has))
+            });
+            (fits && same && *at >= from).then(|| match value {
+                Some(_) => format!("{name} {}", has.unwrap_or_default()),
+                None => given.to_string(),
             })
         })
+    })
 }
 
 fn find<'a, 'r>(
@@ -880,11 +938,11 @@ fn texts<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Facts, TABLE, blocks, rows_of};
+    use super::{Facts, TABLE, index, rows_of};
 
     #[test]
     fn every_row_of_the_table_is_read() {
-        for (name, block) in blocks().0.iter().chain(&blocks().1) {
+        for (name, block) in index().all() {
             match rows_of(block.text) {
                 Err(why) => panic!("{name}: {why}"),
                 Ok(rows) => {
@@ -907,7 +965,7 @@ mod tests {
     fn no_command_has_two_rows() {
         let mut seen = std::collections::BTreeSet::new();
         let mut twice = Vec::new();
-        for (name, block) in blocks().0.iter().chain(&blocks().1) {
+        for (name, block) in index().all() {
             // A program alone may stand in a list of many, and again with what sets it apart.
             let rows = rows_of(block.text).unwrap();
             for row in rows.iter().filter(|row| !row.parts.is_empty()) {

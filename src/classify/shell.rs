@@ -243,7 +243,18 @@ impl<'a> Reader<'a> {
     }
 
     fn of(&self, node: Node<'_>) -> &'a str {
-        self.slice(node.byte_range())
+        self.slice(self.range(node))
+    }
+
+    /// Where a node stands. The parser sees a dot for each byte beyond ASCII, and may end a word
+    /// between two of them: the whole character belongs to it.
+    fn range(&self, node: Node<'_>) -> Range<usize> {
+        let text = self.text;
+        let start = (0..=node.start_byte().min(text.len()))
+            .rev()
+            .find(|at| text.is_char_boundary(*at));
+        let end = (node.end_byte()..text.len()).find(|at| text.is_char_boundary(*at));
+        start.unwrap_or(0)..end.unwrap_or(text.len())
     }
 
     fn define(&mut self, name: Cow<'a, str>) {
@@ -307,11 +318,11 @@ impl<'a> Reader<'a> {
                 self.script.commands.push(Simple {
                     words: vec![Word {
                         text: Cow::Borrowed(open),
-                        range: node.byte_range(),
+                        range: self.range(node),
                         literal: true,
                         quoted: false,
                     }],
-                    range: node.byte_range(),
+                    range: self.range(node),
                     fed_by: around.fed_by,
                     in_substitution: around.substitution,
                     in_loop: around.looped,
@@ -421,7 +432,7 @@ impl<'a> Reader<'a> {
         });
         if !takes || self.script.commands.len() == first {
             self.script.commands.push(Simple {
-                range: node.byte_range(),
+                range: self.range(node),
                 in_substitution: around.substitution,
                 in_loop: around.looped,
                 in_function: around.function,
@@ -519,7 +530,7 @@ impl<'a> Reader<'a> {
     fn command(&mut self, node: Node<'_>, around: Around) {
         let owner = self.script.commands.len();
         self.script.commands.push(Simple {
-            range: node.byte_range(),
+            range: self.range(node),
             fed_by: around.fed_by,
             in_substitution: around.substitution,
             in_loop: around.looped,
@@ -665,7 +676,7 @@ impl<'a> Reader<'a> {
     fn declaration(&mut self, node: Node<'_>, around: Around) {
         let owner = self.script.commands.len();
         self.script.commands.push(Simple {
-            range: node.byte_range(),
+            range: self.range(node),
             fed_by: around.fed_by,
             in_substitution: around.substitution,
             in_loop: around.looped,
@@ -678,7 +689,7 @@ impl<'a> Reader<'a> {
                     self.assignment(child, around);
                     Word {
                         text: Cow::Borrowed(self.of(child)),
-                        range: child.byte_range(),
+                        range: self.range(child),
                         literal: true,
                         quoted: true,
                     }
@@ -724,7 +735,7 @@ impl<'a> Reader<'a> {
     fn word(&mut self, node: Node<'_>, around: Around) -> Word<'a> {
         let mut word = Word {
             text: Cow::Borrowed(""),
-            range: node.byte_range(),
+            range: self.range(node),
             literal: true,
             quoted: false,
         };
@@ -811,7 +822,7 @@ impl<'a> Reader<'a> {
                     .named_child(0)
                     .filter(|it| it.kind() == "variable_name")
                 {
-                    self.consult(self.of(name), node.byte_range());
+                    self.consult(self.of(name), self.range(node));
                 }
             }
             "expansion" => {
@@ -821,12 +832,12 @@ impl<'a> Reader<'a> {
                         "variable_name" => {
                             let name = self.of(child);
                             let after = self.slice(child.end_byte()..node.end_byte());
-                            self.expansion(name, after, raw, node.byte_range());
+                            self.expansion(name, after, raw, self.range(node));
                         }
                         "subscript" => {
                             let name = self.of(child).split('[').next().unwrap_or_default();
                             let after = self.slice(child.end_byte()..node.end_byte());
-                            self.expansion(name, after, raw, node.byte_range());
+                            self.expansion(name, after, raw, self.range(node));
                         }
                         _ => self.deeper(|it| it.expansions(child, around)),
                     }
@@ -841,7 +852,7 @@ impl<'a> Reader<'a> {
                 };
                 self.deeper(|it| it.statements(node, around));
             }
-            "variable_name" => self.consult(self.of(node), node.byte_range()),
+            "variable_name" => self.consult(self.of(node), self.range(node)),
             "raw_string" | "comment" => {}
             _ => {
                 if node.named_child_count() > 0 {
@@ -1108,6 +1119,23 @@ mod tests {
         );
         check("a $1 $? $HOME $@ $$", "[a ~$1 ~$? ~$HOME ~$@ ~$$]");
         check("a $((N+1))", "[a ~$((N+1))]; reads N");
+    }
+
+    #[test]
+    fn no_range_ends_inside_a_character() {
+        let found = "sudo ufw delete eofx  F>OI<< \u{fffd}\u{fffd}\u{7c3}\u{7cc}\u{fffd} -c \"ufw delete\"\n\u{fffd}\u{fffd}ALE t;\nEOF\n";
+        for text in [found, "a <<ñ\nñx\nñ\n", "x=é${é}é; «é» >ü"] {
+            let script = read(text);
+            for command in &script.commands {
+                assert!(text.get(command.range.clone()).is_some(), "{text}");
+                for word in &command.words {
+                    assert!(text.get(word.range.clone()).is_some(), "{text}");
+                }
+            }
+            for (_, range) in &script.reads {
+                assert!(text.get(range.clone()).is_some(), "{text}");
+            }
+        }
     }
 
     #[test]

@@ -633,7 +633,7 @@ impl Judge<'_> {
             Some((effect, because)) => self.push(within, &finding.name, effect, because),
             None if runs_something => {}
             None => {
-                let because = format!("nobody knows what `{}` does", finding.name);
+                let because = reason(finding, Effect::Unknown);
                 self.push(within, &finding.name, Effect::Unknown, because);
             }
         }
@@ -815,6 +815,9 @@ fn reason(finding: &Finding<'_>, effect: Effect) -> String {
         Effect::Reads => format!("`{name}` only looks"),
         Effect::Changes => format!("`{name}` changes something"),
         Effect::Destroys => format!("`{name}` loses something for good"),
+        Effect::Unknown if finding.opens => {
+            format!("what is typed into the shell or console of `{name}` is not known")
+        }
         Effect::Unknown => format!("nobody knows what `{name}` does"),
     }
 }
@@ -1185,6 +1188,9 @@ mod tests {
         ]);
         each_is(&[
             ("ansible-playbook site.yml --check", "reads needs=site.yml"),
+            ("ansible web -m setup", "reads"),
+            ("python3 -m json.tool", "reads"),
+            ("python3 -m SimpleHTTPServer", "changes endless"),
             ("docker exec web ls", "reads container"),
             (
                 "docker exec -i db psql -U x -c 'SELECT 1'",

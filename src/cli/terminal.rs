@@ -324,6 +324,7 @@ fn of_manner(manner: &Manner, word: &str) -> Option<Answer> {
             Manner::Manual
             | Manner::Offered { .. }
             | Manner::Elsewhere
+            | Manner::Doubtful
             | Manner::Value { .. }
             | Manner::Host(_),
             "d" | "done",
@@ -374,7 +375,10 @@ fn types_id(asking: &Asking<'_>) -> bool {
     let destroys = asking.step.is_some_and(|it| it.effect == Effect::Destroys);
     match asking.question {
         Question::Run { manner, .. } => {
-            matches!(manner, Manner::Type | Manner::Offered { types: true, .. })
+            matches!(
+                manner,
+                Manner::Type | Manner::Doubtful | Manner::Offered { types: true, .. }
+            )
         }
         Question::Failed(_) | Question::Unknown { .. } => destroys,
         Question::Begin | Question::Interrupted(_) => false,
@@ -410,6 +414,10 @@ fn menu(asking: &Asking<'_>) -> String {
             Manner::Incomplete => "[e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
             Manner::Manual => "[d]one · [s]kip · [n]ote · [q]uit".to_owned(),
             Manner::Elsewhere => "[d]one elsewhere · [e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
+            Manner::Doubtful => format!(
+                "Type `{step}` to run it all the same · [d]one elsewhere · [e]dit · [s]kip · [n]ote · \
+                 [q]uit"
+            ),
             Manner::Offered { types: true, .. } => {
                 format!(
                     "Type `{step}` to run it · [d]one (I did it) · [e]dit · [s]kip · [n]ote · [q]uit"
@@ -490,7 +498,14 @@ fn misheard(open: &Open, line: &str) -> Option<Answer> {
     match &open.question {
         _ if open.types_id => {
             let id = open.step.as_deref().unwrap_or_default();
-            print::show(&format!("It destroys: type its id, `{id}`, to run it.\n"));
+            let why = match &open.question {
+                Question::Run {
+                    manner: Manner::Doubtful,
+                    ..
+                } => "It is in doubt",
+                _ => "It destroys",
+            };
+            print::show(&format!("{why}: type its id, `{id}`, to run it.\n"));
         }
         Question::Run {
             manner: Manner::Run { enter: false },

@@ -99,11 +99,14 @@ pub fn question(asking: &Asking<'_>, width: usize) -> String {
     }
     match manner {
         Manner::Confirm(question) => say(STRONG, question),
-        Manner::Incomplete | Manner::Elsewhere => {
+        Manner::Incomplete | Manner::Elsewhere | Manner::Doubtful => {
             for doubt in &step.doubts {
                 say(
                     DOUBT,
-                    &format!("It does not run as it stands: {}", doubt.because),
+                    &match manner {
+                        Manner::Doubtful => format!("In doubt: {}", doubt.because),
+                        _ => format!("It does not run as it stands: {}", doubt.because),
+                    },
                 );
             }
             if step.doubts.iter().all(crate::model::Doubt::is_a_value)

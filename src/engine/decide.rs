@@ -753,6 +753,7 @@ impl Turn<'_> {
             Manner::Type => "it destroys: run this step?".to_owned(),
             Manner::Confirm(text) => text.clone(),
             Manner::Incomplete | Manner::Elsewhere => "it does not run as it stands".to_owned(),
+            Manner::Doubtful => "it is in doubt: run this step all the same?".to_owned(),
             Manner::Manual => "is it done?".to_owned(),
             Manner::Offered { .. } => "is it done, or is the offered command to run?".to_owned(),
             Manner::Choose(steps) => format!("these exclude each other: {}", listed(steps)),
@@ -762,10 +763,14 @@ impl Turn<'_> {
         };
         let runs = matches!(
             manner,
-            Manner::Run { .. } | Manner::Type | Manner::Confirm(_) | Manner::Offered { .. }
+            Manner::Run { .. }
+                | Manner::Type
+                | Manner::Doubtful
+                | Manner::Confirm(_)
+                | Manner::Offered { .. }
         );
         match (answer, manner) {
-            (Answer::Run, Manner::Offered { .. }) => {
+            (Answer::Run, Manner::Offered { .. } | Manner::Doubtful) => {
                 self.session.agreed.insert(step.clone());
                 let decided = self.decided(&step, &question, Decision::Run);
                 self.again(vec![decided]);

@@ -192,6 +192,14 @@ pub(super) fn check(
             if !is_shell {
                 continue;
             }
+            // What does not read as commands starts nothing.
+            if piece
+                .doubts
+                .iter()
+                .any(|doubt| matches!(doubt.rule, "unreadable" | "company" | "output"))
+            {
+                continue;
+            }
             let understood = understand(&piece.command, Tongue::Shell, knowledge);
             let is_away = understood.in_container || !piece.hosts.is_empty();
             for known in &understood.commands {

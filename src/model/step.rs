@@ -80,6 +80,26 @@ impl Doubt {
     pub fn is_a_value(&self) -> bool {
         matches!(self.rule, "placeholder" | "unset-variable")
     }
+
+    /// Whether a person who has read it may run the step as it stands all the same: it may not be
+    /// meant, but it is whole, and it neither hangs nor means something else than it says.
+    pub fn may_be_overruled(&self) -> bool {
+        matches!(
+            self.rule,
+            "alternative"
+                | "opposite"
+                | "company"
+                | "follows"
+                | "reference"
+                | "example"
+                | "example-value"
+                | "output"
+                | "leaves-machine"
+                | "prompts"
+                | "tag"
+                | "too-long"
+        )
+    }
 }
 
 /// What a step is.

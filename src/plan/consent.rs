@@ -24,6 +24,8 @@ pub enum Manner {
     Incomplete,
     /// It does not run as it stands here: do it elsewhere, edit it, or skip it.
     Elsewhere,
+    /// It may not be meant to run: its id is typed to run it all the same.
+    Doubtful,
     /// A person does it.
     Manual,
     /// A person does it, or runs the command that the document names for it.
@@ -242,8 +244,16 @@ fn of_plain(step: &Step, request: &Request, terminal: bool, facts: &Facts) -> Co
             (true, true) => {}
         }
     }
-    if let Some(because) = in_doubt(step, facts) {
-        return ask_or(terminal, Manner::Elsewhere, || because.clone());
+    match in_doubt(step, facts) {
+        // Who has typed its id has read why it is in doubt.
+        Some(Trouble::Doubtful(_)) if facts.agreed && terminal => {}
+        Some(Trouble::Doubtful(because)) => {
+            return ask_or(terminal, Manner::Doubtful, || because.clone());
+        }
+        Some(Trouble::Hopeless(because)) => {
+            return ask_or(terminal, Manner::Elsewhere, || because.clone());
+        }
+        None => {}
     }
     if let Some(name) = facts.missing.first() {
         let manner = Manner::Value {
@@ -290,8 +300,16 @@ fn of_plain(step: &Step, request: &Request, terminal: bool, facts: &Facts) -> Co
     }
 }
 
+/// Why a step does not run as it stands.
+enum Trouble {
+    /// A person may overrule it.
+    Doubtful(String),
+    /// It must be edited, or done elsewhere.
+    Hopeless(String),
+}
+
 // Why the step does not run, whatever values it is given.
-fn in_doubt(step: &Step, facts: &Facts) -> Option<String> {
+fn in_doubt(step: &Step, facts: &Facts) -> Option<Trouble> {
     let around = &step.circumstances;
     // What an answer settles: a value, the choice of one, the host.
     let settled = |doubt: &Doubt| match doubt.rule {
@@ -299,10 +317,16 @@ fn in_doubt(step: &Step, facts: &Facts) -> Option<String> {
         "leaves-machine" => !around.hosts.is_empty(),
         _ => doubt.is_a_value() && !around.placeholders.is_empty(),
     };
-    if let Some(doubt) = step.doubts.iter().find(|it| !settled(it)) {
-        return Some(doubt.because.clone());
+    let open = || step.doubts.iter().filter(|it| !settled(it));
+    if let Some(doubt) = open().find(|it| !it.may_be_overruled()) {
+        return Some(Trouble::Hopeless(doubt.because.clone()));
     }
-    facts.unfillable.clone()
+    if let Some(because) = &facts.unfillable {
+        return Some(Trouble::Hopeless(because.clone()));
+    }
+    open()
+        .next()
+        .map(|doubt| Trouble::Doubtful(doubt.because.clone()))
 }
 
 fn ask_or(terminal: bool, manner: Manner, because: impl Fn() -> String) -> Consent {
@@ -394,6 +418,14 @@ fn way_out(plan: &Plan, step: &Step, facts: &Facts) -> String {
 mod tests {
     use super::*;
     use crate::model::{Circumstances, Language, Nature, Settings, Span};
+
+    fn doubt(rule: &'static str) -> Doubt {
+        Doubt {
+            rule,
+            because: "in doubt".to_owned(),
+            span: Span::default(),
+        }
+    }
 
     fn step(effect: Effect) -> Step {
         Step {
@@ -500,11 +532,6 @@ mod tests {
             name: name.to_owned(),
             refused: None,
         };
-        let doubt = |rule: &'static str| Doubt {
-            rule,
-            because: "in doubt".to_owned(),
-            span: Span::default(),
-        };
         let place = || crate::model::Placeholder {
             name: "A".to_owned(),
             text: "<A>".to_owned(),
@@ -545,7 +572,7 @@ mod tests {
             (
                 "an alternative that nothing else is one to",
                 plain(&|step, _| step.doubts.push(doubt("alternative"))),
-                Manner::Elsewhere,
+                Manner::Doubtful,
                 None,
             ),
             (
@@ -704,5 +731,30 @@ mod tests {
             assert_eq!(headless == Consent::Waits, without, "{headless:?}");
             assert_ne!(headless, Consent::Given);
         }
+    }
+
+    #[test]
+    fn a_doubt_that_may_not_be_meant_is_overruled_by_a_person_and_by_nothing_else() {
+        let doubted = |rules: &[&'static str]| {
+            let mut step = step(Effect::Changes);
+            step.doubts.extend(rules.iter().map(|rule| doubt(rule)));
+            step
+        };
+        let agreed = Facts {
+            agreed: true,
+            ..Facts::default()
+        };
+        let all = request("--yes named unknown destroys overwrite");
+        let example = doubted(&["example"]);
+        let of = |step: &Step, terminal, facts: &Facts| {
+            consent(Kind::Plain, step, &all, terminal, facts)
+        };
+        let asked = Consent::Ask(Manner::Doubtful);
+        assert_eq!(of(&example, true, &Facts::default()), asked);
+        assert_eq!(of(&example, true, &agreed), Consent::Given);
+        assert!(matches!(of(&example, false, &agreed), Consent::Refused(_)));
+        let hopeless = doubted(&["example", "endless"]);
+        let elsewhere = Consent::Ask(Manner::Elsewhere);
+        assert_eq!(of(&hopeless, true, &agreed), elsewhere);
     }
 }

@@ -9,6 +9,8 @@
 #[cfg(feature = "testing")]
 mod bad_input;
 #[cfg(feature = "testing")]
+mod config;
+#[cfg(feature = "testing")]
 mod docs;
 #[cfg(feature = "testing")]
 mod fixture;
