@@ -7,6 +7,7 @@ use super::shell::{Simple, is_name};
 pub fn of_lines(text: &str) -> Option<String> {
     let mut here: Option<&str> = None;
     let mut continued = false;
+    let mut quote: Option<char> = None;
     for line in text.lines() {
         let trimmed = line.trim();
         // What stands in a here-document or goes on from the line before is no command.
@@ -14,6 +15,13 @@ pub fn of_lines(text: &str) -> Option<String> {
             if trimmed == end {
                 here = None;
             }
+            continue;
+        }
+        // Nor is the inside of a quoted argument: SQL over several lines.
+        let was_quoted = quote.is_some();
+        quote = quoted(line, quote);
+        if was_quoted {
+            continued = trimmed.ends_with('\\');
             continue;
         }
         let was_continued = std::mem::replace(&mut continued, trimmed.ends_with('\\'));
@@ -26,6 +34,29 @@ pub fn of_lines(text: &str) -> Option<String> {
         }
     }
     None
+}
+
+/// Returns the quote that is open at the end of a line that begins inside `quote`. A quote opens where
+/// a word or its value does: the apostrophe of a sentence opens nothing.
+fn quoted(line: &str, mut quote: Option<char>) -> Option<char> {
+    if quote.is_none() && line.trim_start().starts_with('#') {
+        return None;
+    }
+    let mut before = ' ';
+    for c in line.chars() {
+        match quote {
+            Some(open) if c == open && (before != '\\' || open == '\'') => quote = None,
+            None if matches!(c, '"' | '\'')
+                && (before.is_whitespace() || matches!(before, '=' | '(' | '"' | '\'')) =>
+            {
+                quote = Some(c);
+            }
+            None if c == '#' && before.is_whitespace() => break,
+            _ => {}
+        }
+        before = c;
+    }
+    quote
 }
 
 fn here_document(line: &str) -> Option<&str> {
@@ -108,6 +139,24 @@ fn of_line(line: &str) -> Option<String> {
     };
     if is_python {
         return says("is Python");
+    }
+    if matches!(one, "local" | "host" | "hostssl" | "hostnossl")
+        && line.split_whitespace().count() > 3
+        && line.split_whitespace().any(|word| {
+            matches!(
+                word,
+                "peer" | "ident" | "md5" | "trust" | "scram-sha-256" | "reject" | "cert"
+            )
+        })
+    {
+        return says("is a line of pg_hba.conf");
+    }
+    if one == "ip" && (two.starts_with("helper-address") || two == "nat" || two == "dhcp")
+        || matches!(one, "switchport" | "spanning-tree")
+        || line == "configure terminal"
+        || line == "no shutdown"
+    {
+        return says("is for the console of a switch or router");
     }
     let is_dockers = matches!(
         one,
@@ -247,7 +296,12 @@ pub fn of_words(command: &Simple<'_>) -> Option<String> {
         .next()
         .is_some_and(|it| ARTICLES.contains(&it.text.as_ref()));
     // `ip route add x via y`, `git log --since yesterday to`: one such word is no sentence yet.
-    if common >= 2 || article {
+    // Nor is the language of a firewall, or a user of that name.
+    let speaks = |word: &str| matches!(word, "ufw" | "su" | "iptables" | "nft" | "tcpdump" | "at");
+    let is_told = speaks(&program.text)
+        || matches!(program.text.as_ref(), "sudo" | "doas")
+            && arguments.first().is_some_and(|it| speaks(&it.text));
+    if !is_told && (common >= 2 || article) {
         return Some(format!("`{}` reads like a sentence", line()));
     }
     None

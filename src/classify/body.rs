@@ -792,12 +792,23 @@ impl Reader<'_> {
         if let Some(first) = exchanges.first()
             && let Some(run) = pieces::whole(&self.body[..first.range.start])
         {
-            pieces.push(BodyPiece::new(
-                run.range,
-                run.title,
-                Nature::Listing,
-                "it stands above the first prompt",
-            ));
+            let above = (run.range.clone(), run.title.clone());
+            let piece = self.piece(run);
+            // Unless it is the same without its prompt.
+            if self.tag.leaning == Leaning::Shell
+                && piece.nature == Nature::Command
+                && piece.effect == Effect::Reads
+                && piece.doubts.is_empty()
+            {
+                pieces.push(piece);
+            } else {
+                pieces.push(BodyPiece::new(
+                    above.0,
+                    above.1,
+                    Nature::Listing,
+                    "it stands above the first prompt",
+                ));
+            }
         }
         let mut has_console = false;
         for exchange in exchanges {

@@ -307,6 +307,10 @@ fn marked(lines: &[&str], first: &str) -> Option<Shape> {
     if first.starts_with("#!") && !first.contains("sh") {
         return shape(Form::Source, Nature::File, "a script of another language");
     }
+    // Two lines below `#!` may be pasted; more are meant to be saved.
+    if first.starts_with("#!") && lines.len() > 3 {
+        return shape(Form::Source, Nature::File, "a script, to be saved");
+    }
     let flow = [
         "graph TD",
         "graph LR",

@@ -177,6 +177,14 @@ fn bracketed(command: &str, chars: &Chars, dialect: Dialect) -> Vec<Found> {
                     && inner.chars().filter(|c| c.is_alphabetic()).count() > 1
                     && !inner.contains(' ')
             }
+            // `[math]::Round`, `[int]$x` are types.
+            '[' if dialect == Dialect::Powershell
+                && chars
+                    .get(last + 1)
+                    .is_some_and(|(_, c, _)| matches!(c, ':' | '$' | '(')) =>
+            {
+                false
+            }
             '[' => region != Region::HereDocument && is_optional(inner) && next != '[',
             _ => !inner.is_empty(),
         }) {
@@ -529,6 +537,9 @@ fn look_at(
     }
     if word.is_program {
         // `./your-script.sh`, `path/to/tool`: the program itself may stand for one.
+        if text.starts_with("some_") || text.starts_with("some-") {
+            stand_in(found, text);
+        }
         if text.contains('/') || holds(text, "your") {
             for part in text.split('/') {
                 if is_possessive(&words::fold(part)) {
@@ -659,6 +670,9 @@ fn look_at(
                 Verdict::Example(because) => {
                     push(found, "example-value", at(part.text), because, None);
                 }
+                Verdict::Own(because) => {
+                    push(found, "address", at(part.text), because, None);
+                }
                 Verdict::Address => push(
                     found,
                     "address",
@@ -721,6 +735,8 @@ enum Verdict {
     Value,
     Example(String),
     Address,
+    /// Of somebody's machine; to look at it harms nobody.
+    Own(String),
 }
 
 /// A part of a word between `/ = : @ ,` and their like.
@@ -785,6 +801,7 @@ impl Part<'_, '_> {
         let in_place = is_value || self.before == '@' || (self.before == ':' && !text.is_ascii());
         if in_place
             && words::NOUNS.contains(&folded.as_str())
+            && !(folded == "hostname" && matches!(self.program, "ssh" | "xargs"))
             && (alone || self.before != ' ' || !text.is_ascii())
         {
             return Verdict::Value;
@@ -846,6 +863,7 @@ impl Part<'_, '_> {
         ) && alone
             && words::HOSTS.contains(&folded.as_str())
             && self.before == ' '
+            && !self.word.before.contains('@')
         {
             return Verdict::Value;
         }
@@ -876,8 +894,40 @@ impl Part<'_, '_> {
         );
         if (is_value || self.before == '/')
             && !last.is_empty()
-            && (words::NAMES.contains(&first) || words::NAMES.contains(&last))
+            && (words::NAMES.contains(&first)
+                || words::NAMES.contains(&last)
+                || matches!(last, "here" | "aqui" | "hier" | "ici" | "qui")
+                || last == "id" && alone && folded != last)
             && !folded.contains('.')
+        {
+            return Verdict::Value;
+        }
+        // `poolname/datasetname`, `gerätename`
+        if (is_value || self.before == '/' && self.word.before != "-name")
+            && folded.len() > 5
+            && (folded.ends_with("name") || folded.ends_with("nombre"))
+            && folded.chars().all(char::is_alphanumeric)
+            && !matches!(
+                folded.as_str(),
+                "hostname"
+                    | "rename"
+                    | "codename"
+                    | "basename"
+                    | "dirname"
+                    | "pathname"
+                    | "cname"
+                    | "dname"
+                    | "uname"
+                    | "typename"
+                    | "logname"
+                    | "tagname"
+                    | "getname"
+                    | "nickname"
+            )
+            && !matches!(
+                self.program,
+                "awk" | "jq" | "grep" | "egrep" | "sed" | "ps" | "sort"
+            )
         {
             return Verdict::Value;
         }
@@ -923,6 +973,10 @@ impl Part<'_, '_> {
         let is_subject = self.word.text.contains("/CN=")
             || self.word.text.contains("/C=")
             || self.word.text.contains("/O=");
+        // `…/EVENT_2024/…` in an address is a name with its year.
+        if self.word.text.contains("://") && text.ends_with(|c: char| c.is_ascii_digit()) {
+            return false;
+        }
         let is_attached = matches!(self.before, '.' | '*' | '+' | '(' | '{') || self.after == '(';
         // `tar -C /srv`, `refs/heads/X`: inside a path capitals are a name as often as not; `/opt/APP` is asked about.
         !is_hex && !is_named && !is_subject && !is_attached && text.len() < 40
@@ -941,7 +995,8 @@ impl Part<'_, '_> {
                     [(text.as_ptr() as usize - self.word.text.as_ptr() as usize) + text.len()..]
                     .len()
                     < 4;
-            return (!is_network && !self.word.is_text).then_some(Verdict::Address);
+            let is_rule = matches!(self.program, "ufw" | "iptables");
+            return ((!is_network || is_rule) && !self.word.is_text).then_some(Verdict::Address);
         }
         if matches!(
             self.program,
@@ -951,6 +1006,29 @@ impl Part<'_, '_> {
             && bytes.iter().all(u8::is_ascii_digit)
         {
             return Some(Verdict::Value);
+        }
+        if words::NUMBERED.contains(&self.program)
+            && is_whole
+            && text.len() > 2
+            && !self.word.before.starts_with('-')
+            && bytes.iter().all(u8::is_ascii_digit)
+        {
+            return Some(Verdict::Own(format!(
+                "`{text}` is the number of somebody's machine"
+            )));
+        }
+        if self.before == '/'
+            && matches!(
+                self.earlier,
+                "by-id" | "by-uuid" | "by-partuuid" | "by-path"
+            )
+        {
+            return Some(Verdict::Own(format!("`{text}` is somebody's disk")));
+        }
+        if is_uuid(text) {
+            return Some(Verdict::Own(format!(
+                "`{text}` is the number of something that is not here"
+            )));
         }
         let digits = bytes.iter().filter(|b| b.is_ascii_digit()).count();
         let is_hex = (7..=64).contains(&text.len())
@@ -1009,6 +1087,18 @@ impl Part<'_, '_> {
         }
         None
     }
+}
+
+/// `8-4-4-4-12` hexadecimal digits.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, b)| {
+            if matches!(at, 8 | 13 | 18 | 23) {
+                b == b'-'
+            } else {
+                b.is_ascii_hexdigit()
+            }
+        })
 }
 
 /// What stands for a value wherever it stands, in texts too.

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::knowledge::Knowledge;
-use super::understanding::{Known, Mark, Sense, Understanding, conclude};
+use super::understanding::{Known, Mark, PROJECTS, Sense, Understanding, conclude};
 use crate::model::Effect;
 
 /// What cmdlets do, by their verb. A later row that names the whole cmdlet wins: see `CMDLETS`.
@@ -409,7 +409,8 @@ fn judge(
         return;
     }
     // Values: numbers, strings, variables, types, operators, hash table keys.
-    if first.starts_with(['$', '"', '\'', '[', '@', '-', '!', ',', '+', '='])
+    if first.starts_with(['$', '"', '\'', '[', '@', '-', '!', ',', '+', '=', '*'])
+        || is_member(&lower)
         || first.bytes().all(|it| it.is_ascii_digit() || it == b'.')
         || words.get(1).is_some_and(|(sign, _)| *sign == "=")
     {
@@ -470,6 +471,9 @@ fn judge(
                     all.hosts.push(host);
                 }
             }
+            // Whatever comes down the pipe, and what it has not saved.
+            "stop-process" if is_fed && has("-Force") => effect = Effect::Destroys,
+            "start-mpscan" => effect = Effect::Reads,
             _ => {}
         }
         let verb = full
@@ -518,6 +522,21 @@ fn judge(
     native(all, strange, first, &whole, words, knowledge);
 }
 
+/// `.Count`, `.Trim`: what is looked at of the value before, unless its name says that it does something.
+fn is_member(lower: &str) -> bool {
+    lower.strip_prefix('.').is_some_and(|name| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric())
+            && ![
+                "delete", "remove", "kill", "stop", "start", "set", "save", "write", "close",
+                "invoke", "create", "add", "clear", "run", "exec", "put", "download", "upload",
+                "install", "send", "move", "copy",
+            ]
+            .iter()
+            .any(|verb| name.contains(verb))
+    })
+}
+
 /// A program of its own is what the table of commands says.
 fn native(
     all: &mut Understanding,
@@ -550,6 +569,19 @@ fn native(
         });
         return;
     };
+    // `python web\manage.py migrate` is what `manage.py migrate` is.
+    if let Some(script) = &finding.script {
+        let base = script.text.rsplit(['/', '\\']).next().unwrap_or_default();
+        if PROJECTS.contains(&base)
+            && knowledge.knows(base)
+            && let Some((_, rest)) = words.get(script.word..).and_then(<[_]>::split_first)
+        {
+            let mut inner: Vec<(&str, Range<usize>)> = vec![(base, whole.clone())];
+            inner.extend(rest.iter().cloned());
+            native(all, strange, base, whole, &inner, knowledge);
+            return;
+        }
+    }
     let mark = |what: &str| {
         Some(Mark {
             because: format!("`{}` {what}", finding.name),
@@ -674,7 +706,10 @@ mod tests {
         check("ipconfig /all", "reads");
         check("ipconfig /flushdns", "changes");
         check("git status", "reads");
-        check("python manage.py runserver", "unknown");
+        check("python manage.py runserver", "changes endless");
+        check("python app/manage.py migrate", "changes");
+        check("python app\\manage.py showmigrations", "reads");
+        check("python tool.py", "unknown");
         check(".\\deploy.ps1 -Env prod", "unknown");
         check("frobnicate x", "strange: frobnicate");
         check("sc.exe query nginx", "reads");

@@ -185,6 +185,22 @@ impl Context<'_> {
         let is_lone = self.pieces.len() == 1;
         let is_untagged = self.tag.is_empty() || matches!(self.tag, "text" | "txt" | "plaintext");
         let leads_to_output = says_output(lead);
+        let is_to_be_replaced = says_replace(lead)
+            || self
+                .around
+                .after
+                .first()
+                .is_some_and(|after| says_replace(&after.text));
+        // Behind the fence only what speaks of it: its own block of lines.
+        let forbidden = self
+            .around
+            .before
+            .iter()
+            .take(self.around.paragraph.max(2))
+            .chain(self.around.after.iter().take(2))
+            .map(|prose| &prose.text)
+            .chain(self.around.headings.iter().map(|it| &**it))
+            .find_map(|text| text.find(List::Forbids));
         for piece in &mut self.pieces {
             let title = &piece.read.heard;
             // Samples of what is printed.
@@ -289,11 +305,71 @@ impl Context<'_> {
                     piece.doubt("example", format!("{who} says “{word}”"), whole.clone());
                 }
             }
+            if let Some(word) = forbidden {
+                piece.doubt(
+                    "counter-example",
+                    format!("the text around says “{word}”: not to be run"),
+                    whole.clone(),
+                );
+            }
+            if piece.effect != Effect::Reads {
+                if is_to_be_replaced {
+                    piece.doubt(
+                        "example-value",
+                        "the text says that a value of it is to be replaced",
+                        whole.clone(),
+                    );
+                } else if let Some(because) = writers_own(&piece.command) {
+                    piece.doubt("example-value", because, whole.clone());
+                }
+            }
+            if piece.nature == Nature::Interactive
+                && piece.effect == Effect::Unknown
+                && piece.understanding.as_ref().is_some_and(|understood| {
+                    understood.opens.is_some() && understood.commands.len() == 1
+                })
+            {
+                // What is typed there is another matter.
+                piece.effect = Effect::Reads;
+                piece.because.to_mut().push_str(", which by itself only looks");
+            }
+            if leaves(&piece.command) {
+                piece.doubt(
+                    "remote-shell",
+                    "it closes a shell that the text has opened",
+                    whole.clone(),
+                );
+            }
+            if piece.effect == Effect::Changes
+                && unpacks(piece)
+                && (title.find(List::Restores).is_some()
+                    || heading.find(List::Restores).is_some()
+                    || lead.find(List::Restores).is_some())
+            {
+                piece.effect = Effect::Destroys;
+                piece.because = Cow::Borrowed("it restores over what is there");
+            }
             let text = &self.body[piece.range.clone()];
-            let remarked = if holds(text, " # ") { text } else { "" };
+            let remarked = if holds(text, "#") { text } else { "" };
             for line in remarked.lines() {
+                let remark = line
+                    .trim_start()
+                    .strip_prefix('#')
+                    .or_else(|| line.split_once(" # ").map(|(_, remark)| remark));
+                let trailing = line.split_once(" # ").map(|(_, remark)| remark);
+                if piece.effect != Effect::Reads
+                    && let Some(word) =
+                        remark.and_then(|it| words::find(&words::fold(it), words::ADJUST))
+                    && (trailing.is_some() || is_told_to(remark.unwrap_or_default(), word))
+                {
+                    piece.doubt(
+                        "example-value",
+                        format!("its comment says “{}”", word.trim_end_matches('*')),
+                        whole.clone(),
+                    );
+                }
                 // A remark behind a command may take it back.
-                if let Some((_, remark)) = line.split_once(" # ")
+                if let Some(remark) = trailing
                     && let Some(word) = counter_example(&Heard::new(remark), true)
                 {
                     piece.doubt(
@@ -336,7 +412,11 @@ impl Context<'_> {
             let mut placeholders: Vec<Placeholder> = Vec::new();
             for found in &piece.found {
                 let rule = if found.rule == "address" {
-                    if piece.effect == Effect::Reads {
+                    // What the fence itself makes is its own.
+                    let text = &piece.command[found.range.clone()];
+                    if piece.effect == Effect::Reads
+                        || self.body.contains(&format!("create {text}"))
+                    {
                         continue;
                     }
                     "example-value"
@@ -488,11 +568,74 @@ fn says_output(folded: &Heard) -> bool {
 }
 
 fn counter_example(folded: &Heard, is_comment: bool) -> Option<&'static str> {
+    // That something does not work is said of the piece in its comment, of the trouble elsewhere.
+    let bare = folded.trim_matches(|c: char| !c.is_alphanumeric());
+    if let Some(word) = folded.find(List::Failure)
+        && (is_comment || bare == word)
+    {
+        return Some(word);
+    }
     // One word alone is enough in a comment; in a sentence it must be said of running it.
-    let word = folded.find(List::CounterExample)?;
+    let word = folded
+        .find(List::CounterExample)
+        .or_else(|| folded.find(List::Forbids))?;
     let is_phrase = word.contains(' ') || word.contains('\'') || !word.is_ascii();
     let is_short = folded.split_whitespace().count() < 5;
     (is_comment || is_phrase || is_short).then_some(word)
+}
+
+/// Whether a sentence says that a value of the command beside it is to be replaced.
+fn says_replace(folded: &str) -> bool {
+    words::REPLACE.iter().any(|(first, second)| {
+        folded
+            .find(first)
+            .is_some_and(|at| folded[at + first.len()..].contains(second))
+    })
+}
+
+/// Returns why `command` holds something that only its writer can have meant.
+fn writers_own(command: &str) -> Option<&'static str> {
+    command.lines().find_map(|line| {
+        let line = line.trim_start();
+        words::WRITERS_OWN
+            .iter()
+            .find(|(begin, _)| line.starts_with(begin) || line.contains(&format!("&& {begin}")))
+            .map(|(_, because)| *because)
+    })
+}
+
+/// Whether a comment of its own line asks for a change, and does not only say what the command does:
+/// `the last backup (adjust the date!)`, not `# adapt the hosts`.
+fn is_told_to(remark: &str, word: &str) -> bool {
+    let folded = words::fold(remark);
+    folded
+        .find(word.trim_end_matches('*'))
+        .is_some_and(|at| folded[..at].contains(['(', '（', '!', '⚠', '<', '←']))
+}
+
+/// Whether a command is only the end of a shell that the text has opened.
+fn leaves(command: &str) -> bool {
+    let mut lines = command
+        .lines()
+        .map(|line| line.split(" #").next().unwrap_or_default().trim())
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .next()
+        .is_some_and(|line| matches!(line, "exit" | "logout" | "quit"))
+        && lines.next().is_none()
+}
+
+/// Whether what it changes is unpacked or copied, which in a restore lies over what is there.
+fn unpacks(piece: &BodyPiece) -> bool {
+    piece.understanding.as_ref().is_some_and(|understood| {
+        understood.commands.iter().any(|known| {
+            known.effect == Effect::Changes
+                && matches!(
+                    known.name.split(' ').next().unwrap_or_default(),
+                    "tar" | "gtar" | "bsdtar" | "unzip" | "rsync" | "cpio" | "pax"
+                )
+        })
+    })
 }
 
 /// Whether a text names a file that a fence could be the content of.
@@ -666,9 +809,22 @@ fn says_alternative(folded: &Heard) -> bool {
         || ["或", "也可", "または", "あるいは", "もしくは"]
             .iter()
             .any(|mark| text.starts_with(mark));
-    begins
-        || numbered_way(folded, text).is_some()
-        || folded.find(List::Phrase).is_some() && text.split_whitespace().count() < 12
+    // Steps are numbered; what is numbered is no way of doing the step before.
+    let is_numbered = text
+        .trim_start_matches(|c: char| c.is_ascii_digit())
+        .starts_with(['.', ')'])
+        && text.starts_with(|c: char| c.is_ascii_digit());
+    // One word must begin the line or be all of it; several may stand in a short one.
+    let phrase = || {
+        words::ALTERNATIVE.iter().any(|word| {
+            let is_said = word.contains(' ')
+                || !word.is_ascii() && matches!(word.chars().last(), Some('一' | '二' | '1' | '2'))
+                || matches!(*word, "另一种" | "instead" | "stattdessen");
+            is_said && words::find(text, &[word]).is_some()
+                || text.trim_end_matches(|c: char| !c.is_alphanumeric()) == *word
+        })
+    };
+    !is_numbered && (begins || text.split_whitespace().count() < 12 && phrase()) || numbered_way(folded, text).is_some()
 }
 
 /// `option a`, `método 2`, `way 1:`: the name of the way.
@@ -1481,6 +1637,84 @@ mod tests {
                 check(before, tag, body, expected);
             }
         }
+    }
+
+    #[test]
+    fn trouble_is_named_and_orders_are_heard() {
+        for (before, expected) in [
+            // The heading names what is wrong, not what is wrong to run.
+            ("# Der Start schlägt fehl", "1-1 command run"),
+            ("Si el correo no funciona:", "1-1 command run"),
+            ("# When the queue does not work", "1-1 command run"),
+            ("Wrong:", "1-1 command ask counter-example"),
+            ("# NEVER DO THESE", "1-1 command ask counter-example"),
+            (
+                "> No ejecutar en producción",
+                "1-1 command ask counter-example",
+            ),
+        ] {
+            check(before, "bash", "docker restart web", expected);
+        }
+        let behind =
+            "# A\n\n```sh\ndocker restart web\n```\n\n> Nicht ausführen, solange kopiert wird.\n";
+        assert_eq!(show(behind), "4-4 command ask counter-example");
+    }
+
+    #[test]
+    fn values_of_the_writer_are_asked_about() {
+        for (body, expected) in [
+            (
+                "git commit -m 'feat: carts'",
+                "1-1 command ask example-value",
+            ),
+            ("git tag v1.4.0", "1-1 command ask example-value"),
+            ("qm set 592 --memory 4096", "1-1 command ask example-value"),
+            ("qm create 9000 --memory 4096", "1-1 command run"),
+            ("qm status 592", "1-1 command run"),
+            (
+                "mkdir /srv/shop # ajusta la ruta",
+                "1-1 command ask example-value",
+            ),
+            ("zpool scrub poolname", "1-1 command fill placeholder"),
+            ("exit", "1-1 command ask remote-shell"),
+            // SQL over several lines is an argument, and no Dockerfile.
+            (
+                "psql -c \"\nSELECT pid\nFROM pg_stat_activity;\"",
+                "1-3 command run",
+            ),
+            ("hostname -f", "1-1 command run"),
+        ] {
+            check("# Do it", "bash", body, expected);
+        }
+        let behind =
+            "# A\n\n```sh\nmkdir /srv/shop\n```\n\nReplace `shop` with the name of the site.\n";
+        assert_eq!(show(behind), "4-4 command ask example-value");
+    }
+
+    #[test]
+    fn numbered_steps_are_no_alternatives() {
+        check(
+            "# Setup",
+            "bash",
+            "# 1. Clone it\ndocker pull web\n\n# 2. Make a folder or a link\nmkdir /srv/web",
+            "1-2 command run; 4-5 command run",
+        );
+    }
+
+    #[test]
+    fn what_an_unpacking_restores_is_lost() {
+        check(
+            "# Restore",
+            "bash",
+            "tar xzf base.tar.gz -C /srv/data",
+            "1-1 command type",
+        );
+        check(
+            "# Install",
+            "bash",
+            "tar xzf base.tar.gz -C /srv/data",
+            "1-1 command run",
+        );
     }
 
     #[test]

@@ -709,7 +709,7 @@ impl Judge<'_> {
 }
 
 /// Programs of a project that are what their name says wherever they stand.
-const PROJECTS: &[&str] = &[
+pub(super) const PROJECTS: &[&str] = &[
     "manage.py",
     "artisan",
     "gradlew",
