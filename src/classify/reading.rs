@@ -1125,6 +1125,7 @@ fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
             }
             if let Some(name) = system(heading)
                 && heading.split_whitespace().count() < 4
+                && (depth == 0 || name != "linux")
             {
                 ways.entry((parent(), "system"))
                     .or_default()
