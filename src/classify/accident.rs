@@ -84,7 +84,12 @@ fn of_line(line: &str) -> Option<String> {
     if is_schedule(line) {
         return says("is a line of a crontab");
     }
-    if matches!(first, "$" | "%" | ">" | ">>>" | "..." | "PS>" | "#")
+    // `> /var/log/app.log` empties a file.
+    let empties = line
+        .trim_start()
+        .strip_prefix("> ")
+        .is_some_and(|rest| rest.starts_with(['/', '~', '.', '$']) && !rest.trim().contains(' '));
+    if !empties && matches!(first, "$" | "%" | ">" | ">>>" | "..." | "PS>" | "#")
         || first.starts_with("mysql>")
         || (first.ends_with("=#") || first.ends_with("=>") || first.ends_with("=$"))
         || first.ends_with('>') && first.len() > 1 && !first.contains(['<', '&', '|', '$'])

@@ -485,6 +485,11 @@ fn look_at(
     if text.contains("XXX") && command.contains("mktemp") {
         return;
     }
+    // The end of a here-document is a word of the writer's own choice.
+    let before = command[..word.range.start].trim_end_matches(['-', '~', '\\', '\'', '"', ' ']);
+    if before.ends_with("<<") && !before.ends_with("<<<") {
+        return;
+    }
     // Left out on purpose.
     let bare = text.trim_matches(['"', '\'']);
     if matches!(bare, "..." | "…" | "[...]" | "[…]") && word.region != Region::HereDocument {

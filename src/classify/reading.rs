@@ -331,7 +331,10 @@ impl Context<'_> {
             {
                 // What is typed there is another matter.
                 piece.effect = Effect::Reads;
-                piece.because.to_mut().push_str(", which by itself only looks");
+                piece
+                    .because
+                    .to_mut()
+                    .push_str(", which by itself only looks");
             }
             if leaves(&piece.command) {
                 piece.doubt(
@@ -824,7 +827,8 @@ fn says_alternative(folded: &Heard) -> bool {
                 || text.trim_end_matches(|c: char| !c.is_alphanumeric()) == *word
         })
     };
-    !is_numbered && (begins || text.split_whitespace().count() < 12 && phrase()) || numbered_way(folded, text).is_some()
+    !is_numbered && (begins || text.split_whitespace().count() < 12 && phrase())
+        || numbered_way(folded, text).is_some()
 }
 
 /// `option a`, `método 2`, `way 1:`: the name of the way.
@@ -1075,12 +1079,15 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
             {
                 continue;
             }
+            let is_powershell = piece.language.is_some_and(|it| it.0 == "powershell");
             let key: Vec<String> = text
                 .split(['|', '>', '<', ';', '&'])
                 .next()
                 .unwrap_or_default()
                 .split_whitespace()
                 .filter(|word| !word.starts_with('-') && *word != "sudo")
+                // There every value has a name: the second word is what the command is about.
+                .take(if is_powershell { 2 } else { usize::MAX })
                 .map(str::to_owned)
                 .collect();
             let body: String = piece

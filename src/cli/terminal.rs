@@ -87,6 +87,11 @@ impl Terminal {
             ) => {
                 let (text, line) = (clean::inline(&wanted.text), wanted.line);
                 let note = if wanted.secret { "not shown; " } else { "" };
+                if wanted.secret {
+                    let told = "What you type is kept nowhere; what the step prints of it is \
+                                recorded as it is.";
+                    print::show(&format!("  {}\n", paint(walk::DOUBT, told)));
+                }
                 // Before it is asked for: nobody types faster than this.
                 self.silence = wanted.secret.then(Echo::off).flatten();
                 print::show(&format!(

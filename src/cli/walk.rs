@@ -32,7 +32,7 @@ const OPTIONS: Options = Options::ENABLE_TABLES
 pub const STRONG: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
 const BAD: Style = AnsiColor::Red.on_default().bold();
-const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
+pub const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
 
 /// Returns all that is shown with a question, the line of answers aside.
@@ -107,6 +107,12 @@ pub fn question(asking: &Asking<'_>, width: usize) -> String {
                         Manner::Doubtful => format!("In doubt: {}", doubt.because),
                         _ => format!("It does not run as it stands: {}", doubt.because),
                     },
+                );
+            }
+            if step.doubts.is_empty() && step.nature == crate::model::Nature::Interactive {
+                say(
+                    DOUBT,
+                    &format!("It does not run as it stands: {}", step.because),
                 );
             }
             if step.doubts.iter().all(crate::model::Doubt::is_a_value)

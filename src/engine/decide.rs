@@ -9,7 +9,7 @@ use crate::event::{
     StepStarting, Verdict,
 };
 use crate::keeper::protocol::{Ending, Message};
-use crate::model::{Effect, Kind, Step, StepId};
+use crate::model::{Effect, Kind, Nature, Step, StepId};
 use crate::plan::{Consent, Existing, Facts, Known, Manner, Plan, consent, facts};
 use crate::render::Value;
 use crate::state::{Phase, State, StepState, is_accepted};
@@ -926,6 +926,7 @@ impl Turn<'_> {
         let asked = self.plan.step(step).map(|proposed| {
             let mut edited = proposed.clone();
             edited.doubts.clear();
+            edited.nature = Nature::Command;
             let (kind, request) = (self.plan.runbook.kind, &self.plan.request);
             consent(kind, &edited, request, true, &Facts::default())
         });

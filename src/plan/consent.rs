@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Elsewhere, Request};
-use crate::model::{Doubt, Effect, Kind, Place, Step, StepId, Task};
+use crate::model::{Doubt, Effect, Kind, Nature, Place, Step, StepId, Task};
 use crate::render::Value;
 
 use super::Plan;
@@ -180,6 +180,9 @@ fn of_declared(step: &Step, request: &Request, terminal: bool, facts: &Facts) ->
     if let Some(doubt) = step.doubts.first() {
         return ask_or(terminal, Manner::Incomplete, || doubt.because.clone());
     }
+    if step.nature == Nature::Interactive {
+        return ask_or(terminal, Manner::Incomplete, || WANTS_A_PERSON.to_owned());
+    }
     if let Some(asked) = of_any(step, request, terminal) {
         return asked;
     }
@@ -300,6 +303,10 @@ fn of_plain(step: &Step, request: &Request, terminal: bool, facts: &Facts) -> Co
     }
 }
 
+/// A step's standard input is empty and it has no terminal: an editor would hang, a console would
+/// end at once and look as if all were well.
+const WANTS_A_PERSON: &str = "it wants a person at the terminal";
+
 /// Why a step does not run as it stands.
 enum Trouble {
     /// A person may overrule it.
@@ -320,6 +327,9 @@ fn in_doubt(step: &Step, facts: &Facts) -> Option<Trouble> {
     let open = || step.doubts.iter().filter(|it| !settled(it));
     if let Some(doubt) = open().find(|it| !it.may_be_overruled()) {
         return Some(Trouble::Hopeless(doubt.because.clone()));
+    }
+    if step.nature == Nature::Interactive {
+        return Some(Trouble::Hopeless(WANTS_A_PERSON.to_owned()));
     }
     if let Some(because) = &facts.unfillable {
         return Some(Trouble::Hopeless(because.clone()));

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::classify::understanding::{self, Understanding};
 use crate::classify::{self, Kind as Tagged, language};
-use crate::model::{Doubt, Effect, Kind, Language, Placeholder, Span, Stands, Step, StepId, Task};
+use crate::model::{
+    Doubt, Effect, Kind, Language, Nature, Placeholder, Span, Stands, Step, StepId, Task,
+};
 use crate::render::{self, Filled, Unfit, Value};
 
 use super::Plan;
@@ -222,6 +224,7 @@ impl Plan {
     pub fn as_edited(&self, step: &Step, body: &str) -> Step {
         let mut edited = step.clone();
         edited.doubts.clear();
+        edited.nature = Nature::Command;
         match &mut edited.task {
             Task::Command { body: old, .. } => body.clone_into(old),
             Task::ByHand { offered, .. } => {
