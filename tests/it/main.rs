@@ -11,6 +11,8 @@ mod bad_input;
 #[cfg(feature = "testing")]
 mod config;
 #[cfg(feature = "testing")]
+mod corpora;
+#[cfg(feature = "testing")]
 mod docs;
 #[cfg(feature = "testing")]
 mod fixture;
