@@ -2,6 +2,12 @@
 //! manuals of `tests/labels`, `cargo bench --bench labels -- FOLDER…` for folders of `*.md` with a
 //! `*.tsv` beside each. Every disagreement is listed.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a measurement prints"
+)]
+
 use std::path::{Path, PathBuf};
 
 #[path = "../tests/it/labels.rs"]

@@ -111,7 +111,7 @@ fn of_table(document: &Document<'_>, table: &Table, knowledge: &Knowledge, all: 
         TASK.contains(&folded.as_str())
     };
     // Only a table that has the word in its head is read cell by cell.
-    if !head.split('|').any(|cell| is_task(cell)) {
+    if !head.split('|').any(is_task) {
         return;
     }
     let rows = cells(text);

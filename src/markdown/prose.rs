@@ -29,7 +29,7 @@ pub fn plain_text(text: &str) -> String {
                 plain.push_str(&code);
                 plain.push('`');
             }
-            Event::SoftBreak => plain.push(' '),
+            Event::SoftBreak | Event::End(TagEnd::TableCell) => plain.push(' '),
             Event::Start(Tag::Item) => {
                 end_line(&mut plain);
                 plain.push_str("- ");
@@ -38,7 +38,6 @@ pub fn plain_text(text: &str) -> String {
             | Event::End(TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item) => {
                 end_line(&mut plain);
             }
-            Event::End(TagEnd::TableCell) => plain.push(' '),
             Event::End(TagEnd::TableRow | TagEnd::TableHead) => end_line(&mut plain),
             _ => {}
         }

@@ -138,10 +138,10 @@ pub fn compare(name: &str, labels: &[Label], readings: &[FenceReading], score: &
             main.effect,
             main.offer().name(),
             main.because,
-            main.doubts
-                .iter()
-                .map(|doubt| format!(" [{}: {}]", doubt.rule, doubt.because))
-                .collect::<String>()
+            main.doubts.iter().fold(String::new(), |mut all, doubt| {
+                let _ = write!(all, " [{}: {}]", doubt.rule, doubt.because);
+                all
+            })
         );
         let wanted = format!("{} {} {}", label.nature, label.effect, label.run);
         if main.nature.name() == label.nature {
@@ -248,7 +248,7 @@ fn the_seeds_are_read_as_a_prudent_engineer_reads_them() {
     }
     let score = measure(&seeds);
     let told = score.tell() + &score.faults.join("\n");
-    assert_eq!(score.wrong_run(), 0.0, "{told}");
+    assert!(score.wrong_run() <= 0.0, "{told}");
     assert!(score.right_run() >= 0.9, "{told}");
     assert!(score.nature() >= 0.9, "{told}");
     assert!(score.effect() >= 0.85, "{told}");

@@ -250,6 +250,7 @@ warning[mojibake]: 11 characters are damaged: UTF-8 was read as Mac Roman
 }
 
 #[test]
+#[allow(clippy::invisible_characters, reason = "mojibake holds them")]
 fn for_programs_what_was_mended_is_told_by_field() {
     let fixture = place()
         .file("guide.md", Misreading::Windows1252.damage(GUIDE))
