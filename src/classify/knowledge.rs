@@ -401,6 +401,7 @@ fn facts_of(text: &str) -> Result<Facts<'_>, String> {
         if value == Some("") {
             return Err(format!("`{word}` has no value"));
         }
+        let said = facts.effect;
         match (key, value) {
             ("reads", None) => facts.effect = Some(Effect::Reads),
             ("changes", None) => facts.effect = Some(Effect::Changes),
@@ -465,6 +466,13 @@ fn facts_of(text: &str) -> Result<Facts<'_>, String> {
                     .map_or(String::new(), |(_, it)| format!("; did you mean `{it}`?"));
                 return Err(format!("`{key}` says nothing of a command{near}"));
             }
+        }
+        if let (Some(said), Some(now)) = (said, facts.effect)
+            && said != now
+        {
+            return Err(format!(
+                "one effect only: it cannot be `{said}` and `{now}`"
+            ));
         }
     }
     Ok(facts)

@@ -125,11 +125,13 @@ const CMDLETS: &[(&str, Effect)] = &[
     ("Remove-PSSession", Effect::Changes),
     ("Remove-Variable", Effect::Reads),
     ("Reset-ComputerMachinePassword", Effect::Changes),
+    ("Restart-Computer", Effect::Destroys),
     ("Set-Location", Effect::Reads),
     ("Set-StrictMode", Effect::Reads),
     ("Set-Variable", Effect::Reads),
     ("Start-Sleep", Effect::Reads),
     ("Start-Transcript", Effect::Changes),
+    ("Stop-Computer", Effect::Destroys),
     ("Write-EventLog", Effect::Changes),
 ];
 
@@ -256,15 +258,49 @@ fn cmdlet(word: &str) -> Option<Effect> {
 }
 
 /// Ends the word that is open. A word keeps its quotes: only its first characters are looked at.
-fn finish<'a>(body: &'a str, start: &mut Option<usize>, command: &mut Command<'a>, end: usize) {
+fn finish<'a>(
+    body: &'a str,
+    offset: usize,
+    start: &mut Option<usize>,
+    command: &mut Command<'a>,
+    end: usize,
+) {
     if let Some(from) = start.take() {
-        command.words.push((&body[from..end], from..end));
+        let place = offset + from..offset + end;
+        command.words.push((&body[from..end], place));
     }
 }
 
+/// Sub-expressions of strings inside sub-expressions are followed so far.
+const DEEPEST: usize = 8;
+
 /// The commands of a text, in order.
 fn commands(body: &str) -> Vec<Command<'_>> {
-    let mut all: Vec<Command<'_>> = Vec::new();
+    let mut all = Vec::new();
+    collect(body, 0, 0, &mut all);
+    all
+}
+
+/// Returns where the parenthesis that is open at `from` ends.
+fn closing(body: &str, from: usize) -> usize {
+    let mut depth = 0_usize;
+    for (at, byte) in body.bytes().enumerate().skip(from) {
+        match byte {
+            b'(' => depth += 1,
+            b')' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at;
+                }
+            }
+            _ => {}
+        }
+    }
+    body.len()
+}
+
+/// Adds the commands of `body`, which stands at `offset` of the whole.
+fn collect<'a>(body: &'a str, offset: usize, depth: usize, all: &mut Vec<Command<'a>>) {
     let mut command = Command::default();
     let mut start: Option<usize> = None;
     let mut quote: Option<char> = None;
@@ -286,6 +322,17 @@ fn commands(body: &str) -> Vec<Command<'_>> {
                 continue;
             }
             comment = false;
+        }
+        // `"… $(Remove-Item x) …"` runs it.
+        let expands = quote == Some('"') || here == Some('"');
+        if expands && it == '$' && next == Some('(') && depth < DEEPEST {
+            let end = closing(body, at + 1);
+            let from = at + 2;
+            if let Some(inside) = body.get(from..end) {
+                collect(inside, offset + from, depth + 1, all);
+            }
+            while chars.next_if(|(at, _)| *at < end).is_some() {}
+            continue;
         }
         if let Some(mark) = here {
             if it == mark && next == Some('@') && body[..at].ends_with('\n') {
@@ -315,7 +362,7 @@ fn commands(body: &str) -> Vec<Command<'_>> {
             '<' if next == Some('#') => block_comment = true,
             '#' if start.is_none() => comment = true,
             '`' if matches!(next, Some('\n' | '\r')) => {
-                finish(body, &mut start, &mut command, at);
+                finish(body, offset, &mut start, &mut command, at);
                 while chars.next_if(|(_, next)| matches!(next, '\r')).is_some() {}
                 chars.next();
             }
@@ -324,7 +371,7 @@ fn commands(body: &str) -> Vec<Command<'_>> {
                 chars.next();
             }
             '\n' | ';' | '|' | '{' | '}' | '(' | ')' | '&' => {
-                finish(body, &mut start, &mut command, at);
+                finish(body, offset, &mut start, &mut command, at);
                 let is_fed = it == '|';
                 if !command.words.is_empty() {
                     all.push(std::mem::take(&mut command));
@@ -334,17 +381,16 @@ fn commands(body: &str) -> Vec<Command<'_>> {
                     command.is_fed = is_fed;
                 }
             }
-            _ if it.is_whitespace() => finish(body, &mut start, &mut command, at),
+            _ if it.is_whitespace() => finish(body, offset, &mut start, &mut command, at),
             _ => {
                 start.get_or_insert(at);
             }
         }
     }
-    finish(body, &mut start, &mut command, body.len());
+    finish(body, offset, &mut start, &mut command, body.len());
     if !command.words.is_empty() {
         all.push(command);
     }
-    all
 }
 
 /// Returns what the commands of `body` do.
@@ -352,7 +398,10 @@ pub(super) fn understand(body: &str, knowledge: &Knowledge) -> Understanding {
     let mut all = Understanding::new();
     let mut strange: Vec<String> = Vec::new();
     let mut assignments = 0;
+    let mut before: Option<Command<'_>> = None;
     for command in commands(body) {
+        called(&mut all, body, &command);
+        let is_named = before.as_ref().is_some_and(names_a_process);
         let mut words = command.words.as_slice();
         // `$x = Get-Item y`: what stands right of it is the command.
         if let [(name, _), (sign, _), ..] = words
@@ -366,18 +415,15 @@ pub(super) fn understand(body: &str, knowledge: &Knowledge) -> Understanding {
             }
             words = &words[2..];
         }
-        let Some((first, range)) = words.first() else {
-            continue;
-        };
-        judge(
-            &mut all,
-            &mut strange,
-            first,
-            range,
-            words,
-            command.is_fed,
-            knowledge,
-        );
+        if let Some((first, range)) = words.first() {
+            let fed = match (command.is_fed, is_named) {
+                (false, _) => Fed::Not,
+                (true, true) => Fed::Named,
+                (true, false) => Fed::Anything,
+            };
+            judge(&mut all, &mut strange, first, range, words, fed, knowledge);
+        }
+        before = Some(command);
     }
     all.only_assignments = assignments > 0 && all.commands.is_empty();
     all.sense = if body.len() > super::shell::LONGEST {
@@ -393,15 +439,91 @@ pub(super) fn understand(body: &str, knowledge: &Knowledge) -> Understanding {
     all
 }
 
+/// What comes down the pipe to a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fed {
+    /// Nothing.
+    Not,
+    /// The process that the text names.
+    Named,
+    /// Whatever there is.
+    Anything,
+}
+
+/// `Get-Process nginx`: one name, no pattern and no variable.
+fn names_a_process(command: &Command<'_>) -> bool {
+    let Some(((first, _), rest)) = command.words.split_first() else {
+        return false;
+    };
+    let lower = first.to_ascii_lowercase();
+    matches!(lower.as_str(), "get-process" | "ps" | "gps")
+        && rest
+            .iter()
+            .any(|(word, _)| !word.starts_with('-') && !word.contains(['*', '$', '?', '@']))
+}
+
+/// What a method does, by its name; `None` for one that only looks.
+fn method(name: &str) -> Option<Effect> {
+    let lower = name.trim_matches(['"', '\'']).to_ascii_lowercase();
+    let has = |verbs: &[&str]| verbs.iter().any(|verb| lower.starts_with(verb));
+    if has(&[
+        "delete", "remove", "kill", "clear", "drop", "truncate", "format", "reboot", "shutdown",
+    ]) {
+        Some(Effect::Destroys)
+    } else if has(&[
+        "invoke", "exec", "run", "create", "download", "upload", "start", "eval",
+    ]) {
+        Some(Effect::Unknown)
+    } else if has(&[
+        "stop", "set", "save", "write", "move", "copy", "install", "send", "enable", "disable",
+        "append", "rename", "change", "pause", "resume", "restart", "refresh",
+    ]) {
+        Some(Effect::Changes)
+    } else {
+        None
+    }
+}
+
+/// `$service.Stop()`, `[IO.File]::Delete("x")`: a word before a parenthesis that ends in a method.
+fn called(all: &mut Understanding, body: &str, command: &Command<'_>) {
+    let Some((word, range)) = command.words.last() else {
+        return;
+    };
+    if !word.starts_with(['$', '[']) || !body.get(range.end..).is_some_and(|it| it.starts_with('('))
+    {
+        return;
+    }
+    let Some((_, name)) = word.rsplit_once(['.', ':']) else {
+        return;
+    };
+    if let Some(effect) = method(name) {
+        all.commands.push(Known {
+            name: (*word).to_owned(),
+            range: range.clone(),
+            effect,
+            because: of_method(word, effect),
+        });
+    }
+}
+
+fn of_method(name: &str, effect: Effect) -> String {
+    match effect {
+        Effect::Destroys => format!("`{name}` loses something for good"),
+        Effect::Unknown => format!("what `{name}` runs is not known"),
+        _ => format!("`{name}` changes something"),
+    }
+}
+
 fn judge(
     all: &mut Understanding,
     strange: &mut Vec<String>,
     first: &str,
     range: &Range<usize>,
     words: &[(&str, Range<usize>)],
-    is_fed: bool,
+    fed: Fed,
     knowledge: &Knowledge,
 ) {
+    let is_fed = fed != Fed::Not;
     let last = words.last().map_or(range.end, |(_, last)| last.end);
     let whole = range.start..last;
     let lower = first.to_ascii_lowercase();
@@ -472,7 +594,18 @@ fn judge(
                 }
             }
             // Whatever comes down the pipe, and what it has not saved.
-            "stop-process" if is_fed && has("-Force") => effect = Effect::Destroys,
+            "stop-process"
+                if fed == Fed::Anything
+                    || is_fed && has("-Force")
+                    || words.iter().any(|(word, _)| word.contains('*')) =>
+            {
+                effect = Effect::Destroys;
+            }
+            // `| % Delete`: the method of each.
+            "foreach-object" => {
+                let name = value_of(words, "-MemberName").or_else(|| plain(words));
+                effect = name.and_then(|it| method(&it)).unwrap_or(effect);
+            }
             "start-mpscan" => effect = Effect::Reads,
             _ => {}
         }
@@ -509,6 +642,17 @@ fn judge(
             Effect::Unknown => format!("what `{first}` runs is not known"),
         };
         push(all, effect, because);
+        return;
+    }
+    // `.\venv\Scripts\python.exe manage.py`, `.\gradlew build`.
+    if let Some((folder, base)) = first.rsplit_once(['\\', '/'])
+        && let name = base.strip_suffix(".exe").unwrap_or(base)
+        && (PROJECTS.contains(&name) || folder.ends_with("Scripts") || folder.ends_with("bin"))
+        && knowledge.knows(name)
+    {
+        let mut inner = words.to_vec();
+        inner[0].0 = name;
+        native(all, strange, name, &whole, &inner, knowledge);
         return;
     }
     if first.contains(['\\', '/']) || [".ps1", ".bat"].iter().any(|it| lower.ends_with(it)) {
@@ -606,6 +750,23 @@ fn native(
             all.hosts.push(host.clone());
         }
     }
+    // `docker compose exec web python manage.py shell` is what runs there, and what the wrapper does.
+    if let Some((from, to)) = finding.inner
+        && let Some(inner) = words.get(from..to.min(words.len()))
+        && let Some((inner_first, _)) = inner.first()
+        && finding.shell.is_empty()
+    {
+        if let Some(effect) = finding.effect.filter(|it| *it != Effect::Unknown) {
+            all.commands.push(Known {
+                name: finding.name.clone(),
+                range: whole.clone(),
+                effect,
+                because: format!("`{}` runs `{inner_first}`", finding.name),
+            });
+        }
+        native(all, strange, inner_first, whole, inner, knowledge);
+        return;
+    }
     let is_told = finding.inner.is_none()
         && finding.script.is_none()
         && finding.shell.is_empty()
@@ -698,6 +859,31 @@ mod tests {
         check("Invoke-WebRequest http://x -OutFile y", "changes");
         check("Invoke-RestMethod http://x -Method Delete", "destroys");
         check("iwr http://x | iex", "unknown");
+        check("Restart-Computer -Force", "destroys");
+        check("Stop-Computer", "destroys");
+    }
+
+    #[test]
+    fn what_stands_inside_strings_and_methods_is_judged() {
+        check("Write-Host \"a $(Remove-Item x) b\"", "destroys");
+        check("Write-Host 'a $(Remove-Item x) b'", "reads");
+        check("Write-Host \"a $(Get-Date) b $($x.Count)\"", "reads");
+        check("Write-Host \"a $(\"$(Remove-Item x)\") b\"", "destroys");
+        check("Write-Host (Remove-Item x)", "destroys");
+        check("Get-ChildItem *.log | % Delete", "destroys");
+        check(
+            "Get-ChildItem *.log | ForEach-Object { Remove-Item $_ }",
+            "destroys",
+        );
+        check("Get-Process | ForEach-Object Kill", "destroys");
+        check("Get-Service x | ForEach-Object Stop", "changes");
+        check("Get-ChildItem | ForEach-Object Name", "reads");
+        check("Get-ChildItem | % { $_.Delete() }", "destroys");
+        check("[IO.File]::Delete(\"x\")", "destroys");
+        check("$x = Get-Date\nWrite-Host $x.ToString()", "reads");
+        check("Get-Process | Stop-Process", "destroys");
+        check("Get-Process nginx | Stop-Process", "changes");
+        check("Stop-Process -Name nginx", "changes");
     }
 
     #[test]
@@ -708,6 +894,16 @@ mod tests {
         check("git status", "reads");
         check("python manage.py runserver", "changes endless");
         check("python app/manage.py migrate", "changes");
+        check("python app/manage.py createsuperuser", "changes asks");
+        check(
+            ".\\venv\\Scripts\\python.exe manage.py runserver",
+            "changes endless",
+        );
+        check(
+            "docker compose exec web python manage.py createsuperuser",
+            "changes asks",
+        );
+        check("docker exec web rm x", "destroys");
         check("python app\\manage.py showmigrations", "reads");
         check("python tool.py", "unknown");
         check(".\\deploy.ps1 -Env prod", "unknown");

@@ -2,6 +2,7 @@
 //! alone; an unknown program is unknown, never "reads".
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::accident;
@@ -10,6 +11,8 @@ use super::powershell;
 use super::shell::{self, Redirect, Script, Simple, Word};
 use super::sql::{self, Verdict, weight};
 use crate::model::Effect;
+
+mod beyond;
 
 /// Wrappers and texts inside texts are followed so far: `sudo ssh a "bash -c 'eval …'"`.
 const DEEPEST: usize = 16;
@@ -170,7 +173,7 @@ fn understand_shell(body: &str, knowledge: &Knowledge) -> Understanding {
         .map(|(name, range)| (name.to_string(), range.clone()))
         .collect();
     judge.all.only_assignments = script.assignments > 0 && script.commands.is_empty();
-    judge.script(&script, &Within::default());
+    judge.script(body, &script, &Within::default());
     let Judge {
         mut all,
         strange,
@@ -228,6 +231,8 @@ struct Within {
     is_limited: bool,
     /// What the wrapper passes on as standard input.
     stdin: Option<Stdin>,
+    /// What it prints goes to another command, which may end it.
+    feeds: bool,
 }
 
 /// What a command reads from its standard input.
@@ -260,8 +265,10 @@ fn add(all: &mut Vec<String>, one: impl Into<String>) {
 }
 
 impl Judge<'_> {
-    fn script(&mut self, script: &Script<'_>, within: &Within) {
-        for command in &script.commands {
+    fn script(&mut self, text: &str, script: &Script<'_>, within: &Within) {
+        self.language(text, script, within);
+        let feeders: BTreeSet<usize> = script.commands.iter().filter_map(|it| it.fed_by).collect();
+        for (index, command) in script.commands.iter().enumerate() {
             let range = within
                 .anchor
                 .clone()
@@ -282,17 +289,55 @@ impl Judge<'_> {
             if within.anchor.is_none() && self.accident.is_none() {
                 self.accident = accident::of_words(command);
             }
-            let stdin = stdin_of(command, script).or_else(|| within.stdin.clone());
+            let program = command.words.first().map_or("", |it| it.text.as_ref());
+            let mut stdin = stdin_of(command, script).or_else(|| within.stdin.clone());
+            if program == "read" && stdin.is_none() && beyond::feeds_its_loops(text, script) {
+                stdin = Some(Stdin::Text(String::new()));
+            }
             let within = Within {
                 anchor: Some(range.clone()),
                 stdin,
+                feeds: feeders.contains(&index),
                 ..within.clone()
             };
+            if !within.is_limited && self.all.endless.is_none() {
+                let head = beyond::never_ends(text, index, script)
+                    .or_else(|| never_drained(command, script));
+                self.all.endless = head.map(|head| Mark {
+                    because: format!("`{head}` does not end by itself"),
+                    range: range.clone(),
+                });
+            }
             let first = self.all.commands.len();
             if !command.words.is_empty() {
-                self.command(command, script, &within);
+                self.command(text, command, script, &within);
             }
-            self.redirections(command, first, &within);
+            self.redirections(text, command, first, &within);
+        }
+    }
+
+    /// What the text says between its commands: menus, loops without an end, variables that decide
+    /// what later commands run.
+    fn language(&mut self, text: &str, script: &Script<'_>, within: &Within) {
+        let range = within.anchor.clone().unwrap_or(0..text.trim_end().len());
+        if self.all.prompts.is_none() && within.stdin.is_none() && beyond::has_menu(text, script) {
+            self.all.prompts = Some(Mark {
+                because: "`select` asks questions".to_owned(),
+                range: range.clone(),
+            });
+        }
+        if self.all.endless.is_none() && !within.is_limited && beyond::has_bare_for(text, script) {
+            self.all.endless = Some(Mark {
+                because: "`for ((;;))` does not end by itself".to_owned(),
+                range,
+            });
+        }
+        for (name, place, effect, because) in beyond::of_variables(text, script) {
+            let within = Within {
+                anchor: Some(within.anchor.clone().unwrap_or(place)),
+                ..within.clone()
+            };
+            self.push(&within, name, effect, format!("`{name}=` {because}"));
         }
     }
 
@@ -306,7 +351,7 @@ impl Judge<'_> {
     }
 
     /// What `<` needs and `>` writes; a write makes a reading command a changing one.
-    fn redirections(&mut self, command: &Simple<'_>, first: usize, within: &Within) {
+    fn redirections(&mut self, text: &str, command: &Simple<'_>, first: usize, within: &Within) {
         for redirect in &command.redirects {
             let (file, over) = match redirect {
                 Redirect::From(file) => {
@@ -332,7 +377,11 @@ impl Judge<'_> {
                 if file.literal && !within.elsewhere {
                     add(&mut self.all.overwrites, name);
                 }
-                (Effect::Changes, format!("`>` writes `{name}`"))
+                if beyond::prints_nothing(text, command, within.stdin.is_some()) {
+                    (Effect::Destroys, format!("`>` empties `{name}`"))
+                } else {
+                    (Effect::Changes, format!("`>` writes `{name}`"))
+                }
             } else {
                 (Effect::Changes, format!("`>>` adds to `{name}`"))
             };
@@ -347,7 +396,7 @@ impl Judge<'_> {
         }
     }
 
-    fn command(&mut self, command: &Simple<'_>, script: &Script<'_>, within: &Within) {
+    fn command(&mut self, text: &str, command: &Simple<'_>, script: &Script<'_>, within: &Within) {
         let program = &command.words[0];
         if !program.literal {
             // `$PYTHON x.py`: what it is, only a run can know.
@@ -360,6 +409,11 @@ impl Judge<'_> {
             return;
         }
         if script.defines.contains(program.text.as_ref()) {
+            if beyond::multiplies(text, command, script) {
+                let because = format!("`{}` starts itself again and again", program.text);
+                self.push(within, &program.text, Effect::Destroys, because);
+                return;
+            }
             let because = format!("`{}` is defined in it", program.text);
             let name = format!("{}()", program.text);
             self.push(within, &name, Effect::Reads, because);
@@ -374,6 +428,25 @@ impl Judge<'_> {
             within.is_limited = true;
         }
         self.words(&command.words, is_quiet, &within);
+        // What is only named here runs later.
+        match program.text.as_ref() {
+            "alias" => {
+                for word in &command.words[1..] {
+                    if let Some((_, text)) = word.text.split_once('=') {
+                        self.text(text.trim_matches(['\'', '"']), &within);
+                    }
+                }
+            }
+            "trap" => {
+                if let Some(word) = command.words.get(1)
+                    && !word.text.is_empty()
+                    && !word.text.starts_with('-')
+                {
+                    self.text(&word.text, &within);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Judges a command by its words; wrappers are looked through.
@@ -402,7 +475,19 @@ impl Judge<'_> {
         let Some(finding) = self.knowledge.find(&plain) else {
             return;
         };
+        let first = self.all.commands.len();
         self.finding(words, &finding, is_quiet, within);
+        if let Some((effect, because)) = beyond::of_arguments(&plain) {
+            let because = format!("`{name}` {because}");
+            match self.all.commands.get_mut(first) {
+                Some(known) if weight(known.effect) >= weight(effect) => {}
+                Some(known) => {
+                    known.effect = effect;
+                    known.because = because;
+                }
+                None => self.push(within, name, effect, because),
+            }
+        }
     }
 
     /// Returns under which name the table knows a program: `/usr/bin/git` as `git`, `./gradlew` as
@@ -495,7 +580,8 @@ impl Judge<'_> {
                 all.opens = mark("opens a shell or a console");
             }
         }
-        if finding.endless && !within.is_limited && all.endless.is_none() {
+        let is_cut = within.feeds && program == "yes";
+        if finding.endless && !within.is_limited && !is_cut && all.endless.is_none() {
             all.endless = mark("does not end by itself");
         }
         if finding.asks && !is_fed && !is_quiet && all.prompts.is_none() {
@@ -704,8 +790,29 @@ impl Judge<'_> {
             is_text: true,
             ..within.clone()
         };
-        self.script(&script, &within);
+        self.script(text, &script, &within);
     }
+}
+
+/// Returns what a command does with a device that never runs dry, where nothing cuts it off.
+fn never_drained(command: &Simple<'_>, script: &Script<'_>) -> Option<String> {
+    let endless = |it: &str| matches!(it, "/dev/zero" | "/dev/random" | "/dev/urandom");
+    let (program, rest) = command.words.split_first()?;
+    if !matches!(program.text.as_ref(), "cat" | "tr") {
+        return None;
+    }
+    let file = rest.iter().find(|it| endless(&it.text)).or_else(|| {
+        command.redirects.iter().find_map(|it| match it {
+            Redirect::From(file) if endless(&file.text) => Some(file),
+            _ => None,
+        })
+    })?;
+    let cuts = |it: &Simple<'_>| {
+        it.words
+            .first()
+            .is_some_and(|it| matches!(it.text.as_ref(), "head" | "dd" | "pv" | "timeout"))
+    };
+    (!script.commands.iter().any(cuts)).then(|| format!("{} {}", program.text, file.text))
 }
 
 /// Programs of a project that are what their name says wherever they stand.
@@ -1143,7 +1250,7 @@ mod tests {
                 "top -b -n 1",
                 "test -f x && echo yes",
                 "for i in 1 2 3; do echo $i; done",
-                "while read l; do echo $l; done",
+                "cat x | while read l; do echo $l; done",
                 "if systemctl is-active --quiet nginx; then echo up; fi",
                 "[ -d /srv ] || echo no",
                 "export A=1",
@@ -1299,7 +1406,6 @@ mod tests {
                 "createdb shop",
                 "helm upgrade --install shop ./chart",
                 "terraform init",
-                "terraform apply -auto-approve",
                 "crontab -l | grep x; touch y",
                 "journalctl --rotate",
                 "supervisorctl restart all",
@@ -1541,6 +1647,193 @@ mod tests {
     }
 
     #[test]
+    fn what_runs_anything_is_not_taken_for_looking() {
+        all_are(
+            "unknown",
+            &[
+                "awk 'BEGIN{system(\"touch x\")}'",
+                "awk '{print $1 | \"sh\"}' x",
+                "awk '{\"date\" | getline d; print d}' x",
+                "git -c core.pager='rm -rf x' log",
+                "git -c alias.x='!rm y' x",
+                "git -c core.sshCommand='sh x' fetch",
+                "export LD_PRELOAD=./x.so",
+                "LD_PRELOAD=./x.so ls",
+                "env LD_PRELOAD=./x.so ls",
+                "export BASH_ENV=x",
+                "PROMPT_COMMAND='date'",
+                "export PATH=/opt/x",
+                "export PATH=./bin:$PATH",
+                "tar -cf a.tar --checkpoint=1 --checkpoint-action=exec=sh x",
+                "tar -xf a.tar --to-command='sh'",
+                "tar -I ./x -cf a.tar y",
+                "sed 's/a/b/e' x",
+                "sed '1e date' x",
+                "cat x | xargs -I{} sh -c '{}'",
+                "cat x | xargs sh -c",
+                "terraform apply -auto-approve",
+                "pulumi up --yes",
+                "ip link set eth0 down",
+                "sudo ifdown eth0",
+                "systemctl stop sshd",
+                "systemctl disable --now ufw",
+                "service ssh stop",
+            ],
+        );
+        all_are(
+            "reads",
+            &[
+                "awk '/a|b/ {print $1}' x",
+                "awk '$3 > 80 || $4 > 2 {print $0, ($1 > 2)}' x",
+                "awk '{print > \"/dev/stderr\"}' x",
+                "awk -F: '{if ($3 >= 1000) print $1\":\"$3}' /etc/passwd",
+                "sed -n '/error/p; s/w e/e w/gp' x",
+                "sed -e '1,3d' -e '$!N' x",
+                "git -c core.pager=cat log",
+                "git -c color.ui=always diff",
+                "export PATH=$PATH:/usr/local/go/bin",
+                "export PATH=\"$PATH:/usr/local/go/bin\"",
+                "env -S 'ls -l'",
+                "alias ll='ls -l'",
+                "IFS=,",
+                "ENV=prod",
+                "export APP_PATH=/x",
+                "cat x | xargs -n1 sh -c 'ls $0'",
+                "tar -I zstd -tf a.tar.zst",
+                "trap - EXIT",
+                "kill -l",
+            ],
+        );
+        all_are(
+            "changes",
+            &[
+                "awk '{print $1 > \"x\"}' y",
+                "sed -n '/a/w out' x",
+                "sed 's/a/b/w out' x",
+                "find . -fprintf x '%p'",
+                "history -c",
+                "export PATH=/usr/local/go/bin:$PATH",
+                "export PATH=\"$HOME/.local/bin:$PATH\"",
+                "export PYTHONPATH=/srv/x",
+                "tar -I 'zstd -19' -cf a.tar.zst x",
+                "kill -15 1234",
+                "systemctl restart sshd",
+                "ip -4 addr add 10.0.0.1/24 dev eth0",
+                "shutdown -c",
+                "truncate -s +1G x.img",
+            ],
+        );
+        each_is(&[
+            ("ssh -o ProxyCommand='sh x' web1 ls", "unknown host=web1"),
+            (
+                "ssh -o StrictHostKeyChecking=no -o ConnectTimeout=5 web1 ls",
+                "reads host=web1",
+            ),
+            ("man -P 'sh x' ls", "unknown interactive"),
+            ("man -P cat ls", "reads interactive"),
+        ]);
+    }
+
+    #[test]
+    fn what_cannot_be_undone_destroys() {
+        all_are(
+            "destroys",
+            &[
+                "env -S 'rm x'",
+                "alias ll='rm -rf /'\nll",
+                ":(){ :|:& };:",
+                "bomb() { bomb | bomb & }; bomb",
+                "trap 'rm x' EXIT",
+                "chmod -R 777 /",
+                "sudo chown -R deploy:deploy /etc/",
+                "chmod -R 755 /*",
+                "chown -R me ~",
+                "tar -xzf x.tar.gz -C /",
+                "tar -C / -xf x.tar",
+                "mv x /dev/null",
+                "cp /dev/null x.log",
+                "ln -sf /dev/null /etc/x",
+                "sort -o x y",
+                "kill -9 -1",
+                "pkill -9 nginx",
+                "killall -9 nginx",
+                "killall -s KILL nginx",
+                "docker rmi shop:1",
+                "docker image rm shop:1",
+                "reboot",
+                "sudo shutdown -h now",
+                "sudo init 6",
+                "systemctl reboot",
+            ],
+        );
+        all_are(
+            "destroys over=x.log",
+            &[
+                "cd /srv && > x.log",
+                ": > x.log",
+                "true > x.log",
+                "cat > x.log",
+                "cat /dev/null > x.log",
+                "echo -n > x.log",
+                "echo \"\" > x.log",
+            ],
+        );
+        each_is(&[
+            ("echo x > x.log", "changes over=x.log"),
+            ("{ date; ls; } > x.log", "changes over=x.log"),
+            ("ls | cat > x.log", "changes over=x.log"),
+            ("chmod -R u+rw /srv/x", "changes"),
+        ]);
+    }
+
+    #[test]
+    fn words_of_the_shell_wait_or_ask() {
+        all_are(
+            "reads endless",
+            &[
+                "while true; do date; sleep 5; done",
+                "while :; do date; done",
+                "until curl -fs localhost; do sleep 1; done",
+                "while ! nc -z db 5432; do sleep 1; done",
+                "for ((;;)); do date; done",
+                "yes",
+                "cat /dev/urandom",
+                "tr -dc a-z < /dev/urandom",
+                "sleep infinity",
+            ],
+        );
+        all_are(
+            "reads asks",
+            &[
+                "read -p 'Name: ' NAME",
+                "read NAME",
+                "while read l; do echo $l; done",
+                "select x in a b; do echo $x; done",
+            ],
+        );
+        all_are(
+            "reads",
+            &[
+                "while true; do curl -fs localhost && break; sleep 1; done",
+                "i=0; until curl -fs localhost || [ $i -gt 5 ]; do i=$((i+1)); done",
+                "timeout 60 bash -c 'until curl -fs localhost; do sleep 1; done'",
+                "while [ $i -lt 5 ]; do echo $i; done",
+                "yes | head -3",
+                "cat /dev/urandom | tr -dc a-z | head -c 32",
+                "sleep 5",
+                "read A <<< x",
+                "echo x | read A",
+                "while IFS= read -r l; do echo $l; done <<< 'a'",
+                "ls | while read -r l; do echo $l; done",
+            ],
+        );
+        each_is(&[
+            ("read A < f", "reads needs=f"),
+            ("while read l; do echo $l; done < f", "reads needs=f"),
+        ]);
+    }
+
+    #[test]
     fn servers_do_not_end() {
         all_are(
             "changes endless",
@@ -1661,8 +1954,6 @@ mod tests {
                 "terraform apply",
                 "pip uninstall x",
                 "apt-get remove x",
-                "reboot",
-                "sudo shutdown -h now",
                 "htpasswd -c f x",
             ],
         );
@@ -1817,6 +2108,10 @@ mod tests {
         assert_eq!(
             rows("frob", "values").unwrap_err(),
             "command `frob`: `values` needs a value"
+        );
+        assert_eq!(
+            rows("x y", "reads destroys").unwrap_err(),
+            "command `x y`: one effect only: it cannot be `reads` and `destroys`"
         );
         assert!(rows("frob", "").is_err());
         assert!(rows("", "reads").is_err());
