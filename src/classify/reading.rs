@@ -331,10 +331,6 @@ impl Context<'_> {
             {
                 // What is typed there is another matter.
                 piece.effect = Effect::Reads;
-                piece
-                    .because
-                    .to_mut()
-                    .push_str(", which by itself only looks");
             }
             if leaves(&piece.command) {
                 piece.doubt(

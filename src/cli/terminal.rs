@@ -88,8 +88,7 @@ impl Terminal {
                 let (text, line) = (clean::inline(&wanted.text), wanted.line);
                 let note = if wanted.secret { "not shown; " } else { "" };
                 if wanted.secret {
-                    let told = "What you type is kept nowhere; what the step prints of it is \
-                                recorded as it is.";
+                    let told = "Kept nowhere; but what the step prints of it is recorded.";
                     print::show(&format!("  {}\n", paint(walk::DOUBT, told)));
                 }
                 // Before it is asked for: nobody types faster than this.

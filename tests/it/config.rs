@@ -54,7 +54,7 @@ fn the_rows_of_the_documentation_say_what_it_says() {
         "changes ask",
         "changes run",
         "destroys type",
-        "unknown hand",
+        "reads hand",
         "reads hand",
         "destroys ask",
         "unknown ask",

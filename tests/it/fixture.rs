@@ -664,7 +664,7 @@ fn registry() -> MutexGuard<'static, BTreeSet<i32>> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn spawn(command: &mut std::process::Command) -> Child {
+pub fn spawn(command: &mut std::process::Command) -> Child {
     let mut registry = registry();
     let child = command.spawn().unwrap();
     registry.insert(child.id() as i32);

@@ -233,7 +233,7 @@ fn a_runbook_is_listed_in_eighty_columns() {
       input version  tag to deploy (default v1) (one of v1, v2)
     Preparación
       check            8  bash        reads     .slow
-      ~preparacion    11  bash        unknown
+      ~preparacion    11  bash        reads
           in doubt: `<HOST>` stands for a value
       A mano
       ~a-mano         16  by hand
@@ -250,7 +250,7 @@ fn a_runbook_is_listed_in_eighty_columns() {
     Preparación
       check            8  bash        reads     .slow
           df -h
-      ~preparacion    11  bash        unknown
+      ~preparacion    11  bash        reads
           ssh <HOST>
           in doubt: `<HOST>` stands for a value
       Vacía
