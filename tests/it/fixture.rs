@@ -664,6 +664,7 @@ fn registry() -> MutexGuard<'static, BTreeSet<i32>> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Starts a child that the caller waits for.
 pub fn spawn(command: &mut std::process::Command) -> Child {
     let mut registry = registry();
     let child = command.spawn().unwrap();

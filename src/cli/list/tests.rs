@@ -252,6 +252,7 @@ fn a_runbook_is_listed_in_eighty_columns() {
           df -h
       ~preparacion    11  bash        reads
           ssh <HOST>
+          reads: `ssh` opens a shell or a console
           in doubt: `<HOST>` stands for a value
       Vacía
       A mano
