@@ -44,8 +44,7 @@ pub(super) fn of_arguments(words: &[&str]) -> Option<(Effect, &'static str)> {
             .iter()
             .take_while(|it| it.starts_with('-') || it.contains('='))
             .filter_map(|it| it.split_once('='))
-            .filter_map(|(name, value)| of_variable(name, value))
-            .next(),
+            .find_map(|(name, value)| of_variable(name, value)),
         // The program is in the input.
         "xargs" | "gxargs" | "parallel" => match arguments {
             [.., "sh" | "bash" | "dash" | "zsh", "-c" | "-lc"] => Some(INPUT),
@@ -246,10 +245,8 @@ fn awk_program(program: &str) -> Option<(Effect, &'static str)> {
                 b'(' | b'[' => depth += 1,
                 b')' | b']' => depth = depth.saturating_sub(1),
                 b';' | b'}' | b'\n' => break,
-                b'|' if depth == 0 => {
-                    if bytes.next_if(|(_, next)| *next == b'|').is_none() {
-                        return Some(RUNS);
-                    }
+                b'|' if depth == 0 && bytes.next_if(|(_, next)| *next == b'|').is_none() => {
+                    return Some(RUNS);
                 }
                 b'>' if depth == 0 => {
                     let file = program[at + 1..].trim_start_matches(['>', ' ', '"']);
@@ -447,10 +444,8 @@ fn of_path(value: &str) -> Option<(Effect, &'static str)> {
                 && !it.starts_with("$PWD")
                 && !it.starts_with("$(pwd"))
     };
-    if value.contains("$PATH") || value.contains("${PATH}") {
-        if places.iter().all(|it| is_owned(&it)) {
-            return Some((Effect::Changes, "changes which programs are found first"));
-        }
+    if places.iter().any(|it| is_kept(it)) && places.iter().all(is_owned) {
+        return Some((Effect::Changes, "changes which programs are found first"));
     }
     Some((Effect::Unknown, "decides which programs are found"))
 }
