@@ -25,8 +25,9 @@ impl Default for Made {
     }
 }
 
-/// What an author who declares a step cannot have meant otherwise: it would hang, or not be heard.
-const OF_A_DECLARED_STEP: &[&str] = &["interactive", "endless", "prompts", "remote-shell"];
+/// What an author who declares a step cannot have meant otherwise: nothing hears what it asks for.
+/// What polls, or asks and goes on, `lint` tells of; a `timeout` and the operator watch over it.
+const OF_A_DECLARED_STEP: &[&str] = &["interactive", "remote-shell"];
 
 /// Returns what one piece becomes.
 pub(super) fn one(piece: &Piece) -> Made {
