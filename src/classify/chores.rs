@@ -1,11 +1,9 @@
 //! Manual steps that a plain document holds outside its fences: list items that name a command, and
 //! tables of tasks. A table that explains commands is none.
 
-use std::borrow::Cow;
-
 use super::knowledge::Knowledge;
 use super::understanding::{Sense, Tongue, Understanding, understand};
-use super::{Kind, suspicions};
+use super::{Kind, suspicions, words};
 use crate::markdown::{Cell, Document, Item, Table, cells};
 use crate::model::{Effect, Language, Offered, Span};
 
@@ -23,32 +21,6 @@ pub struct Chore {
     /// The command, what it does, and why.
     pub offered: Option<(Offered, Effect, String)>,
 }
-
-/// The heads of a column that says what is to be done, folded.
-const TASK: &[&str] = &[
-    "tarea",
-    "tareas",
-    "task",
-    "tasks",
-    "tarefa",
-    "tarefas",
-    "tache",
-    "taches",
-    "aufgabe",
-    "aufgaben",
-    "compito",
-    "compiti",
-    "attivita",
-    "actividad",
-    "todo",
-    "to do",
-    "action item",
-    "задача",
-    "задачи",
-    "任务",
-    "タスク",
-    "作業",
-];
 
 /// Returns the chores of `document` in document order. Tasks (`- [ ]`) are steps anyway, and are
 /// left out; [`offered`] finds what they offer.
@@ -108,7 +80,7 @@ fn of_table(document: &Document<'_>, table: &Table, knowledge: &Knowledge, all: 
     let head = text.lines().next().unwrap_or_default();
     let is_task = |cell: &str| {
         let folded = crate::markdown::folded_words(cell).join(" ");
-        TASK.contains(&folded.as_str())
+        words::TASK.contains(&folded.as_str())
     };
     // Only a table that has the word in its head is read cell by cell.
     if !head.split('|').any(is_task) {
@@ -194,7 +166,7 @@ fn command(code: &str, knowledge: &Knowledge) -> Option<(Offered, Effect, String
         && suspicions(code, Kind::Shell).is_empty();
     let offered = Offered {
         language: Language("bash"),
-        body: Cow::Borrowed(code).into_owned(),
+        body: code.to_owned(),
     };
     is_complete.then_some((offered, effect, because))
 }

@@ -6,6 +6,32 @@
 use std::ops::Deref;
 use std::sync::LazyLock;
 
+/// The heads of a column that says what is to be done, folded.
+pub(super) const TASK: &[&str] = &[
+    "tarea",
+    "tareas",
+    "task",
+    "tasks",
+    "tarefa",
+    "tarefas",
+    "tache",
+    "taches",
+    "aufgabe",
+    "aufgaben",
+    "compito",
+    "compiti",
+    "attivita",
+    "actividad",
+    "todo",
+    "to do",
+    "action item",
+    "задача",
+    "задачи",
+    "任务",
+    "タスク",
+    "作業",
+];
+
 /// Says that what follows is what a command prints.
 pub(super) const OUTPUT: &[&str] = &[
     "output",

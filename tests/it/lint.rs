@@ -182,12 +182,9 @@ fn programs_that_are_not_here_are_told_with_what_is() {
         program(&fixture, name);
     }
     let outcome = fixture.run(&["lint", "a.md"]).code(0);
-    // Until a classifier says what a fence holds nothing is known of its programs.
-    if outcome.stdout.contains("missing-command") {
-        outcome
-            .says("`netstat` is not on this machine; `ss` is")
-            .says("`nslookup` is not on this machine; `getent` is");
-    }
+    outcome
+        .says("`netstat` is not on this machine; `ss` is")
+        .says("`nslookup` is not on this machine; `getent` is");
 }
 
 #[test]
