@@ -1,14 +1,18 @@
 //! The inert data that every floor speaks of: runbook, section, step, input, diagnostic.
 //! Holds no behaviour beyond small questions about itself; reads and writes nothing.
 
+mod check;
 mod diagnostic;
 mod input;
 mod reading;
 mod runbook;
 mod step;
 
+pub use check::{Check, Condition, Expression, Matching, Probe};
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use input::Input;
 pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands};
 pub use runbook::{Kind, Runbook, Section};
-pub use step::{Circumstances, Doubt, Effect, Language, Offered, Settings, Step, StepId, Task};
+pub use step::{
+    Capture, Circumstances, Doubt, Effect, Language, Offered, Service, Settings, Step, StepId, Task,
+};

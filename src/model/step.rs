@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Nature, Offer, Place, Placeholder, Span};
+use super::{Check, Condition, Expression, Nature, Offer, Place, Placeholder, Span};
 
 /// The name of a step, unique in its document: letters, digits, `-`, `_`, `.`; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -153,7 +153,7 @@ pub struct Circumstances {
     pub prose: Span,
 }
 
-/// How a step is started and judged; what its attributes say.
+/// How a step is started, judged and followed; what its attributes say.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Settings {
     /// After this long the step and all its descendants are ended.
@@ -168,6 +168,58 @@ pub struct Settings {
     pub confirm: Option<String>,
     /// Exit codes that count as ok; 0 alone, when empty.
     pub exit: Vec<i32>,
+    /// The steps that must be ok before it; `None` for all that stand before it.
+    pub needs: Option<Vec<StepId>>,
+    /// Runs only where this holds.
+    pub only_if: Option<Condition>,
+    /// Is done already where this holds.
+    pub unless: Option<Condition>,
+    /// How often it is tried again after a failure.
+    pub retries: u32,
+    /// The pause between tries.
+    pub every: Option<Duration>,
+    /// Tried until this holds.
+    pub until: Option<Expression>,
+    /// The user that it runs as.
+    pub user: Option<String>,
+    /// What it reads from standard input: a file.
+    pub stdin: Option<String>,
+    /// It is handed the terminal.
+    pub interactive: bool,
+    /// It is a server that later steps need.
+    pub background: Option<Service>,
+    /// Its trimmed output becomes a value.
+    pub capture: Option<Capture>,
+    /// Only size and verdict of its output are kept.
+    pub output_private: bool,
+    /// It undoes that step.
+    pub undo_of: Option<StepId>,
+    /// Runs also after a failure.
+    pub always: bool,
+    /// Its failure is recorded and gone on from.
+    pub allow_fail: bool,
+    /// Runs once for every row of a table.
+    pub each: Option<String>,
+    /// Its body is a template.
+    pub template: bool,
+}
+
+/// What `background` says of a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Service {
+    /// It is ready once this holds; at once where nothing is said.
+    pub ready: Option<Expression>,
+    /// It is left running at the end of the run.
+    pub stays: bool,
+}
+
+/// What `capture=` says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Capture {
+    /// The value's name.
+    pub name: String,
+    /// It is never shown.
+    pub secret: bool,
 }
 
 /// One thing that a run does: a command or a manual item.
@@ -210,6 +262,8 @@ pub struct Step {
     /// What its attributes say.
     #[serde(flatten)]
     pub settings: Settings,
+    /// What is asserted of it, in the order of the document.
+    pub checks: Vec<Check>,
 }
 
 impl Step {

@@ -458,6 +458,7 @@ mod tests {
             on_demand: false,
             circumstances: Circumstances::default(),
             settings: Settings::default(),
+            checks: Vec::new(),
             ticked: false,
         }
     }

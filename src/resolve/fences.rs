@@ -675,6 +675,7 @@ impl<'a> Resolver<'_, 'a> {
                 ticked,
                 circumstances,
                 settings: said.settings,
+                checks: Vec::new(),
             });
         }
         if needs::check(&steps, &needs, &mut self.diagnostics) {
@@ -771,9 +772,22 @@ fn prompt(body: &str, kind: Tagged) -> Option<(Range<usize>, &'static str, &'sta
 mod tests {
     use std::fmt::Write as _;
 
+    use serde_json::json;
+
     use super::super::testing::read_and_resolve;
     use crate::markdown::line_of;
     use crate::model::{Severity, Task};
+
+    // What is said, without what is not.
+    fn told(settings: &crate::model::Settings) -> serde_json::Value {
+        let mut told = serde_json::to_value(settings).unwrap();
+        let said = |it: &serde_json::Value| {
+            let nothing = [json!(null), json!(false), json!([]), json!(0)];
+            !nothing.contains(it)
+        };
+        told.as_object_mut().unwrap().retain(|_, it| said(it));
+        told
+    }
 
     /// The runbook and its diagnostics, a line each.
     fn check(source: &str) -> String {
@@ -798,7 +812,7 @@ mod tests {
                 write!(text, " .{tag}").unwrap();
             }
             if step.settings != crate::model::Settings::default() {
-                write!(text, " {:?}", step.settings).unwrap();
+                write!(text, " {}", told(&step.settings)).unwrap();
             }
             for doubt in &step.doubts {
                 write!(
@@ -930,11 +944,11 @@ mod tests {
         let source = "# A\n<!-- runbook: timeout=5m .all env=\"A=1 B=2\" -->\n\n```bash {#x .one cwd=\"a b\" effect=reads confirm=\"Really?\" idempotent exit=0,3 env=\"B=3\"}\na\n```\n<!-- runbook:\nname: y\ntimeout: 1h\n-->\n```sh\nb\n```\n```sh {\"name\":\"z\",\"interactive\":\"false\"}\nc\n```\n```sh {run=never on=x}\n```\n```text {run=manual}\nask Bob\n```\n## B\n```sh {timeout=1s}\nd\n```\n";
         insta::assert_snapshot!(declared(source), @r##"
         Declared "A"
-        x "A" 7:8 bash "a\n" reads .all .one Settings { timeout: Some(300s), cwd: Some("a b"), env: [("A", "1"), ("B", "3")], idempotent: true, confirm: Some("Really?"), exit: [0, 3] }
-        y "A (2)" 14:15 sh "b\n" unknown .all Settings { timeout: Some(3600s), cwd: None, env: [("A", "1"), ("B", "2")], idempotent: false, confirm: None, exit: [] }
-        z "A (3)" 17:18 sh "c\n" unknown .all Settings { timeout: Some(300s), cwd: None, env: [("A", "1"), ("B", "2")], idempotent: false, confirm: None, exit: [] }
-        ~a "ask Bob" 22:23 by hand "ask Bob" unknown .all Settings { timeout: Some(300s), cwd: None, env: [("A", "1"), ("B", "2")], idempotent: false, confirm: None, exit: [] }
-        ~b "B" 26:27 sh "d\n" unknown .all Settings { timeout: Some(1s), cwd: None, env: [("A", "1"), ("B", "2")], idempotent: false, confirm: None, exit: [] }
+        x "A" 7:8 bash "a\n" reads .all .one {"confirm":"Really?","cwd":"a b","env":[["A","1"],["B","3"]],"exit":[0,3],"idempotent":true,"timeout":{"nanos":0,"secs":300}}
+        y "A (2)" 14:15 sh "b\n" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":3600}}
+        z "A (3)" 17:18 sh "c\n" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":300}}
+        ~a "ask Bob" 22:23 by hand "ask Bob" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":300}}
+        ~b "B" 26:27 sh "d\n" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":1}}
         "##);
     }
 
