@@ -86,6 +86,53 @@ impl BodyPiece {
     }
 }
 
+/// Whether a piece under a comment of its own cannot be meant for what `opener` opens: no shell is
+/// typed into a console, and no container drives containers.
+fn is_outside(piece: &BodyPiece, opener: &str) -> bool {
+    let Some(understood) = piece.understanding.as_ref().filter(|_| !piece.title.is_empty()) else {
+        return false;
+    };
+    let base = |word: &'_ str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    let is_console = opener
+        .split_whitespace()
+        .any(|word| words::CONSOLES.contains(&base(word).as_str()));
+    if is_console {
+        return understood.sense == Sense::Commands;
+    }
+    let is_driven = opener
+        .split_whitespace()
+        .any(|word| words::DRIVERS.contains(&word));
+    is_driven && drives(piece)
+}
+
+/// Whether all of a piece drives containers: it is not typed inside one.
+pub(super) fn drives(piece: &BodyPiece) -> bool {
+    piece.understanding.as_ref().is_some_and(|understood| {
+        !understood.commands.is_empty()
+            && understood.commands.iter().all(|known| {
+                let program = known.name.split(' ').next().unwrap_or_default();
+                words::DRIVERS.contains(&program)
+            })
+    })
+}
+
+/// Returns why what follows a piece is typed inside a container or a node of a cluster; `None` where it
+/// is not.
+pub(super) fn opens_inside(piece: &BodyPiece) -> Option<String> {
+    let mark = piece.understanding.as_ref()?.opens.as_ref()?;
+    let opener = piece.command.get(mark.range.clone())?;
+    let base = |word: &'_ str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    let mut words = opener.split_whitespace();
+    let is_driven = words.next().is_some_and(|program| {
+        words::DRIVERS.contains(&program) || words::CLOUDS.contains(&program)
+    });
+    let is_console = opener
+        .split_whitespace()
+        .skip(1)
+        .any(|word| words::CONSOLES.contains(&base(word).as_str()));
+    (is_driven && !is_console).then(|| mark.because.clone())
+}
+
 /// Rule, reason and bytes in the body.
 pub(super) type Reason = (&'static str, String, Range<usize>);
 
@@ -112,6 +159,7 @@ pub(super) fn add(
 }
 
 /// What the tag says.
+#[derive(Clone, Copy)]
 struct Tag {
     kind: Option<Kind>,
     name: &'static str,
@@ -719,7 +767,12 @@ impl Reader<'_> {
     /// What one piece means for the others of its fence.
     fn mind_the_company(&self, found: &mut [BodyPiece]) {
         let mut opened: Option<String> = None;
+        let mut opener = String::new();
         for piece in found.iter_mut() {
+            // A comment of its own, and no line for that console: it is typed where the opener was.
+            if opened.is_some() && piece.nature == Nature::Command && is_outside(piece, &opener) {
+                opened = None;
+            }
             if let Some(because) = &opened
                 && piece.nature.is_step()
             {
@@ -736,6 +789,11 @@ impl Reader<'_> {
                 .and_then(|understood| understood.opens.as_ref())
             {
                 opened = Some(mark.because.clone());
+                opener = piece
+                    .command
+                    .get(mark.range.clone())
+                    .unwrap_or_default()
+                    .to_owned();
             }
             // SQL, a console's lines under its opener.
             if opened.is_some() && piece.nature == Nature::Query {
@@ -767,10 +825,17 @@ impl Reader<'_> {
 
     fn session(&self) -> Option<Vec<BodyPiece>> {
         let exchanges = prompted::exchanges(self.body, self.is_root_session())?;
-        if exchanges
+        let is_console = exchanges
             .iter()
-            .all(|exchange| exchange.asks == Asks::Console)
+            .all(|exchange| exchange.asks == Asks::Console);
+        if is_console
+            && self.tag.leaning == Leaning::Shell
+            && let Some(first) = exchanges.first()
+            && let Some(pieces) = self.above_a_console(first.range.start)
         {
+            return Some(pieces);
+        }
+        if is_console {
             let run = pieces::whole(self.body)?;
             let text: String = exchanges
                 .iter()
@@ -826,6 +891,29 @@ impl Reader<'_> {
                 );
             }
         }
+        Some(pieces)
+    }
+
+    /// Commands, the last of which opens a console, and then the lines that are typed into it.
+    fn above_a_console(&self, at: usize) -> Option<Vec<BodyPiece>> {
+        let above = Reader {
+            tag: self.tag,
+            body: &self.body[..at],
+            knowledge: self.knowledge,
+        };
+        let mut pieces = above.pieces();
+        let last = pieces.iter().rfind(|piece| piece.nature.is_step())?;
+        last.understanding.as_ref()?.opens.as_ref()?;
+        let typed = pieces::whole(&self.body[at..])?;
+        let mut piece = BodyPiece::new(
+            at + typed.range.start..at + typed.range.end,
+            typed.title,
+            Nature::Query,
+            "its lines stand at the prompt of a console",
+        );
+        piece.effect = super::sql::judge(&self.body[piece.range.clone()]).effect;
+        piece.form = Some(Form::Console);
+        pieces.push(piece);
         Some(pieces)
     }
 

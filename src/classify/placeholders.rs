@@ -176,6 +176,8 @@ fn bracketed(command: &str, chars: &Chars, dialect: Dialect) -> Vec<Found> {
                     && is_name(inner, "_-")
                     && inner.chars().filter(|c| c.is_alphabetic()).count() > 1
                     && !inner.contains(' ')
+                    // `-o jsonpath='{range .items[*]}…{end}'`
+                    && !(inner == "end" && command.contains("{range"))
             }
             // `[math]::Round`, `[int]$x` are types.
             '[' if dialect == Dialect::Powershell
@@ -668,7 +670,7 @@ fn look_at(
                             .nth(2)
                             .map_or(part.text, |(at, _)| &part.text[at..])
                     } else {
-                        part.text
+                        file_of_capitals(part.text).unwrap_or(part.text)
                     };
                     stand_in(found, value);
                 }
@@ -693,6 +695,13 @@ fn look_at(
             .get(length + after_separator.len_utf8()..)
             .unwrap_or_default();
     }
+}
+
+/// `USERNAME.conf` is a file of somebody's name, which `README.md` is not: returns the name.
+fn file_of_capitals(text: &str) -> Option<&str> {
+    let (stem, _) = text.split_once('.')?;
+    let is_capitals = stem.len() > 3 && stem.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    (is_capitals && words::NOUNS.contains(&words::fold(stem).as_str())).then_some(stem)
 }
 
 fn bare_part(text: &str) -> &str {
@@ -773,7 +782,7 @@ impl Part<'_, '_> {
             text
         };
         let folded = words::fold(text);
-        let is_key = self.after == '=' && self.before != '=';
+        let is_key = self.after == '=';
         if is_strong(&folded) {
             return Verdict::Value;
         }
@@ -807,6 +816,10 @@ impl Part<'_, '_> {
         if in_place
             && words::NOUNS.contains(&folded.as_str())
             && !(folded == "hostname" && matches!(self.program, "ssh" | "xargs"))
+            // `minikube ip` asks for one.
+            && !(folded == "ip"
+                && self.word.before == self.program
+                && !words::REACHES.contains(&self.program))
             && (alone || self.before != ' ' || !text.is_ascii())
         {
             return Verdict::Value;
@@ -851,21 +864,8 @@ impl Part<'_, '_> {
         {
             return Verdict::Value;
         }
-        if matches!(
-            self.program,
-            "ssh"
-                | "scp"
-                | "rsync"
-                | "sftp"
-                | "ping"
-                | "telnet"
-                | "nc"
-                | "ssh-copy-id"
-                | "nmap"
-                | "traceroute"
-                | "dig"
-                | "nslookup"
-        ) && alone
+        if words::REACHES.contains(&self.program)
+            && alone
             && words::HOSTS.contains(&folded.as_str())
             && self.before == ' '
             && !self.word.before.contains('@')
@@ -936,7 +936,7 @@ impl Part<'_, '_> {
         {
             return Verdict::Value;
         }
-        if self.is_capitals(text) && !is_key {
+        if (self.is_capitals(text) || file_of_capitals(text).is_some()) && !is_key {
             return Verdict::Value;
         }
         Verdict::Nothing

@@ -57,6 +57,7 @@ pub fn read(document: &Document<'_>, knowledge: &Knowledge, threads: usize) -> V
         context.around.settle();
         context
     });
+    typed_inside(&mut fences);
     exclude(&mut fences);
     let unset = variables(&fences, document);
     let fences: Vec<_> = fences.into_iter().zip(unset).collect();
@@ -288,7 +289,10 @@ impl Context<'_> {
                 (lead, "the text above"),
                 (heading, "the heading"),
             ] {
-                if let Some(word) = counter_example(text, who == "its comment") {
+                if let Some(word) = counter_example(text, who == "its comment")
+                    // To look at what fails harms nobody.
+                    && !(piece.effect == Effect::Reads && words::FAILURE.contains(&word))
+                {
                     piece.doubt(
                         "counter-example",
                         format!("{who} says “{word}”: not to be run"),
@@ -296,10 +300,13 @@ impl Context<'_> {
                     );
                 }
                 let is_example = match who {
+                    // An example of what to look at may be looked at.
+                    "the heading" if piece.effect == Effect::Reads => None,
                     "the heading" => text
                         .find(List::Example)
                         .filter(|_| text.split_whitespace().count() < 5),
-                    _ => text.find(List::Example),
+                    // `cp .env.example .env`: the file is the example.
+                    _ => text.find(List::Example).filter(|_| !names_an_example(&piece.command)),
                 };
                 if let Some(word) = is_example {
                     piece.doubt("example", format!("{who} says “{word}”"), whole.clone());
@@ -312,7 +319,7 @@ impl Context<'_> {
                     whole.clone(),
                 );
             }
-            if piece.effect != Effect::Reads {
+            if piece.effect != Effect::Reads || says_replace(lead) {
                 if is_to_be_replaced {
                     piece.doubt(
                         "example-value",
@@ -331,6 +338,21 @@ impl Context<'_> {
             {
                 // What is typed there is another matter.
                 piece.effect = Effect::Reads;
+            }
+            if piece.nature == Nature::Command
+                && self.around.says_inside(title)
+                && piece
+                    .read
+                    .understanding
+                    .as_ref()
+                    .is_some_and(|understood| !understood.in_container)
+                && !body::drives(piece.read)
+            {
+                piece.doubt(
+                    "remote-shell",
+                    "the text says that it is typed in a container",
+                    whole.clone(),
+                );
             }
             if leaves(&piece.command) {
                 piece.doubt(
@@ -566,6 +588,15 @@ fn says_output(folded: &Heard) -> bool {
     (ends && folded.len() < 120) || folded.split_whitespace().count() < 5
 }
 
+/// Whether a word of `command` is a file that is an example: `.env.example`.
+fn names_an_example(command: &str) -> bool {
+    command
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .flat_map(str::split_whitespace)
+        .any(|word| words::find(&words::fold(word), words::EXAMPLE).is_some())
+}
+
 fn counter_example(folded: &Heard, is_comment: bool) -> Option<&'static str> {
     // That something does not work is said of the piece in its comment, of the trouble elsewhere.
     let bare = folded.trim_matches(|c: char| !c.is_alphanumeric());
@@ -716,6 +747,35 @@ fn looks_whole(body: &str) -> bool {
     body.lines().filter(|line| !line.trim().is_empty()).count() > 3
 }
 
+// --- What is typed elsewhere ------------------------------------------------------------------
+
+/// A fence that ends in the shell of a container or a node: the fences after it, in its section, are
+/// typed there.
+fn typed_inside(fences: &mut [Context<'_>]) {
+    let mut inside: Option<(u32, String)> = None;
+    for context in fences {
+        if inside
+            .as_ref()
+            .is_some_and(|(section, _)| *section != context.fence.section)
+        {
+            inside = None;
+        }
+        if let Some((_, because)) = &inside {
+            for piece in &mut context.pieces {
+                if piece.nature.is_step() && !body::drives(piece.read) {
+                    let whole = piece.range.clone();
+                    let because = format!("{because}: what follows is typed there");
+                    piece.doubt("remote-shell", because, whole);
+                }
+            }
+        }
+        let last = context.pieces.iter().rfind(|piece| piece.nature.is_step());
+        if let Some(because) = last.and_then(|piece| body::opens_inside(piece.read)) {
+            inside = Some((context.fence.section, because));
+        }
+    }
+}
+
 // --- What excludes what ---------------------------------------------------------------------
 
 /// Finds pieces that are alternatives or opposites of each other.
@@ -736,6 +796,52 @@ fn exclude(fences: &mut [Context<'_>]) {
         start += length;
     }
     sibling_sections(fences, &mut next);
+    undoing_sections(fences);
+}
+
+/// `Start the service`, then `Stop the service`, as sections side by side: a list to choose from. The
+/// other way round they are a procedure.
+fn undoing_sections(fences: &mut [Context<'_>]) {
+    let alone: Vec<Option<Vec<String>>> = fences
+        .iter()
+        .map(|context| {
+            let mut steps = context.pieces.iter().filter(|piece| piece.nature.is_step());
+            let step = steps.next().filter(|_| steps.next().is_none())?;
+            let understood = step.understanding.as_ref()?;
+            let [known] = understood.commands.as_slice() else {
+                return None;
+            };
+            let text = step.command.get(known.range.clone())?;
+            let words = text.split_whitespace();
+            let words = words.filter(|word| !word.starts_with('-') && *word != "sudo");
+            Some(words.map(str::to_owned).collect())
+        })
+        .collect();
+    for at in 1..fences.len() {
+        let Some(undoes) = alone[at].as_ref() else {
+            continue;
+        };
+        let undoes: Vec<&str> = undoes.iter().map(String::as_str).collect();
+        let is_undone = (at.saturating_sub(SIBLINGS)..at).any(|before| {
+            let is_beside = fences[before].around.headings.get(1..)
+                == fences[at].around.headings.get(1..)
+                && fences[before].fence.section != fences[at].fence.section;
+            is_beside
+                && alone[before].as_ref().is_some_and(|does| {
+                    let does: Vec<&str> = does.iter().map(String::as_str).collect();
+                    opposite(&does, &undoes).is_some_and(|(forward, _)| forward)
+                })
+        });
+        if is_undone {
+            for piece in fences[at].pieces.iter_mut() {
+                if piece.nature.is_step() {
+                    let whole = piece.range.clone();
+                    let because = "it undoes what stands before it: one of them is meant";
+                    piece.doubt("opposite", because, whole);
+                }
+            }
+        }
+    }
 }
 
 /// Marks pieces of one choice.
@@ -743,7 +849,6 @@ fn choose(fences: &mut [Context<'_>], members: &[(usize, usize)], because: &str,
     if members.is_empty() {
         return;
     }
-    let mut is_first = true;
     // `Option A`, then `Option B`: what joins a choice later is part of it.
     let joined = members.iter().find_map(|(fence, piece)| {
         fences[*fence]
@@ -753,21 +858,17 @@ fn choose(fences: &mut [Context<'_>], members: &[(usize, usize)], because: &str,
             .map(|(_, choice)| *choice)
     });
     let number = joined.unwrap_or(*next);
-    let all_read = members
-        .iter()
-        .all(|(fence, piece)| fences[*fence].pieces[*piece].effect == Effect::Reads);
     for (fence, piece) in members {
         let context = &mut fences[*fence];
-        if context.choices.iter().any(|(index, _)| index == piece) {
+        // What only looks harms nobody, whichever way is taken.
+        if context.pieces[*piece].effect == Effect::Reads
+            || context.choices.iter().any(|(index, _)| index == piece)
+        {
             continue;
         }
         let whole = context.pieces[*piece].range.clone();
-        // Of several ways to look the first one harms nobody.
-        if !(all_read && is_first) {
-            context.choices.push((*piece, number));
-            context.pieces[*piece].doubt("alternative", because.to_owned(), whole);
-        }
-        is_first = false;
+        context.choices.push((*piece, number));
+        context.pieces[*piece].doubt("alternative", because.to_owned(), whole);
     }
     *next += 1;
 }
@@ -825,6 +926,23 @@ fn says_alternative(folded: &Heard) -> bool {
     };
     !is_numbered && (begins || text.split_whitespace().count() < 12 && phrase())
         || numbered_way(folded, text).is_some()
+}
+
+/// As far apart sections stand side by side.
+const SIBLINGS: usize = 6;
+
+/// As many pieces make a procedure.
+const PROCEDURE: usize = 3;
+
+/// Whether a text says of several ways that this is the one to take.
+fn is_recommended(heard: &Heard) -> bool {
+    words::find(heard, words::RECOMMENDED).is_some()
+}
+
+/// `Method 1:` begins a row of ways: what stands before it is none of them.
+fn is_first_way(lead: Option<&Heard>) -> bool {
+    let way = lead.and_then(|it| numbered_way(it, it.trim_start_matches(|c: char| !c.is_alphanumeric())));
+    way.is_some_and(|way| matches!(way, "1" | "a" | "one" | "uno" | "un" | "eins" | "i" | "①"))
 }
 
 /// `option a`, `método 2`, `way 1:`: the name of the way.
@@ -925,15 +1043,20 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
         let mut members = Vec::new();
         if at > 0 {
             let before = steps[at - 1];
-            // All of the fence before is the other way where the sentence between them says so.
-            if by_lead && !by_title {
-                let from = steps[..at].partition_point(|(fence, _)| *fence < before.0);
-                members.extend(&steps[from..at]);
-            } else {
+            if by_title && !by_lead && before.0 == *fence {
                 members.push(before);
+            } else if by_lead && !is_first_way(lead) {
+                // All of the fence before is the other way where the sentence between them says so:
+                // but a procedure of many pieces is the way, and this is another.
+                let from = steps[..at].partition_point(|(fence, _)| *fence < before.0);
+                if at - from < PROCEDURE {
+                    members.extend(&steps[from..at]);
+                }
             }
         }
-        if by_lead && !by_title {
+        if by_lead && lead.is_some_and(|it| is_recommended(it)) {
+            // It is the way to take.
+        } else if by_lead {
             members.extend(steps[at..].iter().take_while(|(other, _)| other == fence));
         } else {
             members.push((*fence, *piece));
@@ -1008,6 +1131,9 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
         );
     }
     variants(group, next);
+    for context in group.iter_mut() {
+        list_to_choose_from(context);
+    }
     // A menu inside one run of lines: trailing `# or`, `①`, two package managers.
     for context in group.iter_mut() {
         for piece in context
@@ -1040,6 +1166,30 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
                 let whole = piece.range.clone();
                 piece.doubt("menu", "it holds several ways of doing the same", whole);
             }
+        }
+    }
+}
+
+/// A cheat sheet: a run of commands each of which has its own remark behind it. What of the fence does
+/// more than look is chosen from, not run in a row.
+fn list_to_choose_from(context: &mut Context<'_>) {
+    let body = context.body;
+    let is_list = context.pieces.iter().any(|piece| {
+        let lines = body[piece.range.clone()].lines();
+        let lines = lines.filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+        let (all, remarked) = lines.fold((0, 0), |(all, remarked), line| {
+            (all + 1, remarked + usize::from(line.contains(" # ")))
+        });
+        piece.nature.is_step() && all > 2 && remarked * 5 >= all * 4
+    });
+    if !is_list {
+        return;
+    }
+    for piece in &mut context.pieces {
+        if piece.nature.is_step() && piece.effect != Effect::Reads {
+            let whole = piece.range.clone();
+            let because = "each line has a remark of its own: a list to choose from";
+            piece.doubt("reference", because, whole);
         }
     }
 }
@@ -1126,6 +1276,11 @@ fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
                     .push((index, way.to_owned()));
                 break;
             }
+            if words::IN_CASE.iter().any(|words| heading.trim_start().starts_with(words)) {
+                let way = heading.to_string();
+                ways.entry((parent(), "case")).or_default().push((index, way));
+                break;
+            }
             if let Some(name) = system(heading)
                 && heading.split_whitespace().count() < 4
                 && (depth == 0 || name != "linux")
@@ -1142,8 +1297,13 @@ fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
         if different.len() < 2 {
             continue;
         }
+        let is_taken = |fence: usize| {
+            let mut headings = fences[fence].around.headings.iter().take(2);
+            headings.any(|heading| is_recommended(heading))
+        };
         let pieces: Vec<(usize, usize)> = members
             .iter()
+            .filter(|(fence, _)| !is_taken(*fence))
             .flat_map(|(fence, _)| {
                 fences[*fence]
                     .pieces
@@ -1229,8 +1389,10 @@ impl Context<'_> {
                         .is_some_and(|between| between.contains("&&") || between.contains(';'));
                 // Stop … start: a sequence where something stands between, or where a restart is spoken of.
                 let is_sequence = !forward
-                    && is_same_piece
-                    && (distance > 0 || title.find(List::Restart).is_some() || *speaks_of_restart);
+                    && (distance > 0
+                        || !is_same_piece
+                        || title.find(List::Restart).is_some()
+                        || *speaks_of_restart);
                 if !is_joined && !is_sequence {
                     members.insert(first.piece);
                     members.insert(second.piece);
@@ -1270,6 +1432,15 @@ fn opposite(first: &[&str], second: &[&str]) -> Option<(bool, &'static str)> {
     let (a, b) = differing.next()?;
     if differing.next().is_some() {
         return None;
+    }
+    // `paused=true`, then `paused=false`.
+    let is_switched = |a: &str, b: &str| {
+        words::SWITCHES
+            .iter()
+            .any(|(on, off)| a.contains(on) && a.replace(on, off) == b)
+    };
+    if is_switched(a, b) || is_switched(b, a) {
+        return Some((true, "true"));
     }
     words::OPPOSITES.iter().find_map(|(does, undoes)| {
         if a == does && b == undoes {

@@ -200,6 +200,13 @@ impl Surroundings {
         self.before.first()
     }
 
+    /// Whether the words of a comment, or those right above the fence, put it into a container.
+    pub(super) fn says_inside(&self, title: &Heard) -> bool {
+        let above = self.before.iter().take(self.paragraph.max(1));
+        let mut texts = std::iter::once(title).chain(above.map(|prose| &prose.text));
+        texts.any(|text| text.find(List::Container).is_some())
+    }
+
     /// Keeps the lead and what all the rest says, and forgets the rest: a document has many fences.
     pub(super) fn settle(&mut self) {
         let before = self.before.iter().take(self.paragraph.max(2));

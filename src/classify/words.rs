@@ -209,6 +209,50 @@ pub(super) const LOOKS: &[&str] = &[
     "запустите",
 ];
 
+/// Programs that read no shell: what is typed into them are lines of their own.
+pub(super) const CONSOLES: &[&str] = &[
+    "psql",
+    "pgcli",
+    "mysql",
+    "mariadb",
+    "mycli",
+    "sqlite3",
+    "sqlplus",
+    "sqlcmd",
+    "cqlsh",
+    "clickhouse-client",
+    "mongo",
+    "mongosh",
+    "redis-cli",
+    "python",
+    "python3",
+    "ipython",
+    "node",
+    "irb",
+    "rails",
+    "manage.py",
+    "artisan",
+    "iex",
+    "influx",
+];
+
+/// Programs that are not to be had inside of the containers that they drive.
+pub(super) const DRIVERS: &[&str] = &[
+    "docker",
+    "docker-compose",
+    "podman",
+    "podman-compose",
+    "nerdctl",
+    "kubectl",
+    "oc",
+    "helm",
+    "systemctl",
+    "crictl",
+];
+
+/// Programs that open shells on machines of a cloud.
+pub(super) const CLOUDS: &[&str] = &["gcloud", "aws", "az", "oci", "heroku", "fly", "flyctl"];
+
 /// Says that what follows is an example, not for this machine.
 pub(super) const EXAMPLE: &[&str] = &[
     "example",
@@ -638,6 +682,72 @@ pub(super) const ALTERNATIVE: &[&str] = &[
     "способ",
 ];
 
+/// Values that undo each other, inside of a word.
+pub(super) const SWITCHES: &[(&str, &str)] = &[
+    ("true", "false"),
+    ("enabled", "disabled"),
+    ("=on", "=off"),
+    ("=yes", "=no"),
+    ("=1", "=0"),
+];
+
+/// Says that this is the way to take, of several.
+pub(super) const RECOMMENDED: &[&str] = &[
+    "recommended",
+    "preferred",
+    "default",
+    "recomendado",
+    "recomendada",
+    "preferido",
+    "preferida",
+    "recommande",
+    "recommandee",
+    "conseille",
+    "empfohlen",
+    "bevorzugt",
+    "consigliato",
+    "consigliata",
+    "raccomandato",
+    "zalecane",
+    "zalecany",
+    "рекомендуется",
+    "推荐",
+    "推奨",
+];
+
+/// Begins a heading that speaks to some readers only, each of whom takes their own way.
+pub(super) const IN_CASE: &[&str] = &[
+    "if you use",
+    "if you used",
+    "if you are using",
+    "if you're using",
+    "if you have",
+    "if using",
+    "when using",
+    "si usas",
+    "si usaste",
+    "si utilizas",
+    "si tienes",
+    "si usa",
+    "se usou",
+    "se voce usa",
+    "se usa",
+    "se estiver usando",
+    "se voce tem",
+    "si vous utilisez",
+    "si vous avez",
+    "si tu utilises",
+    "wenn sie",
+    "falls sie",
+    "wenn du",
+    "falls du",
+    "se usi",
+    "se utilizzi",
+    "se stai usando",
+    "если вы используете",
+    "jesli uzywasz",
+];
+
 /// Single characters that number the entries of a menu.
 pub(super) const MENU: &[char] = &[
     '①', '②', '③', '④', '⑤', '⑥', '❶', '❷', '❸', '❹', '➀', '➁', '➂',
@@ -724,20 +834,6 @@ pub(super) const SYSTEMS: &[&str] = &[
     "docker",
     "podman",
     "systemd",
-    "development",
-    "production",
-    "staging",
-    "dev",
-    "prod",
-    "desarrollo",
-    "produccion",
-    "producao",
-    "desenvolvimento",
-    "developpement",
-    "entwicklung",
-    "produktion",
-    "sviluppo",
-    "produzione",
 ];
 
 /// Warns of what a command does.
@@ -1008,7 +1104,18 @@ pub(super) const CONTAINER: &[&str] = &[
     "container shell",
     "inside the pod",
     "in the pod",
+    "in each pod",
+    "in all pods",
+    "in all etcd pods",
+    "in every pod",
     "from the container",
+    "dentro del pod",
+    "en el pod",
+    "dentro do pod",
+    "no pod",
+    "dans le pod",
+    "im pod",
+    "nel pod",
     "dentro del contenedor",
     "en el contenedor",
     "del contenedor",
@@ -1471,6 +1578,22 @@ pub(super) const USERS: &[&str] = &[
     "name",
     "nombre",
     "login",
+];
+
+/// Programs whose first argument is a host.
+pub(super) const REACHES: &[&str] = &[
+    "ssh",
+    "scp",
+    "rsync",
+    "sftp",
+    "ping",
+    "telnet",
+    "nc",
+    "ssh-copy-id",
+    "nmap",
+    "traceroute",
+    "dig",
+    "nslookup",
 ];
 
 /// Hosts that stand for a host, after `@` or as a host's first label.
@@ -2046,7 +2169,7 @@ const LISTS: [&[&str]; 18] = [
 ];
 
 /// Folded text, and which words of which lists stand in it: found in one pass, whatever is asked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Heard {
     text: String,
     /// List and index in it; the first word of each list only. Mostly empty.

@@ -167,9 +167,12 @@ impl Offer {
             Self::Never
         } else if nature == Nature::Interactive || has("interactive") || has("endless") {
             Self::Hand
-        } else if doubts.iter().any(|doubt| !doubt.is_a_value()) {
+        } else if doubts
+            .iter()
+            .any(|doubt| !doubt.is_a_value() && !doubt.is_a_host())
+        {
             Self::Ask
-        } else if !doubts.is_empty() {
+        } else if doubts.iter().any(Doubt::is_a_value) {
             Self::Fill
         } else {
             match effect {

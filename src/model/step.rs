@@ -81,6 +81,11 @@ impl Doubt {
         matches!(self.rule, "placeholder" | "unset-variable")
     }
 
+    /// Whether confirming a host, once for the run, settles it.
+    pub fn is_a_host(&self) -> bool {
+        self.rule == "leaves-machine"
+    }
+
     /// Whether a person who has read it may run the step as it stands all the same: it may not be
     /// meant, but it is whole, and it neither hangs nor means something else than it says.
     pub fn may_be_overruled(&self) -> bool {
