@@ -89,7 +89,11 @@ impl BodyPiece {
 /// Whether a piece under a comment of its own cannot be meant for what `opener` opens: no shell is
 /// typed into a console, and no container drives containers.
 fn is_outside(piece: &BodyPiece, opener: &str) -> bool {
-    let Some(understood) = piece.understanding.as_ref().filter(|_| !piece.title.is_empty()) else {
+    let Some(understood) = piece
+        .understanding
+        .as_ref()
+        .filter(|_| !piece.title.is_empty())
+    else {
         return false;
     };
     let base = |word: &'_ str| word.rsplit('/').next().unwrap_or_default().to_owned();

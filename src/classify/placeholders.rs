@@ -646,7 +646,9 @@ fn look_at(
         let after_separator = rest[length..].chars().next().unwrap_or(' ');
         // `$NAME`, `${NAME}`, `%{field}`: variables are looked at elsewhere.
         let is_variable = matches!(before_separator, '$' | '%')
-            || text[..text.len() - rest.len()].ends_with("${");
+            || ["${", "${env:", "$env:"]
+                .iter()
+                .any(|mark| text[..text.len() - rest.len()].ends_with(mark));
         if !part.is_empty() && !is_variable {
             let part = Part {
                 text: part,
@@ -1372,6 +1374,15 @@ fn holds_date(text: &str) -> bool {
 }
 
 /// A secret's value written down: `PASSWORD=hunter2`, `"password": "admin"`.
+/// Whether a login to a server of this machine is the one that everybody has there.
+fn is_own_default(login: &str, password: &str, rest: &str) -> bool {
+    let is_here = ["@localhost", "@127.0.0.1"]
+        .iter()
+        .any(|host| rest.contains(host));
+    let user = login.split(':').next().unwrap_or_default();
+    is_here && (password == user || matches!(password, "postgres" | "root" | "password" | "guest"))
+}
+
 fn literal_secret(text: &str) -> Option<String> {
     const KEYS: &[&str] = &[
         "password",
@@ -1413,6 +1424,8 @@ fn literal_secret(text: &str) -> Option<String> {
         && let Some((_, password)) = login.split_once(':')
         && !password.is_empty()
         && !password.starts_with(['$', '<', '{'])
+        // `postgres:postgres@localhost` is nobody's secret.
+        && !is_own_default(login, password, rest)
     {
         return Some("a secret's value stands in the command".to_owned());
     }

@@ -306,7 +306,9 @@ impl Context<'_> {
                         .find(List::Example)
                         .filter(|_| text.split_whitespace().count() < 5),
                     // `cp .env.example .env`: the file is the example.
-                    _ => text.find(List::Example).filter(|_| !names_an_example(&piece.command)),
+                    _ => text
+                        .find(List::Example)
+                        .filter(|_| !names_an_example(&piece.command)),
                 };
                 if let Some(word) = is_example {
                     piece.doubt("example", format!("{who} says “{word}”"), whole.clone());
@@ -339,7 +341,7 @@ impl Context<'_> {
                 // What is typed there is another matter.
                 piece.effect = Effect::Reads;
             }
-            if piece.nature == Nature::Command
+            if piece.nature != Nature::Interactive
                 && self.around.says_inside(title)
                 && piece
                     .read
@@ -362,7 +364,7 @@ impl Context<'_> {
                 );
             }
             if piece.effect == Effect::Changes
-                && unpacks(piece)
+                && (unpacks(piece) || copies_a_backup(piece))
                 && (title.find(List::Restores).is_some()
                     || heading.find(List::Restores).is_some()
                     || lead.find(List::Restores).is_some())
@@ -668,6 +670,17 @@ fn unpacks(piece: &BodyPiece) -> bool {
     })
 }
 
+/// Whether it copies something that is called a backup: in a restore, over what is there.
+fn copies_a_backup(piece: &BodyPiece) -> bool {
+    piece.command.lines().any(|line| {
+        let mut words = line.split_whitespace().skip_while(|word| *word == "sudo");
+        words.next() == Some("cp")
+            && words
+                .find(|word| !word.starts_with('-'))
+                .is_some_and(|from| words::find(&words::fold(from), words::BACKUPS).is_some())
+    })
+}
+
 /// Whether a text names a file that a fence could be the content of.
 fn names_a_file(text: &str) -> bool {
     const ENDS: &[&str] = &[
@@ -844,8 +857,14 @@ fn undoing_sections(fences: &mut [Context<'_>]) {
     }
 }
 
-/// Marks pieces of one choice.
-fn choose(fences: &mut [Context<'_>], members: &[(usize, usize)], because: &str, next: &mut u32) {
+/// Marks pieces of one choice. The first `taken` of them are the way to take unless another is chosen.
+fn choose(
+    fences: &mut [Context<'_>],
+    members: &[(usize, usize)],
+    taken: usize,
+    because: &str,
+    next: &mut u32,
+) {
     if members.is_empty() {
         return;
     }
@@ -858,7 +877,7 @@ fn choose(fences: &mut [Context<'_>], members: &[(usize, usize)], because: &str,
             .map(|(_, choice)| *choice)
     });
     let number = joined.unwrap_or(*next);
-    for (fence, piece) in members {
+    for (at, (fence, piece)) in members.iter().enumerate() {
         let context = &mut fences[*fence];
         // What only looks harms nobody, whichever way is taken.
         if context.pieces[*piece].effect == Effect::Reads
@@ -868,7 +887,9 @@ fn choose(fences: &mut [Context<'_>], members: &[(usize, usize)], because: &str,
         }
         let whole = context.pieces[*piece].range.clone();
         context.choices.push((*piece, number));
-        context.pieces[*piece].doubt("alternative", because.to_owned(), whole);
+        if at >= taken {
+            context.pieces[*piece].doubt("alternative", because.to_owned(), whole);
+        }
     }
     *next += 1;
 }
@@ -941,7 +962,8 @@ fn is_recommended(heard: &Heard) -> bool {
 
 /// `Method 1:` begins a row of ways: what stands before it is none of them.
 fn is_first_way(lead: Option<&Heard>) -> bool {
-    let way = lead.and_then(|it| numbered_way(it, it.trim_start_matches(|c: char| !c.is_alphanumeric())));
+    let way =
+        lead.and_then(|it| numbered_way(it, it.trim_start_matches(|c: char| !c.is_alphanumeric())));
     way.is_some_and(|way| matches!(way, "1" | "a" | "one" | "uno" | "un" | "eins" | "i" | "①"))
 }
 
@@ -1054,6 +1076,10 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
                 }
             }
         }
+        // `Or …` between two fences: the first is the way, unless the other is chosen. In one fence, and
+        // where ways have numbers, it is a menu.
+        let is_menu = by_title || lead.is_some_and(|it| numbered_way(it, it).is_some());
+        let taken = if is_menu { 0 } else { members.len() };
         if by_lead && lead.is_some_and(|it| is_recommended(it)) {
             // It is the way to take.
         } else if by_lead {
@@ -1064,6 +1090,7 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
         choose(
             group,
             &members,
+            taken,
             "the text offers it as one of several ways",
             next,
         );
@@ -1081,7 +1108,7 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
     let different: BTreeSet<&str> = named.iter().map(|(_, name)| *name).collect();
     if different.len() > 1 {
         let members: Vec<_> = named.iter().map(|(member, _)| *member).collect();
-        choose(group, &members, "it is for one of several systems", next);
+        choose(group, &members, 0, "it is for one of several systems", next);
     }
     // By package managers: nobody installs with two of them.
     let managed: Vec<((usize, usize), &str)> = steps
@@ -1126,11 +1153,13 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
         choose(
             group,
             &members,
+            0,
             "another package manager stands beside it: one of them is meant",
             next,
         );
     }
     variants(group, next);
+    lettered(group, next);
     for context in group.iter_mut() {
         list_to_choose_from(context);
     }
@@ -1170,25 +1199,72 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
     }
 }
 
+/// `a) Smart`, `b) Fast` above one command each, which differ in a word: one of them is meant.
+fn lettered(group: &mut [Context<'_>], next: &mut u32) {
+    let mut members: Vec<(usize, usize)> = Vec::new();
+    let mut words: Vec<&str> = Vec::new();
+    for (index, context) in group.iter().enumerate() {
+        let mut steps = context.pieces.iter().enumerate();
+        let mut steps = steps.by_ref().filter(|(_, piece)| piece.nature.is_step());
+        let (Some((at, piece)), None) = (steps.next(), steps.next()) else {
+            continue;
+        };
+        if !context
+            .around
+            .lead()
+            .is_some_and(|prose| is_lettered(&prose.text))
+        {
+            continue;
+        }
+        let text: Vec<&str> = piece.read.command.split_whitespace().collect();
+        let differing = words.iter().zip(&text).filter(|(a, b)| a != b).count();
+        let is_like = words.is_empty() || words.len() == text.len() && differing < 2;
+        if !is_like {
+            break;
+        }
+        words = text;
+        members.push((index, at));
+    }
+    if members.len() > 1 {
+        choose(
+            group,
+            &members,
+            0,
+            "the text offers it as one of several ways",
+            next,
+        );
+    }
+}
+
+/// `a) …`, `(b) …`
+fn is_lettered(lead: &str) -> bool {
+    let mut letters = lead.trim_start_matches(['(', '*', '_', ' ']).chars();
+    letters.next().is_some_and(|c| c.is_ascii_lowercase()) && letters.next() == Some(')')
+}
+
 /// A cheat sheet: a run of commands each of which has its own remark behind it. What of the fence does
 /// more than look is chosen from, not run in a row.
 fn list_to_choose_from(context: &mut Context<'_>) {
     let body = context.body;
     let is_list = context.pieces.iter().any(|piece| {
         let lines = body[piece.range.clone()].lines();
-        let lines = lines.filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+        let lines =
+            lines.filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
         let (all, remarked) = lines.fold((0, 0), |(all, remarked), line| {
             (all + 1, remarked + usize::from(line.contains(" # ")))
         });
         piece.nature.is_step() && all > 2 && remarked * 5 >= all * 4
-    });
+    }) || context
+        .around
+        .lead()
+        .is_some_and(|prose| words::find(&prose.text, words::OPTIONS).is_some());
     if !is_list {
         return;
     }
     for piece in &mut context.pieces {
         if piece.nature.is_step() && piece.effect != Effect::Reads {
             let whole = piece.range.clone();
-            let because = "each line has a remark of its own: a list to choose from";
+            let because = "it is one of a list to choose from";
             piece.doubt("reference", because, whole);
         }
     }
@@ -1253,6 +1329,7 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
                 choose(
                     group,
                     &pieces,
+                    1,
                     "the same command stands beside it in another form: one of them is meant",
                     next,
                 );
@@ -1276,9 +1353,14 @@ fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
                     .push((index, way.to_owned()));
                 break;
             }
-            if words::IN_CASE.iter().any(|words| heading.trim_start().starts_with(words)) {
+            if words::IN_CASE
+                .iter()
+                .any(|words| heading.trim_start().starts_with(words))
+            {
                 let way = heading.to_string();
-                ways.entry((parent(), "case")).or_default().push((index, way));
+                ways.entry((parent(), "case"))
+                    .or_default()
+                    .push((index, way));
                 break;
             }
             if let Some(name) = system(heading)
@@ -1292,31 +1374,35 @@ fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
             }
         }
     }
-    for (_, members) in ways {
+    for ((_, kind), members) in ways {
         let different: BTreeSet<&String> = members.iter().map(|(_, way)| way).collect();
         if different.len() < 2 {
             continue;
         }
-        let is_taken = |fence: usize| {
+        let steps = |(fence, _): &(usize, String)| -> Vec<(usize, usize)> {
+            let all = fences[*fence].pieces.iter().enumerate();
+            let all = all.filter(|(_, piece)| piece.nature.is_step());
+            all.map(|(piece, _)| (*fence, piece)).collect()
+        };
+        let is_recommended = |fence: usize| {
             let mut headings = fences[fence].around.headings.iter().take(2);
             headings.any(|heading| is_recommended(heading))
         };
-        let pieces: Vec<(usize, usize)> = members
-            .iter()
-            .filter(|(fence, _)| !is_taken(*fence))
-            .flat_map(|(fence, _)| {
-                fences[*fence]
-                    .pieces
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, piece)| piece.nature.is_step())
-                    .map(move |(piece, _)| (*fence, piece))
-                    .collect::<Vec<_>>()
-            })
-            .collect();
+        // A machine has one system, and nobody here knows which.
+        let way = (kind != "system")
+            .then(|| members.iter().find(|(fence, _)| is_recommended(*fence)))
+            .flatten()
+            .map(|(_, way)| way.clone());
+        let (main, others): (Vec<_>, Vec<_>) = members
+            .into_iter()
+            .partition(|(_, name)| way.as_ref() == Some(name));
+        let mut pieces: Vec<(usize, usize)> = main.iter().flat_map(steps).collect();
+        let taken = pieces.len();
+        pieces.extend(others.iter().flat_map(steps));
         choose(
             fences,
             &pieces,
+            taken,
             "its heading names one of several ways",
             next,
         );

@@ -691,6 +691,42 @@ pub(super) const SWITCHES: &[(&str, &str)] = &[
     ("=1", "=0"),
 ];
 
+/// Leads to a list of what a command can do besides.
+pub(super) const OPTIONS: &[&str] = &[
+    "useful options",
+    "common options",
+    "other options",
+    "more options",
+    "opciones utiles",
+    "otras opciones",
+    "opcoes uteis",
+    "outras opcoes",
+    "options utiles",
+    "autres options",
+    "nutzliche optionen",
+    "weitere optionen",
+    "opzioni utili",
+    "altre opzioni",
+    "useful commands",
+    "comandos utiles",
+    "comandos uteis",
+    "commandes utiles",
+    "nutzliche befehle",
+    "comandi utili",
+];
+
+/// How copies of files and folders are called.
+pub(super) const BACKUPS: &[&str] = &[
+    "backup*",
+    "bak",
+    "respaldo*",
+    "sauvegarde*",
+    "sicherung*",
+    "copia",
+    "copias",
+    "copia_*",
+];
+
 /// Says that this is the way to take, of several.
 pub(super) const RECOMMENDED: &[&str] = &[
     "recommended",

@@ -160,8 +160,9 @@ pub enum Offer {
 }
 
 impl Offer {
-    /// Returns what is offered of that which has this nature and effect, and these doubts.
-    pub fn of(nature: Nature, effect: Effect, doubts: &[Doubt], choice: Option<u32>) -> Self {
+    /// Returns what is offered of that which has this nature and effect, and these doubts. A host is
+    /// confirmed, and a choice made, besides.
+    pub fn of(nature: Nature, effect: Effect, doubts: &[Doubt]) -> Self {
         let has = |rule: &str| doubts.iter().any(|doubt| doubt.rule == rule);
         if !nature.is_step() {
             Self::Never
@@ -176,7 +177,6 @@ impl Offer {
             Self::Fill
         } else {
             match effect {
-                Effect::Reads | Effect::Changes if choice.is_some() => Self::Ask,
                 Effect::Reads | Effect::Changes => Self::Run,
                 Effect::Destroys => Self::Type,
                 Effect::Unknown => Self::Ask,
@@ -240,7 +240,7 @@ pub struct Piece {
 impl Piece {
     /// Says what is offered of it on a terminal.
     pub fn offer(&self) -> Offer {
-        Offer::of(self.nature, self.effect, &self.doubts, self.choice)
+        Offer::of(self.nature, self.effect, &self.doubts)
     }
 }
 

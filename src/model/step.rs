@@ -277,12 +277,7 @@ impl Step {
         match &self.task {
             Task::ByHand { .. } if self.ticked => Offer::Never,
             Task::ByHand { .. } => Offer::Hand,
-            Task::Command { .. } => Offer::of(
-                self.nature,
-                self.effect,
-                &self.doubts,
-                self.circumstances.choice,
-            ),
+            Task::Command { .. } => Offer::of(self.nature, self.effect, &self.doubts),
         }
     }
 }
