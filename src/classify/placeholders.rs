@@ -672,7 +672,9 @@ fn look_at(
                             .nth(2)
                             .map_or(part.text, |(at, _)| &part.text[at..])
                     } else {
-                        file_of_capitals(part.text).unwrap_or(part.text)
+                        file_of_capitals(part.text)
+                            .or_else(|| segment(part.text))
+                            .unwrap_or(part.text)
                     };
                     stand_in(found, value);
                 }
@@ -704,6 +706,15 @@ fn file_of_capitals(text: &str) -> Option<&str> {
     let (stem, _) = text.split_once('.')?;
     let is_capitals = stem.len() > 3 && stem.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
     (is_capitals && words::NOUNS.contains(&words::fold(stem).as_str())).then_some(stem)
+}
+
+/// `dump_TIMESTAMP.sql` is a dump of some time: returns what stands for it.
+fn segment(text: &str) -> Option<&str> {
+    if !text.bytes().any(|b| b.is_ascii_lowercase()) {
+        return None;
+    }
+    text.split(['_', '-', '.'])
+        .find(|part| words::SEGMENTS.contains(part))
 }
 
 fn bare_part(text: &str) -> &str {
@@ -938,7 +949,9 @@ impl Part<'_, '_> {
         {
             return Verdict::Value;
         }
-        if (self.is_capitals(text) || file_of_capitals(text).is_some()) && !is_key {
+        if (self.is_capitals(text) || file_of_capitals(text).is_some() || segment(text).is_some())
+            && !is_key
+        {
             return Verdict::Value;
         }
         Verdict::Nothing

@@ -321,6 +321,19 @@ impl Context<'_> {
                     whole.clone(),
                 );
             }
+            if piece.effect != Effect::Reads
+                && let Some(heading) = self.around.headings.iter().find(|it| {
+                    words::OTHER_WAYS
+                        .iter()
+                        .any(|words| it.trim_start().starts_with(words))
+                })
+            {
+                piece.doubt(
+                    "alternative",
+                    format!("it stands under “{}”", heading.trim()),
+                    whole.clone(),
+                );
+            }
             if piece.effect != Effect::Reads || says_replace(lead) {
                 if is_to_be_replaced {
                     piece.doubt(
@@ -821,9 +834,11 @@ fn undoing_sections(fences: &mut [Context<'_>]) {
             let mut steps = context.pieces.iter().filter(|piece| piece.nature.is_step());
             let step = steps.next().filter(|_| steps.next().is_none())?;
             let understood = step.understanding.as_ref()?;
-            let [known] = understood.commands.as_slice() else {
-                return None;
-            };
+            let mut commands = understood
+                .commands
+                .iter()
+                .filter(|known| known.name != "cd");
+            let known = commands.next().filter(|_| commands.next().is_none())?;
             let text = step.command.get(known.range.clone())?;
             let words = text.split_whitespace();
             let words = words.filter(|word| !word.starts_with('-') && *word != "sudo");
@@ -1278,7 +1293,7 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
         for (index, piece) in group[fence].pieces.iter().enumerate() {
             let is_one = piece.nature.is_step()
                 && piece.effect == Effect::Changes
-                && !piece.title.is_empty();
+                && (index == 0 || !piece.title.is_empty());
             let Some(known) = piece
                 .understanding
                 .as_ref()
@@ -1359,6 +1374,16 @@ fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
             {
                 let way = heading.to_string();
                 ways.entry((parent(), "case"))
+                    .or_default()
+                    .push((index, way));
+                break;
+            }
+            if let Some(name) = words::WEB_SERVERS
+                .iter()
+                .find(|name| heading.trim() == **name)
+            {
+                let way = (*name).to_owned();
+                ways.entry((parent(), "system"))
                     .or_default()
                     .push((index, way));
                 break;

@@ -715,6 +715,57 @@ pub(super) const OPTIONS: &[&str] = &[
     "comandi utili",
 ];
 
+/// Begins a heading of ways that stand instead of those of the sections before.
+pub(super) const OTHER_WAYS: &[&str] = &[
+    "alternative",
+    "other ways",
+    "other methods",
+    "metodos alternativos",
+    "metodo alternativo",
+    "otras formas",
+    "outras formas",
+    "methodes alternatives",
+    "methode alternative",
+    "autres methodes",
+    "autres facons",
+    "alternativ",
+    "andere wege",
+    "andere moglichkeiten",
+    "metodi alternativi",
+    "metodo alternativo",
+    "альтернатив",
+    "其他方法",
+    "其它方法",
+];
+
+/// Servers of which a machine has one.
+pub(super) const WEB_SERVERS: &[&str] = &["apache", "apache2", "httpd", "nginx", "caddy"];
+
+/// Parts of a name that stand for a value when they are in capitals: `dump_TIMESTAMP.sql`.
+pub(super) const SEGMENTS: &[&str] = &[
+    "TIMESTAMP",
+    "DATE",
+    "DATETIME",
+    "YYYYMMDD",
+    "YYYY",
+    "DDMMYYYY",
+    "HHMMSS",
+    "FECHA",
+    "DATA",
+    "DATUM",
+    "NAME",
+    "NOMBRE",
+    "NOME",
+    "NOM",
+    "USER",
+    "USERNAME",
+    "USUARIO",
+    "VERSION",
+    "HOST",
+    "HOSTNAME",
+    "HASH",
+];
+
 /// How copies of files and folders are called.
 pub(super) const BACKUPS: &[&str] = &[
     "backup*",
