@@ -2033,17 +2033,125 @@ mod tests {
             "x",
             "bash",
             "# Plain\npg_dump a > a.sql\n\n# Small\npg_dump a | gzip > a.gz",
-            "1-2 command ask alternative; 4-5 command ask alternative",
+            "1-2 command run; 4-5 command ask alternative",
         );
         let document = "# A\n\n```sh\ndocker restart x\n```\n\nOr:\n\n```sh\ndocker stop x\n```\n";
         assert_eq!(
             show(document),
-            "4-4 command ask alternative; 10-10 command ask alternative"
+            "4-4 command run; 10-10 command ask alternative"
         );
         let document = "## Opción A\n\n```sh\ndocker restart x\n```\n\n## Opción B\n\n```sh\ndocker pull y\n```\n";
         assert_eq!(
             show(document),
             "4-4 command ask alternative; 10-10 command ask alternative"
+        );
+    }
+
+    #[test]
+    fn of_several_ways_the_one_that_harms_nobody_or_is_recommended_runs() {
+        for (document, said) in [
+            (
+                "# A\n\n```sh\n# One\ndocker restart x\n\n# Or\ndocker ps\n```\n",
+                "4-5 command ask alternative; 7-8 command run",
+            ),
+            (
+                "## Option 1 (recommended)\n\n```sh\ndocker restart x\n```\n\n## Option 2\n\n```sh\ndocker pull y\n```\n",
+                "4-4 command run; 10-10 command ask alternative",
+            ),
+            (
+                "# A\n\n```sh\n# 1\ncd /srv\n\n# 2\ngit pull\n\n# 3\ndocker restart x\n```\n\nOr use the script:\n\n```sh\nnpm install\n```\n",
+                "4-5 command run; 7-8 command run; 10-11 command run; 17-17 command ask alternative",
+            ),
+            (
+                "# A\n\n## If you use Compose\n\n```sh\ndocker compose pull\n```\n\n## If you use Git\n\n```sh\ngit pull\n```\n",
+                "6-6 command ask alternative; 12-12 command ask alternative",
+            ),
+            (
+                "# A\n\n## Alternative methods\n\n### With a file\n\n```sh\ntouch x\nls\n```\n",
+                "8-9 command ask alternative",
+            ),
+            (
+                "# A\n\n**a) Slow**\n\n```sh\npg_ctl -m smart stop\n```\n\n**b) Fast**\n\n```sh\npg_ctl -m fast stop\n```\n",
+                "6-6 command ask alternative; 12-12 command ask alternative",
+            ),
+        ] {
+            assert_eq!(show(document), said, "{document}");
+        }
+    }
+
+    #[test]
+    fn a_list_to_choose_from_is_no_procedure() {
+        for (document, said) in [
+            (
+                "# A\n\n## Start\n\n```sh\nsystemctl start x\n```\n\n## Stop\n\n```sh\nsystemctl stop x\n```\n",
+                "6-6 command run; 12-12 command ask opposite",
+            ),
+            (
+                "# A\n\n## Stop\n\n```sh\nsystemctl stop x\n```\n\n## Start\n\n```sh\nsystemctl start x\n```\n",
+                "6-6 command run; 12-12 command run",
+            ),
+            (
+                "# A\n\n```sh\nnginx -t        # looks\nnginx -s reload # again\nnginx -s stop   # ends\n```\n",
+                "4-6 command ask reference",
+            ),
+            (
+                "# A\n\nUseful options:\n\n```sh\n# Quietly\ndocker pull -q x\n\n# Looks\ndocker ps\n```\n",
+                "6-7 command ask reference; 9-10 command run",
+            ),
+            (
+                "# A\n\n```sh\n# Stop\ndocker compose stop db\n\n# Copy\ntar czf x.tgz data\n\n# Start\ndocker compose start db\n```\n",
+                "4-5 command run; 7-8 command run; 10-11 command run",
+            ),
+        ] {
+            assert_eq!(show(document), said, "{document}");
+        }
+    }
+
+    #[test]
+    fn what_is_typed_in_a_container_or_a_console_is_told_from_what_is_not() {
+        for (document, said) in [
+            (
+                "# A\n\n```sh\n# Look\ndocker exec -it db psql -U app\n\n# Count\ndocker exec db psql -U app -c 'SELECT 1'\n```\n",
+                "4-5 interactive hand; 7-8 command run",
+            ),
+            (
+                "# A\n\n```sh\ndocker exec -it web sh\n```\n\n```sh\nls\n```\n\n```sh\ndocker ps\n```\n\n# B\n\n```sh\nls\n```\n",
+                "4-4 interactive hand; 8-8 command ask remote-shell; 12-12 command run; 18-18 command run",
+            ),
+            (
+                "# A\n\nInside the container:\n\n```sh\nls\n```\n\nInside the container:\n\n```sh\ndocker exec web ls\n```\n",
+                "6-6 command ask remote-shell; 12-12 command run",
+            ),
+            (
+                "# A\n\n```sh\n# Look\nls\n\n# Call\npython manage.py shell\n>>> from x import y\n>>> y()\n```\n",
+                "4-5 command run; 7-8 interactive hand; 9-10 query never",
+            ),
+        ] {
+            assert_eq!(show(document), said, "{document}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_confirmed_besides_and_takes_no_offer_back() {
+        check(
+            "x",
+            "bash",
+            "ssh deploy@web1 'df -h'",
+            "1-1 command run leaves-machine",
+        );
+    }
+
+    #[test]
+    fn examples_are_told_from_files_that_are_called_so() {
+        check(
+            "x",
+            "bash",
+            "# Copy the example\ncp .env.example .env",
+            "1-2 command run",
+        );
+        assert_eq!(
+            show("# Examples\n\n```sh\nls\n\ntouch x\n```\n"),
+            "4-4 command run; 6-6 command ask example"
         );
     }
 

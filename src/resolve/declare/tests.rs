@@ -90,7 +90,7 @@ Texto `final`.
         &["1-2 session reads", "3-3 session reads"],
         &["1-1 file; because lines of a crontab"],
         &["1-1 query"],
-        &["1-2 command changes; choice 1", "3-4 command changes; choice 1"],
+        &["1-2 command changes; choice 1; doubt alternative one of several ways", "3-4 command changes; choice 1; doubt alternative one of several ways"],
     ]), @r#"
     ---
     runbook: 1
@@ -137,13 +137,13 @@ Texto `final`.
     select 1;
     ```
 
-    <!-- not run: an alternative to `shutdown -r now`: keep one -->
+    <!-- not run: one of several ways -->
     ```bash {#guia-7 run=never}
     # Opción A
     reboot
     ```
 
-    <!-- not run: an alternative to `reboot`: keep one -->
+    <!-- not run: one of several ways -->
     ```bash {#guia-8 run=never}
     # Opción B
     shutdown -r now
@@ -158,8 +158,8 @@ Texto `final`.
     18 → 28 guia-5 Runs: 
     20 → 33 guia-6 Runs: 
     24 → 38 - Sample: file: lines of a crontab
-    32 → 47 guia-7 Left: an alternative to `shutdown -r now`: keep one
-    34 → 53 guia-8 Left: an alternative to `reboot`: keep one
+    32 → 47 guia-7 Left: one of several ways
+    34 → 53 guia-8 Left: one of several ways
     "#);
 }
 
