@@ -8,12 +8,12 @@ use crate::model::{Effect, Language, Nature};
 
 use super::knowledge::Knowledge;
 use super::language::{self, Kind};
-use super::nature::{Form, Leaning, Shape, is_printed, is_sentence, shape_of};
+use super::nature::{Form, Leaning, REDIS_LINES, Shape, is_printed, is_sentence, shape_of};
 use super::pieces::{self, Run};
 use super::placeholders::{self, Found};
 use super::prompted::{self, Asks, Exchange};
 use super::suspicion;
-use super::text::Dialect;
+use super::text::{Dialect, holds};
 use super::understanding::{Sense, Tongue, Understanding, understand};
 use super::words::{self, Heard};
 
@@ -517,7 +517,11 @@ impl Reader<'_> {
     fn query(&self, run: Run, because: String) -> BodyPiece {
         let text = &self.body[run.range.clone()];
         let mut piece = BodyPiece::new(run.range, run.title, Nature::Query, because);
-        let verdict = super::sql::judge(text);
+        let verdict = if piece.because.contains(REDIS_LINES) {
+            super::sql::judge_redis(text)
+        } else {
+            super::sql::judge(text)
+        };
         piece.effect = if is_mongo(text) {
             super::sql::judge_mongo(text).effect
         } else {
@@ -544,7 +548,15 @@ impl Reader<'_> {
         let text = &self.body[run.range.clone()];
         let is_program = |word: &str| self.knows(word);
         if let Some(shape) = shape_of(text, self.tag.leaning, &is_program) {
-            return self.shaped(run, shape);
+            // `POD="web-$NUMBER"` above the commands that read it is the shell's, no form.
+            let is_part = self.body.trim().len() > text.len();
+            let sets = is_part
+                && shape.kind == Form::Assignments
+                && self.tag.leaning == Leaning::Shell
+                && holds(text, "$");
+            if !sets {
+                return self.shaped(run, shape);
+            }
         }
         let lines = line_map(text, run.range.start);
         self.command(

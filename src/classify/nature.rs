@@ -1162,11 +1162,7 @@ fn console(code: &[&str]) -> Option<Shape> {
         "QUIT",
     ];
     if all(code, |line| REDIS.contains(&first_word(line))) {
-        return shape(
-            Form::Console,
-            Nature::Query,
-            "lines for the console of redis",
-        );
+        return shape(Form::Console, Nature::Query, REDIS_LINES);
     }
     let mongo = |line: &str| {
         let line = line.trim();
@@ -1187,6 +1183,9 @@ fn console(code: &[&str]) -> Option<Shape> {
     }
     None
 }
+
+/// Why lines are for redis.
+pub(super) const REDIS_LINES: &str = "lines for the console of redis";
 
 /// Whether a line among commands is rather what one of them printed.
 pub(super) fn is_printed(line: &str) -> bool {

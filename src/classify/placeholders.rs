@@ -492,6 +492,22 @@ fn look_at(
     if before.ends_with("<<") && !before.ends_with("<<<") {
         return;
     }
+    // `-Identity "Enter the name of a server here"`
+    if word.is_text && !word.is_program && tells_to_enter(text) {
+        stand_in(found, text.trim_matches(['"', '\'']));
+        return;
+    }
+    // `export NODE=`: the reader writes it.
+    if word.program == "export" && text.len() > 1 && text.ends_with('=') {
+        push(
+            found,
+            "example-value",
+            word.range.clone(),
+            format!("`{text}` waits for a value"),
+            None,
+        );
+        return;
+    }
     // Left out on purpose.
     let bare = text.trim_matches(['"', '\'']);
     if matches!(bare, "..." | "…" | "[...]" | "[…]") && word.region != Region::HereDocument {
@@ -706,6 +722,18 @@ fn file_of_capitals(text: &str) -> Option<&str> {
     let (stem, _) = text.split_once('.')?;
     let is_capitals = stem.len() > 3 && stem.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
     (is_capitals && words::NOUNS.contains(&words::fold(stem).as_str())).then_some(stem)
+}
+
+/// Whether a quoted text tells the reader to write something in its place.
+fn tells_to_enter(text: &str) -> bool {
+    let text = text.trim_matches(['"', '\'']);
+    let mut words = text.split_whitespace();
+    let first = words::fold(words.next().unwrap_or_default());
+    words.count() > 1
+        && words::ENTERS.contains(&first.as_str())
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, ' ' | '\'' | '-' | '.'))
 }
 
 /// `dump_TIMESTAMP.sql` is a dump of some time: returns what stands for it.

@@ -244,6 +244,15 @@ impl Context<'_> {
                     piece.because.to_mut().push_str("; the text names its file");
                 }
             }
+            // A script, or a line of a profile: it is written, not run.
+            if piece.nature == Nature::Command
+                && lead.find(List::Looks).is_none()
+                && (words::find(lead, words::WRITTEN_INTO).is_some()
+                    || words::find(title, words::WRITTEN_INTO).is_some())
+            {
+                piece.nature = Nature::File;
+                piece.because = Cow::Borrowed("the text says that it is written into a file");
+            }
             // Python for the shell of an application.
             if piece.form == Some(Form::Python)
                 && (lead.find(List::Shells).is_some()
@@ -344,15 +353,6 @@ impl Context<'_> {
                 } else if let Some(because) = writers_own(&piece.command) {
                     piece.doubt("example-value", because, whole.clone());
                 }
-            }
-            if piece.nature == Nature::Interactive
-                && piece.effect == Effect::Unknown
-                && piece.understanding.as_ref().is_some_and(|understood| {
-                    understood.opens.is_some() && understood.commands.len() == 1
-                })
-            {
-                // What is typed there is another matter.
-                piece.effect = Effect::Reads;
             }
             if piece.nature != Nature::Interactive
                 && self.around.says_inside(title)
@@ -479,7 +479,8 @@ impl Context<'_> {
             }
             for unset in unset {
                 let span = document.place(fence, piece.place(&unset.range));
-                if doubts.iter().all(|doubt| doubt.because != unset.because) {
+                if !unset.is_set_above && doubts.iter().all(|doubt| doubt.because != unset.because)
+                {
                     doubts.push(Doubt {
                         rule: "unset-variable",
                         because: unset.because.clone(),
@@ -964,6 +965,17 @@ fn says_alternative(folded: &Heard) -> bool {
         || numbered_way(folded, text).is_some()
 }
 
+/// `Via Helm:`, short and with nothing else to say.
+fn names_the_means(lead: &str) -> bool {
+    let lead = lead.trim_matches(|c: char| !c.is_alphanumeric() && c != ':');
+    let mut words = lead.split_whitespace();
+    lead.ends_with(':')
+        && words
+            .next()
+            .is_some_and(|first| words::MEANS.contains(&first))
+        && (1..4).contains(&words.count())
+}
+
 /// As far apart sections stand side by side.
 const SIBLINGS: usize = 6;
 
@@ -1106,6 +1118,24 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
             group,
             &members,
             taken,
+            "the text offers it as one of several ways",
+            next,
+        );
+    }
+    // `Via Helm:`, `Via Terraform:`.
+    let by_means: Vec<(usize, usize)> = steps
+        .iter()
+        .filter(|(fence, _)| {
+            let lead = group[*fence].around.lead();
+            lead.is_some_and(|prose| names_the_means(&prose.text))
+        })
+        .copied()
+        .collect();
+    if by_means.first().map(|it| it.0) != by_means.last().map(|it| it.0) {
+        choose(
+            group,
+            &by_means,
+            0,
             "the text offers it as one of several ways",
             next,
         );
@@ -1571,6 +1601,9 @@ struct Unset {
     name: String,
     range: Range<usize>,
     because: String,
+    /// Something above it in the document sets it, in a section of its own: it has its value where that
+    /// has run, and is asked for where it has not.
+    is_set_above: bool,
 }
 
 /// Names that environments have, or that a shell sets by itself.
@@ -1696,6 +1729,7 @@ fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Uns
                         name: name.clone(),
                         range: range.clone(),
                         because,
+                        is_set_above: seen.contains_key(name.as_str()),
                     });
                 }
                 for name in &understood.sets {

@@ -738,6 +738,78 @@ pub(super) const OTHER_WAYS: &[&str] = &[
     "其它方法",
 ];
 
+/// Begins a text that stands for what the reader is to write.
+pub(super) const ENTERS: &[&str] = &[
+    "enter",
+    "insert",
+    "type",
+    "put",
+    "your",
+    "introduce",
+    "introduzca",
+    "ingrese",
+    "ingresa",
+    "escribe",
+    "insira",
+    "digite",
+    "coloque",
+    "seu",
+    "sua",
+    "entrez",
+    "saisissez",
+    "votre",
+    "eingeben",
+    "hier",
+    "ihr",
+    "ihre",
+    "dein",
+    "deine",
+    "inserisci",
+    "inserire",
+    "tuo",
+    "tua",
+];
+
+/// Says of what follows that it is written into a file.
+pub(super) const WRITTEN_INTO: &[&str] = &[
+    "following content",
+    "following contents",
+    "following lines to",
+    "add the following to",
+    "add this to",
+    "add to your",
+    "paste the following into",
+    "paste this into",
+    "with this content",
+    "siguiente contenido",
+    "contenido siguiente",
+    "agrega lo siguiente a",
+    "agregar al archivo",
+    "anade al archivo",
+    "anadir al archivo",
+    "seguinte conteudo",
+    "conteudo a seguir",
+    "adicione ao arquivo",
+    "contenu suivant",
+    "ajoutez au fichier",
+    "ajouter au fichier",
+    "folgenden inhalt",
+    "folgendem inhalt",
+    "erganzen:",
+    "folgende zeilen",
+    "seguente contenuto",
+    "aggiungi al file",
+    "следующее содержимое",
+    "следующим содержимым",
+    "以下内容",
+    "以下の内容",
+];
+
+/// Begins a line that names the means: `Via Helm:`.
+pub(super) const MEANS: &[&str] = &[
+    "via", "using", "usando", "mediante", "avec", "mit", "con", "com", "through", "per",
+];
+
 /// Servers of which a machine has one.
 pub(super) const WEB_SERVERS: &[&str] = &["apache", "apache2", "httpd", "nginx", "caddy"];
 
@@ -1694,6 +1766,9 @@ pub(super) const HOSTS: &[&str] = &[
     "server_ip",
     "serverip",
     "ip",
+    "ip-or-hostname",
+    "host-or-ip",
+    "hostname-or-ip",
     "ip-address",
     "ip_address",
     "ip_servidor",

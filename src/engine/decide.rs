@@ -147,6 +147,7 @@ impl Session {
             hosts: state.hosts().clone(),
             workstation: state.workstation(),
             overwriting: overwriting.map(|(id, _)| id.clone()).collect(),
+            left_behind: state.left_behind(),
         }
     }
 
