@@ -805,11 +805,8 @@ impl Reader<'_> {
                 .and_then(|understood| understood.opens.as_ref())
             {
                 opened = Some(mark.because.clone());
-                opener = piece
-                    .command
-                    .get(mark.range.clone())
-                    .unwrap_or_default()
-                    .to_owned();
+                opener.clear();
+                opener.push_str(piece.command.get(mark.range.clone()).unwrap_or_default());
             }
             // SQL, a console's lines under its opener.
             if opened.is_some() && piece.nature == Nature::Query {

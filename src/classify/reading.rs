@@ -862,7 +862,7 @@ fn undoing_sections(fences: &mut [Context<'_>]) {
                 })
         });
         if is_undone {
-            for piece in fences[at].pieces.iter_mut() {
+            for piece in &mut fences[at].pieces {
                 if piece.nature.is_step() {
                     let whole = piece.range.clone();
                     let because = "it undoes what stands before it: one of them is meant";
@@ -1107,7 +1107,7 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
         // where ways have numbers, it is a menu.
         let is_menu = by_title || lead.is_some_and(|it| numbered_way(it, it).is_some());
         let taken = if is_menu { 0 } else { members.len() };
-        if by_lead && lead.is_some_and(|it| is_recommended(it)) {
+        if by_lead && lead.is_some_and(is_recommended) {
             // It is the way to take.
         } else if by_lead {
             members.extend(steps[at..].iter().take_while(|(other, _)| other == fence));
@@ -2249,12 +2249,14 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_other_sections_are_named() {
+    fn what_a_section_above_sets_is_there_and_what_is_set_later_is_not() {
         let document =
             "# A\n\n```sh\nNS=$(id -un)\necho $NS\n```\n\n# B\n\n```sh\ndocker restart $NS\n```\n";
+        assert_eq!(show(document), "4-5 command run; 11-11 command run");
+        let document = "# A\n\n```sh\ndocker restart $NS\n```\n\n# B\n\n```sh\nNS=$(id -un)\n```\n";
         assert_eq!(
             show(document),
-            "4-5 command run; 11-11 command fill unset-variable"
+            "4-4 command fill unset-variable; 10-10 command run"
         );
     }
 

@@ -441,7 +441,9 @@ pub fn judge_mongo(text: &str) -> Verdict {
 mod tests {
     use proptest::prelude::*;
 
+    use super::judge_redis;
     use super::{judge, judge_mongo};
+    use crate::model::Effect;
 
     fn check(text: &str, expected: &str) {
         let verdict = judge(text);

@@ -1404,7 +1404,7 @@ mod tests {
                 "redis-cli SET a b",
                 "psql -c 'CREATE DATABASE shop'",
                 "sudo -u postgres psql -c \"CREATE USER shop WITH PASSWORD 'x'\"",
-                "psql -c \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity\"",
+                "psql -c \"SELECT pg_cancel_backend(pid) FROM pg_stat_activity\"",
                 "mysql -e 'GRANT ALL ON a.* TO b'",
                 "createdb shop",
                 "helm upgrade --install shop ./chart",

@@ -147,7 +147,7 @@ impl Session {
             hosts: state.hosts().clone(),
             workstation: state.workstation(),
             overwriting: overwriting.map(|(id, _)| id.clone()).collect(),
-            left_behind: state.left_behind(),
+            left_behind: BTreeSet::new(),
         }
     }
 
@@ -484,7 +484,11 @@ impl Turn<'_> {
         if self.session.agreed.contains(&id) && !is_plain {
             return self.prepare(id, events);
         }
-        let known = self.session.known(self.state, self.plan);
+        let mut known = self.session.known(self.state, self.plan);
+        // What has just ended is not in the state yet: its end and the next start are one commit.
+        let carried = self.state.carried(&id, &events).variables;
+        let set = carried.into_iter().filter(|(_, value)| value.is_some());
+        known.left_behind = set.map(|(name, _)| name).collect();
         let now = self
             .plan
             .now(proposed, step.edited.as_deref(), &known.values);

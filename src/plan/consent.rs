@@ -87,7 +87,7 @@ pub struct Known {
     pub workstation: Option<Elsewhere>,
     /// Steps that would overwrite a file which is there.
     pub overwriting: BTreeSet<StepId>,
-    /// Variables that steps which are over have left behind.
+    /// Variables that the steps before have left behind, as far as one step sees them.
     pub left_behind: BTreeSet<String>,
 }
 

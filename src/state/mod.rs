@@ -265,14 +265,6 @@ impl State {
         carried
     }
 
-    /// Returns the names of the variables that steps which are over have left behind.
-    pub fn left_behind(&self) -> BTreeSet<String> {
-        let over = self.steps.iter().filter(|step| step.is_over());
-        over.filter_map(|step| step.exited.as_ref()?.environment.as_ref())
-            .flat_map(|delta| delta.set.iter().map(|(name, _)| name.clone()))
-            .collect()
-    }
-
     /// Says whether `events`, in this order, may happen now.
     ///
     /// # Errors

@@ -137,13 +137,13 @@ Texto `final`.
     select 1;
     ```
 
-    <!-- not run: one of several ways -->
+    <!-- not run: an alternative to `shutdown -r now`: keep one -->
     ```bash {#guia-7 run=never}
     # Opción A
     reboot
     ```
 
-    <!-- not run: one of several ways -->
+    <!-- not run: an alternative to `reboot`: keep one -->
     ```bash {#guia-8 run=never}
     # Opción B
     shutdown -r now
@@ -158,8 +158,8 @@ Texto `final`.
     18 → 28 guia-5 Runs: 
     20 → 33 guia-6 Runs: 
     24 → 38 - Sample: file: lines of a crontab
-    32 → 47 guia-7 Left: one of several ways
-    34 → 53 guia-8 Left: one of several ways
+    32 → 47 guia-7 Left: an alternative to `shutdown -r now`: keep one
+    34 → 53 guia-8 Left: an alternative to `reboot`: keep one
     "#);
 }
 
