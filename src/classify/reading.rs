@@ -331,10 +331,22 @@ impl Context<'_> {
                 );
             }
             if piece.effect != Effect::Reads
+                && words::CONDITIONS
+                    .iter()
+                    .any(|words| title.trim_start().starts_with(words))
+            {
+                piece.doubt(
+                    "alternative",
+                    "its comment says when it is meant",
+                    whole.clone(),
+                );
+            }
+            if piece.effect != Effect::Reads
                 && let Some(heading) = self.around.headings.iter().find(|it| {
+                    let text = it.trim_start();
                     words::OTHER_WAYS
                         .iter()
-                        .any(|words| it.trim_start().starts_with(words))
+                        .any(|words| text.starts_with(words))
                 })
             {
                 piece.doubt(

@@ -717,6 +717,17 @@ pub(super) const OPTIONS: &[&str] = &[
 
 /// Begins a heading of ways that stand instead of those of the sections before.
 pub(super) const OTHER_WAYS: &[&str] = &[
+    "or you can",
+    "or use",
+    "or with",
+    "or via",
+    "o puedes",
+    "o tambien",
+    "ou vous pouvez",
+    "ou bien",
+    "oder mit",
+    "ou voce pode",
+    "oppure",
     "alternative",
     "other ways",
     "other methods",
@@ -808,6 +819,38 @@ pub(super) const WRITTEN_INTO: &[&str] = &[
 /// Begins a line that names the means: `Via Helm:`.
 pub(super) const MEANS: &[&str] = &[
     "via", "using", "usando", "mediante", "avec", "mit", "con", "com", "through", "per",
+];
+
+/// Begins a remark that says when a command is meant.
+pub(super) const CONDITIONS: &[&str] = &[
+    "if ",
+    "when using",
+    "only if",
+    "si usa",
+    "si se",
+    "si el ",
+    "si la ",
+    "si no ",
+    "si es ",
+    "solo si ",
+    "si vous",
+    "si le ",
+    "si la ",
+    "seulement si",
+    "wenn ",
+    "falls ",
+    "nur wenn",
+    "se usa",
+    "se o ",
+    "se a ",
+    "se for",
+    "somente se",
+    "se stai",
+    "se il ",
+    "solo se ",
+    "если ",
+    "如果",
+    "若",
 ];
 
 /// Servers of which a machine has one.
