@@ -836,6 +836,65 @@ fn exclude(fences: &mut [Context<'_>]) {
     }
     sibling_sections(fences, &mut next);
     undoing_sections(fences);
+    stopped_for_good(fences);
+}
+
+/// Stops what nothing in the document after it starts again: from a list to choose from, rather than a
+/// step on the way.
+fn stopped_for_good(fences: &mut [Context<'_>]) {
+    let mut started: BTreeSet<String> = BTreeSet::new();
+    for context in fences.iter_mut().rev() {
+        for piece in context.pieces.iter_mut().rev() {
+            let Some(understood) = piece
+                .read
+                .understanding
+                .as_ref()
+                .filter(|_| piece.nature.is_step())
+            else {
+                continue;
+            };
+            let mut stops = false;
+            for known in understood.commands.iter().rev() {
+                let Some(text) = piece.read.command.get(known.range.clone()) else {
+                    continue;
+                };
+                let words = text.split_whitespace();
+                let words: Vec<&str> = words
+                    .filter(|word| !word.starts_with('-') && *word != "sudo")
+                    .collect();
+                let with = |at: usize, word: &str| {
+                    let mut words = words.clone();
+                    words[at] = word;
+                    words.join(" ")
+                };
+                let undone = words.iter().enumerate().find_map(|(at, word)| {
+                    let does: Vec<&str> = words::OPPOSITES
+                        .iter()
+                        .filter(|(_, undoes)| undoes == word)
+                        .map(|(does, _)| *does)
+                        .collect();
+                    (at > 0 && words::STOPS.contains(word) && !does.is_empty())
+                        .then_some((at, does))
+                });
+                if let Some((at, does)) = undone {
+                    stops |= !does
+                        .iter()
+                        .chain(&["restart"])
+                        .any(|word| started.contains(&with(at, word)));
+                }
+                started.insert(words.join(" "));
+            }
+            let is_told = piece
+                .doubts
+                .iter()
+                .any(|(rule, _, _)| matches!(*rule, "alternative" | "opposite" | "reference"));
+            if stops && !is_told && piece.effect == Effect::Changes {
+                let whole = piece.range.clone();
+                let because = "nothing after it starts again what it stops";
+                piece.doubt("opposite", because, whole);
+            }
+        }
+    }
 }
 
 /// `Start the service`, then `Stop the service`, as sections side by side: a list to choose from. The
@@ -2135,6 +2194,18 @@ mod tests {
             (
                 "# A\n\n## Stop\n\n```sh\nsystemctl stop x\n```\n\n## Start\n\n```sh\nsystemctl start x\n```\n",
                 "6-6 command run; 12-12 command run",
+            ),
+            (
+                "# A\n\n```sh\nsystemctl stop x\n```\n\nCopy, then:\n\n```sh\nsystemctl restart x\n```\n",
+                "4-4 command run; 10-10 command run",
+            ),
+            (
+                "# A\n\n```sh\nsystemctl stop x\n```\n\nThat was all.\n",
+                "4-4 command ask opposite",
+            ),
+            (
+                "# A\n\n```sh\n# If it runs under pm2\npm2 restart x\n\n# Look\npm2 list\n```\n",
+                "4-5 command ask alternative; 7-8 command run",
             ),
             (
                 "# A\n\n```sh\nnginx -t        # looks\nnginx -s reload # again\nnginx -s stop   # ends\n```\n",

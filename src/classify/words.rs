@@ -821,6 +821,9 @@ pub(super) const MEANS: &[&str] = &[
     "via", "using", "usando", "mediante", "avec", "mit", "con", "com", "through", "per",
 ];
 
+/// What takes something out of service, of the words of [`OPPOSITES`].
+pub(super) const STOPS: &[&str] = &["stop", "down", "disable", "pause", "suspend", "mask"];
+
 /// Begins a remark that says when a command is meant.
 pub(super) const CONDITIONS: &[&str] = &[
     "if ",
