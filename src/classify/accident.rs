@@ -2,6 +2,7 @@
 //! Python. Cheap tests of lines and words; whoever is in doubt here is not run.
 
 use super::shell::{Simple, is_name};
+use super::words::Set;
 
 /// Returns why `text` is not meant for a shell although it may parse, by its lines.
 pub fn of_lines(text: &str) -> Option<String> {
@@ -258,7 +259,7 @@ fn is_schedule(line: &str) -> bool {
 
 /// Words that a sentence has and a command has not, in five languages. One-letter words and those
 /// that are arguments of well-known programs are left out.
-const SENTENCE: &[&str] = &[
+static SENTENCE: Set = Set::new(&[
     "the", "and", "your", "you", "this", "that", "will", "then", "with", "which", "should", "must",
     "before", "after", "when", "into", "of", "is", "are", "to", "it", "its", "has", "have", "be",
     "el", "los", "las", "una", "para", "que", "con", "del", "desde", "por", "como", "cuando", "su",
@@ -268,7 +269,7 @@ const SENTENCE: &[&str] = &[
     "if", "an", "can", "not", "so", "we", "we'll", "don't", "now", "just", "also", "using", "from",
     "for", "cada", "este", "esta", "sin", "nous", "sie", "wenn", "dass", "zum", "zur", "den",
     "dem",
-];
+]);
 
 /// Articles and possessives: one of them as the first argument makes a sentence.
 const ARTICLES: &[&str] = &[

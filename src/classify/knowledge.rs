@@ -4,6 +4,7 @@
 //! The language of the rows stands at the top of `commands.table`.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -513,7 +514,9 @@ impl Knowledge {
 
     /// Whether a program of this name is known.
     pub fn knows(&self, program: &str) -> bool {
-        self.own.contains_key(program) || !blocks_of(program).is_empty()
+        self.own.contains_key(program)
+            || !named(program).is_empty()
+            || patterns_of(program).next().is_some()
     }
 
     /// Returns what the table says of a command: its program first, then its arguments. `None`
@@ -542,25 +545,37 @@ impl Knowledge {
 
 /// The blocks that speak of a program, in the order of the table.
 fn blocks_of(program: &str) -> Vec<&'static Block> {
-    let index = index();
-    let key = (head_of(program), program);
-    let first = index
-        .names
-        .partition_point(|(head, name, _)| (*head, *name) < key);
-    let found: Vec<&'static Block> = index.names[first..]
+    let named = named(program);
+    if named.is_empty() {
+        patterns_of(program).collect()
+    } else {
+        let blocks = named.iter();
+        blocks.map(|(_, _, at)| index().block(*at)).collect()
+    }
+}
+
+/// The entries of the index with just this name.
+fn named(program: &str) -> &'static [(u64, &'static str, u32)] {
+    let names = &index().names;
+    let head = head_of(program);
+    let first = names.partition_point(|(other, name, _)| match other.cmp(&head) {
+        Ordering::Equal => *name < program,
+        order => order == Ordering::Less,
+    });
+    let count = names[first..]
         .iter()
         .take_while(|(_, name, _)| *name == program)
-        .map(|(_, _, at)| index.block(*at))
-        .collect();
-    if !found.is_empty() {
-        return found;
-    }
-    index
-        .patterns
-        .iter()
-        .filter(|(name, _)| glob(name, program))
+        .count();
+    &names[first..first + count]
+}
+
+/// The blocks of patterns that a name fits.
+fn patterns_of(program: &str) -> impl Iterator<Item = &'static Block> {
+    let index = index();
+    let patterns = index.patterns.iter();
+    patterns
+        .filter(move |(name, _)| glob(name, program))
         .map(|(_, at)| index.block(*at))
-        .collect()
 }
 
 /// The arguments of a command, told apart.

@@ -32,8 +32,8 @@ pub(super) struct Surroundings {
     pub(super) after: Vec<Prose>,
     /// Folded titles, innermost first.
     pub(super) headings: Arc<[Arc<Heard>]>,
-    /// The same, as written, for file names.
-    pub(super) written: String,
+    /// The innermost heading, by its index.
+    heading: Option<usize>,
     /// The warnings that a person must see before.
     pub(super) warnings: Vec<Span>,
     /// What prose and headings say of the place.
@@ -110,19 +110,12 @@ impl<'a, 'd> Reader<'a, 'd> {
             .map_or(document.source.len(), |next| next.span.start);
         let mut around = Surroundings {
             headings: Arc::clone(&standing.headings),
+            heading: standing.heading.checked_sub(1),
             ..Surroundings::default()
         };
         self.look_up(fence.span.start, above.max(previous), &mut around);
         let after_end = next_heading.min(next_fence);
         around.after = self.look_down(fence.span.end, after_end);
-        if let Some(heading) = standing
-            .heading
-            .checked_sub(1)
-            .map(|last| &document.headings[last])
-        {
-            around.written.push('\n');
-            around.written.push_str(&heading.text);
-        }
         around
     }
 
@@ -146,10 +139,6 @@ impl<'a, 'd> Reader<'a, 'd> {
             }
             if !blank_seen {
                 around.paragraph = around.before.len() + 1;
-            }
-            if around.before.len() < 3 {
-                around.written.push('\n');
-                around.written.push_str(line);
             }
             around.before.push(Prose {
                 span: Span::new(at, at + line.len()),
@@ -200,6 +189,13 @@ impl Surroundings {
         self.before.first()
     }
 
+    /// Returns the lines above and the heading as written, for file names.
+    pub(super) fn written<'d>(&self, document: &'d Document<'_>) -> impl Iterator<Item = &'d str> {
+        let lines = self.before.iter().take(3);
+        let heading = self.heading.map(|it| &*document.headings[it].text);
+        lines.map(|prose| document.text(prose.span)).chain(heading)
+    }
+
     /// Keeps the lead and what all the rest says, and forgets the rest: a document has many fences.
     pub(super) fn settle(&mut self) {
         let before = self.before.iter().take(self.paragraph.max(2));
@@ -219,7 +215,6 @@ impl Surroundings {
         self.before.truncate(1);
         self.before.shrink_to_fit();
         self.after = Vec::new();
-        self.written = String::new();
     }
 
     /// Says where the fence is meant to happen, by the words `title` of a comment, the prose, the

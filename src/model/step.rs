@@ -1,6 +1,7 @@
 //! One thing that a run does.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -209,7 +210,7 @@ pub struct Step {
     pub circumstances: Circumstances,
     /// What its attributes say.
     #[serde(flatten)]
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
 }
 
 impl Step {

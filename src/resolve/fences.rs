@@ -49,7 +49,7 @@ pub fn resolve(
         readings: &readings,
         above: Vec::new(),
         said: Vec::new(),
-        drafts: Vec::new(),
+        drafts: Vec::with_capacity(document.fences.len()),
         diagnostics,
     };
     resolver.comments();
@@ -797,7 +797,7 @@ mod tests {
             for tag in &step.tags {
                 write!(text, " .{tag}").unwrap();
             }
-            if step.settings != crate::model::Settings::default() {
+            if *step.settings != crate::model::Settings::default() {
                 write!(text, " {:?}", step.settings).unwrap();
             }
             for doubt in &step.doubts {
