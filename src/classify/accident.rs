@@ -2,6 +2,7 @@
 //! Python. Cheap tests of lines and words; whoever is in doubt here is not run.
 
 use super::shell::{Simple, is_name};
+use super::text::holds;
 use super::words::Set;
 
 /// Returns why `text` is not meant for a shell although it may parse, by its lines.
@@ -79,7 +80,7 @@ fn here_document(line: &str) -> Option<&str> {
 fn of_line(line: &str) -> Option<String> {
     let first = line.split_whitespace().next().unwrap_or_default();
     let says = |what: &str| Some(format!("`{}` {what}", shortened(line)));
-    if line.contains(['├', '└', '│', '┌', '╔', '║']) {
+    if !line.is_ascii() && line.contains(['├', '└', '│', '┌', '╔', '║']) {
         return says("is part of a picture");
     }
     if is_schedule(line) {
@@ -105,7 +106,7 @@ fn of_line(line: &str) -> Option<String> {
     {
         return says("heads a section of a settings file");
     }
-    if first.contains("://") {
+    if holds(first, "://") {
         return says("is an address, not a command");
     }
     if let Some(name) = first.strip_suffix(':')
@@ -122,7 +123,11 @@ fn of_line(line: &str) -> Option<String> {
     {
         return says("is data");
     }
-    if first.to_ascii_lowercase().starts_with("usage") && first.len() <= 6 {
+    if first.len() <= 6
+        && first
+            .get(..5)
+            .is_some_and(|it| it.eq_ignore_ascii_case("usage"))
+    {
         return says("is a synopsis");
     }
     let mut words = line.split_whitespace();
@@ -240,19 +245,11 @@ fn is_schedule(line: &str) -> bool {
     let field = |word: &str| {
         word.bytes()
             .all(|it| it.is_ascii_digit() || b"*/,-".contains(&it))
-            || matches!(
-                word.to_ascii_lowercase().as_str(),
-                "sun"
-                    | "mon"
-                    | "tue"
-                    | "wed"
-                    | "thu"
-                    | "fri"
-                    | "sat"
-                    | "mon-fri"
-                    | "sat,sun"
-                    | "jan"
-            )
+            || [
+                "sun", "mon", "tue", "wed", "thu", "fri", "sat", "mon-fri", "sat,sun", "jan",
+            ]
+            .iter()
+            .any(|day| day.eq_ignore_ascii_case(word))
     };
     (0..5).all(|_| words.next().is_some_and(field))
 }

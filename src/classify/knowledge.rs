@@ -4,7 +4,6 @@
 //! The language of the rows stands at the top of `commands.table`.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -222,21 +221,21 @@ pub struct Text<'a> {
 /// Where the rows of a program stand.
 struct Index {
     blocks: Vec<Block>,
-    /// Programs with their block; ordered by the first bytes of the name, then all of it, then the
-    /// order of the table.
-    names: Vec<(u64, &'static str, u32)>,
+    /// Programs with their block, in the order of the table, and the next of the same slot.
+    names: Vec<(&'static str, u32, Option<u32>)>,
+    /// The first of `names` whose hash ends so.
+    slots: Vec<Option<u32>>,
     /// Programs whose names are patterns, `mkfs.*`.
     patterns: Vec<(&'static str, u32)>,
 }
 
-/// The first eight bytes of a name, as a number: most names differ in them, and numbers are
-/// compared faster.
-fn head_of(name: &str) -> u64 {
-    let mut head = [0; 8];
-    for (to, from) in head.iter_mut().zip(name.bytes()) {
-        *to = from;
-    }
-    u64::from_be_bytes(head)
+/// A power of two, well above the number of programs.
+const SLOTS: usize = 1 << 13;
+
+fn slot_of(name: &str) -> usize {
+    let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    let hash = name.bytes().fold(0x811c_9dc5, mix);
+    (hash ^ (hash >> 15)) as usize & (SLOTS - 1)
 }
 
 fn index() -> &'static Index {
@@ -245,6 +244,7 @@ fn index() -> &'static Index {
         let mut index = Index {
             blocks: Vec::with_capacity(1024),
             names: Vec::with_capacity(4096),
+            slots: vec![None; SLOTS],
             patterns: Vec::new(),
         };
         let mut start = 0;
@@ -259,7 +259,11 @@ fn index() -> &'static Index {
             at = end;
         }
         index.add(&TABLE[start..]);
-        index.names.sort_unstable();
+        // The last first, so that a slot begins with the first of the table.
+        for at in (0..index.names.len()).rev() {
+            let (name, _, next) = &mut index.names[at];
+            *next = index.slots[slot_of(name)].replace(at as u32);
+        }
         index
     })
 }
@@ -280,7 +284,7 @@ impl Index {
             if name.contains('*') {
                 self.patterns.push((name, block));
             } else {
-                self.names.push((head_of(name), name, block));
+                self.names.push((name, block, None));
             }
         }
     }
@@ -292,7 +296,7 @@ impl Index {
     /// All names with their blocks.
     #[cfg(test)]
     fn all(&self) -> impl Iterator<Item = (&'static str, &Block)> {
-        let names = self.names.iter().map(|(_, name, at)| (*name, *at));
+        let names = self.names.iter().map(|(name, at, _)| (*name, *at));
         names
             .chain(self.patterns.iter().copied())
             .map(|(name, at)| (name, self.block(at)))
@@ -515,7 +519,7 @@ impl Knowledge {
     /// Whether a program of this name is known.
     pub fn knows(&self, program: &str) -> bool {
         self.own.contains_key(program)
-            || !named(program).is_empty()
+            || named(program).next().is_some()
             || patterns_of(program).next().is_some()
     }
 
@@ -545,28 +549,24 @@ impl Knowledge {
 
 /// The blocks that speak of a program, in the order of the table.
 fn blocks_of(program: &str) -> Vec<&'static Block> {
-    let named = named(program);
-    if named.is_empty() {
-        patterns_of(program).collect()
-    } else {
-        let blocks = named.iter();
-        blocks.map(|(_, _, at)| index().block(*at)).collect()
+    let mut blocks: Vec<_> = named(program).collect();
+    if blocks.is_empty() {
+        blocks.extend(patterns_of(program));
     }
+    blocks
 }
 
-/// The entries of the index with just this name.
-fn named(program: &str) -> &'static [(u64, &'static str, u32)] {
-    let names = &index().names;
-    let head = head_of(program);
-    let first = names.partition_point(|(other, name, _)| match other.cmp(&head) {
-        Ordering::Equal => *name < program,
-        order => order == Ordering::Less,
-    });
-    let count = names[first..]
-        .iter()
-        .take_while(|(_, name, _)| *name == program)
-        .count();
-    &names[first..first + count]
+/// The blocks of just this name.
+fn named(program: &str) -> impl Iterator<Item = &'static Block> {
+    let index = index();
+    let mut next = index.slots[slot_of(program)];
+    std::iter::from_fn(move || {
+        let (name, block, after) = index.names[next? as usize];
+        next = after;
+        Some((name, block))
+    })
+    .filter(move |(name, _)| *name == program)
+    .map(|(_, block)| index.block(block))
 }
 
 /// The blocks of patterns that a name fits.

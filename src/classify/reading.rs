@@ -397,7 +397,10 @@ impl Context<'_> {
         let body_lines = Lines::new(self.body);
         let mut pieces = Vec::with_capacity(self.pieces.len());
         let choices = &self.choices;
-        for ((index, piece), unset) in self.pieces.iter().enumerate().zip(unset) {
+        for (index, piece) in self.pieces.iter().enumerate() {
+            let unset = unset
+                .get(index)
+                .map_or_else(Default::default, Vec::as_slice);
             let line = |offset: usize| fence.line + 1 + body_lines.of(offset);
             let (place, place_because) =
                 if piece.nature == Nature::Query && piece.form != Some(Form::Python) {
@@ -1339,6 +1342,7 @@ const ENVIRONMENT: &[&str] = &[
     "NVM_DIR",
 ];
 
+/// Returns what is unset of each piece of each fence; nothing at all for a fence without variables.
 fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Unset>>> {
     // Who sets what first: the section's number, and its heading.
     let mut first_set: BTreeMap<&str, (usize, u32)> = BTreeMap::new();
@@ -1362,6 +1366,14 @@ fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Uns
     let mut seen: BTreeMap<&str, BTreeSet<Vec<&str>>> = BTreeMap::new();
     let mut all = Vec::with_capacity(fences.len());
     for context in fences {
+        let has_variables = context.pieces.iter().any(|piece| {
+            let understood = piece.understanding.as_ref();
+            understood.is_some_and(|it| !it.reads.is_empty() || !it.sets.is_empty())
+        });
+        if !has_variables {
+            all.push(Vec::new());
+            continue;
+        }
         let mut of_fence = Vec::with_capacity(context.pieces.len());
         let chain: LazyCell<Vec<&str>, _> =
             LazyCell::new(|| context.around.headings.iter().map(|it| &***it).collect());

@@ -13,6 +13,9 @@ use super::words::{Heard, List};
 const FAR: usize = 600;
 const LINES: usize = 5;
 
+/// Behind a fence, less speaks of it.
+const LINES_AFTER: usize = 3;
+
 /// A line of prose.
 #[derive(Clone, Debug)]
 pub(super) struct Prose {
@@ -165,7 +168,7 @@ impl<'a, 'd> Reader<'a, 'd> {
                     span: Span::new(at, at + line.len()),
                     text: Heard::new(text),
                 });
-                if found.len() == LINES {
+                if found.len() == LINES_AFTER {
                     break;
                 }
             }
@@ -207,7 +210,7 @@ impl Surroundings {
             .before
             .iter()
             .rev()
-            .chain(self.after.iter().take(3))
+            .chain(&self.after)
             .filter(|prose| prose.text.find(List::Warning).is_some())
             .map(|prose| prose.span)
             .collect();
