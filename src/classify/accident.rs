@@ -2,7 +2,7 @@
 //! Python. Cheap tests of lines and words; whoever is in doubt here is not run.
 
 use super::shell::{Simple, is_name};
-use super::text::holds;
+use super::text::{holds, place_of};
 use super::words::Set;
 
 /// Returns why `text` is not meant for a shell although it may parse, by its lines.
@@ -62,7 +62,7 @@ fn quoted(line: &str, mut quote: Option<char>) -> Option<char> {
 }
 
 fn here_document(line: &str) -> Option<&str> {
-    let (_, after) = line.split_once("<<")?;
+    let after = &line[place_of(line, "<<")? + 2..];
     if after.starts_with('<') {
         return None;
     }

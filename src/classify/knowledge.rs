@@ -225,8 +225,8 @@ struct Index {
     names: Vec<(&'static str, u32, Option<u32>)>,
     /// The first of `names` whose hash ends so.
     slots: Vec<Option<u32>>,
-    /// Programs whose names are patterns, `mkfs.*`.
-    patterns: Vec<(&'static str, u32)>,
+    /// Programs whose names are patterns, `mkfs.*`, with how they begin.
+    patterns: Vec<(&'static str, &'static str, u32)>,
 }
 
 /// A power of two, well above the number of programs.
@@ -282,7 +282,8 @@ impl Index {
         });
         for name in head.split('|') {
             if name.contains('*') {
-                self.patterns.push((name, block));
+                let begin = name.split('*').next().unwrap_or_default();
+                self.patterns.push((begin, name, block));
             } else {
                 self.names.push((name, block, None));
             }
@@ -298,7 +299,7 @@ impl Index {
     fn all(&self) -> impl Iterator<Item = (&'static str, &Block)> {
         let names = self.names.iter().map(|(name, at, _)| (*name, *at));
         names
-            .chain(self.patterns.iter().copied())
+            .chain(self.patterns.iter().map(|(_, name, at)| (*name, *at)))
             .map(|(name, at)| (name, self.block(at)))
     }
 }
@@ -574,8 +575,8 @@ fn patterns_of(program: &str) -> impl Iterator<Item = &'static Block> {
     let index = index();
     let patterns = index.patterns.iter();
     patterns
-        .filter(move |(name, _)| glob(name, program))
-        .map(|(_, at)| index.block(*at))
+        .filter(move |(begin, name, _)| program.starts_with(begin) && glob(name, program))
+        .map(|(_, _, at)| index.block(*at))
 }
 
 /// The arguments of a command, told apart.

@@ -1302,7 +1302,7 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
             .iter()
             .any(|month| text.starts_with(month))
                 && text.contains(':'))
-            || (text.contains(" - - [") && bytes.first().is_some_and(u8::is_ascii_digit))
+            || (bytes.first().is_some_and(u8::is_ascii_digit) && text.contains(" - - ["))
     };
     let level = |line: &str| {
         let text = line.trim_start().trim_start_matches('[');
@@ -1328,8 +1328,7 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
         return shape(Form::Log, Nature::Output, "lines of a log");
     }
     let first = code.first()?.trim_start();
-    let heads = first.split_whitespace().collect::<Vec<_>>();
-    let is_head = |word: &&str| {
+    let is_head = |word: &str| {
         word.chars().any(char::is_uppercase)
             && !word.chars().any(char::is_lowercase)
             && word.chars().all(|c| {
@@ -1338,10 +1337,10 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
             })
     };
     // `NAME  READY  STATUS` over its rows.
-    if heads.len() > 1
-        && heads.iter().all(is_head)
-        && (first.contains("  ") || first.contains('\t'))
+    if (holds(first, "  ") || first.contains('\t'))
         && !first.contains('=')
+        && first.split_whitespace().nth(1).is_some()
+        && first.split_whitespace().all(is_head)
     {
         return shape(
             Form::Printed,

@@ -602,7 +602,10 @@ fn writers_own(command: &str) -> Option<&'static str> {
         let line = line.trim_start();
         words::WRITERS_OWN
             .iter()
-            .find(|(begin, _)| line.starts_with(begin) || line.contains(&format!("&& {begin}")))
+            .find(|(begin, _)| {
+                line.starts_with(begin)
+                    || holds(line, "&& ") && line.contains(&format!("&& {begin}"))
+            })
             .map(|(_, because)| *because)
     })
 }
