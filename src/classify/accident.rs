@@ -293,7 +293,7 @@ pub fn of_words(command: &Simple<'_>) -> Option<String> {
     let mut plain = arguments.iter().filter(|it| !it.quoted && it.literal);
     let common = plain
         .clone()
-        .filter(|it| SENTENCE.contains(&it.text.trim_end_matches([',', '.', ':'])))
+        .filter(|it| SENTENCE.contains(it.text.trim_end_matches([',', '.', ':'])))
         .count();
     let article = plain
         .next()

@@ -280,8 +280,12 @@ impl Index {
             text,
             rows: OnceLock::new(),
         });
-        for name in head.split('|') {
-            if name.contains('*') {
+        let ends = memchr::memchr_iter(b'|', head.as_bytes());
+        let mut start = 0;
+        for end in ends.chain([head.len()]) {
+            let name = &head[start..end];
+            start = end + 1;
+            if name.bytes().any(|byte| byte == b'*') {
                 let begin = name.split('*').next().unwrap_or_default();
                 self.patterns.push((begin, name, block));
             } else {

@@ -450,7 +450,7 @@ fn look_at(
 ) {
     let text = word.text;
     let program = word.program.rsplit('/').next().unwrap_or_default();
-    let takes_text = words::TAKES_TEXT.contains(&program);
+    let takes_text = words::TAKES_TEXT.contains(program);
     let push = |found: &mut Vec<Found>,
                 rule: &'static str,
                 range: Range<usize>,
@@ -570,7 +570,7 @@ fn look_at(
         let (folded_user, folded_host) = (words::fold(user), words::fold(host));
         if !host.is_empty()
             && user != "git"
-            && (words::USERS.contains(&&folded_user) || words::HOSTS.contains(&&folded_host))
+            && (words::USERS.contains(&folded_user) || words::HOSTS.contains(&folded_host))
         {
             let both = at(user).start..at(host).end;
             let name = &command[both.clone()];
@@ -804,7 +804,7 @@ impl Part<'_, '_> {
         let alone = is_value && matches!(self.after, ' ' | '"' | '\'');
         let in_place = is_value || self.before == '@' || (self.before == ':' && !text.is_ascii());
         if in_place
-            && words::NOUNS.contains(&&*folded)
+            && words::NOUNS.contains(&folded)
             && !(folded == "hostname" && matches!(self.program, "ssh" | "xargs"))
             && (alone || self.before != ' ' || !text.is_ascii())
         {
@@ -812,9 +812,9 @@ impl Part<'_, '_> {
         }
         if self.before == '/' {
             let is_home = matches!(self.earlier, "home" | "Users");
-            if is_home && words::USERS.contains(&&*folded)
-                || !text.is_ascii() && words::NOUNS.contains(&&*folded)
-                || words::NOUNS.contains(&&*folded)
+            if is_home && words::USERS.contains(&folded)
+                || !text.is_ascii() && words::NOUNS.contains(&folded)
+                || words::NOUNS.contains(&folded)
                     && matches!(
                         &*folded,
                         "usuario"
@@ -862,7 +862,7 @@ impl Part<'_, '_> {
                 | "dig"
                 | "nslookup"
         ) && alone
-            && words::HOSTS.contains(&&*folded)
+            && words::HOSTS.contains(&folded)
             && self.before == ' '
             && !self.word.before.contains('@')
         {
@@ -895,8 +895,8 @@ impl Part<'_, '_> {
         );
         if (is_value || self.before == '/')
             && !last.is_empty()
-            && (words::NAMES.contains(&first)
-                || words::NAMES.contains(&last)
+            && (words::NAMES.contains(first)
+                || words::NAMES.contains(last)
                 || matches!(last, "here" | "aqui" | "hier" | "ici" | "qui")
                 || last == "id" && alone && folded != last)
             && !folded.contains('.')
@@ -948,7 +948,7 @@ impl Part<'_, '_> {
                     || c.is_ascii_digit()
                     || matches!(c, '_' | '-')
             });
-        if !is_word || words::CAPITALS.contains(&text) {
+        if !is_word || words::CAPITALS.contains(text) {
             return false;
         }
         let is_hex = text.len() > 7 && text.bytes().all(|b| b.is_ascii_hexdigit());
@@ -1280,7 +1280,7 @@ fn is_example_host(folded: &str) -> bool {
     let third = labels.len().checked_sub(3).map_or("", |at| labels[at]);
     ENDS.contains(last)
         && (words::DOMAINS.contains(second)
-            || (matches!(*second, "com" | "co" | "org") && words::DOMAINS.contains(&third))
+            || (matches!(*second, "com" | "co" | "org") && words::DOMAINS.contains(third))
             || is_possessive(second))
 }
 
