@@ -1,8 +1,10 @@
 //! Tag and body → nature, pieces and what they do, by themselves: nothing here looks at the document
 //! around. What stands here is remembered by tag and body.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use crate::model::{Effect, Language, Nature};
 
@@ -30,6 +32,8 @@ pub(super) struct BodyPiece {
     pub(super) title: String,
     /// The title, folded.
     pub(super) heard: Heard,
+    /// Whether one of its commands could be the opposite of another.
+    pub(super) has_opposite: bool,
     pub(super) nature: Nature,
     pub(super) because: String,
     pub(super) effect: Effect,
@@ -50,6 +54,7 @@ impl BodyPiece {
             range,
             title,
             heard: Heard::default(),
+            has_opposite: false,
             nature,
             because: because.into(),
             effect: Effect::Unknown,
@@ -215,6 +220,12 @@ fn tag_of(tag: &str) -> Tag {
     }
 }
 
+/// Words of which a command holds one where another undoes it.
+static OPPOSITES: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+    let pairs = words::OPPOSITES.iter();
+    pairs.flat_map(|(does, undoes)| [*does, *undoes]).collect()
+});
+
 /// Reads a body under its tag.
 pub(super) fn read(tag: &str, body: &str, knowledge: &Knowledge) -> Body {
     let reader = Reader {
@@ -228,6 +239,13 @@ pub(super) fn read(tag: &str, body: &str, knowledge: &Knowledge) -> Body {
         if !piece.title.is_empty() {
             piece.heard = Heard::new(&piece.title);
         }
+        piece.has_opposite = piece.understanding.as_ref().is_some_and(|understood| {
+            let ranges = understood.commands.iter().map(|known| known.range.clone());
+            ranges
+                .filter_map(|range| piece.command.get(range))
+                .flat_map(str::split_whitespace)
+                .any(|word| OPPOSITES.contains(word))
+        });
         // It has been said in other words, and there may be a great many bodies.
         if let Some(understood) = &mut piece.understanding {
             understood.because = String::new();
@@ -377,7 +395,14 @@ impl Reader<'_> {
         };
         let mut found: Vec<BodyPiece> = pieces::split(self.body, dialect)
             .into_iter()
-            .map(|run| self.piece(run))
+            .map(|run| {
+                // Then its shape was looked for already.
+                if run.range == whole.range && !run.is_comment {
+                    self.lines(run)
+                } else {
+                    self.piece(run)
+                }
+            })
             .collect();
         self.mind_the_company(&mut found);
         // A fence of one thing that is no command is one piece: its blank lines part nothing.
@@ -558,6 +583,12 @@ impl Reader<'_> {
                 return self.shaped(run, shape);
             }
         }
+        self.lines(run)
+    }
+
+    /// Reads a run that has no other shape than that of commands.
+    fn lines(&self, run: Run) -> BodyPiece {
+        let text = &self.body[run.range.clone()];
         let lines = line_map(text, run.range.start);
         self.command(
             run.range,

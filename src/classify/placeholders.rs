@@ -119,11 +119,10 @@ fn value(
 fn bracketed(command: &str, chars: &Chars, dialect: Dialect) -> Vec<Found> {
     const LONGEST: usize = 60;
     let mut found = Vec::new();
-    let has_template = command.contains("{{.")
-        || command.contains("{{ .")
-        || command.contains("{{range")
-        || command.contains("{{json")
-        || command.contains("{{if");
+    let has_template = holds(command, "{{")
+        && ["{{.", "{{ .", "{{range", "{{json", "{{if"]
+            .iter()
+            .any(|mark| holds(command, mark));
     let mut index = 0;
     while index < chars.len() {
         let (at, c, region) = chars[index];
@@ -453,7 +452,7 @@ fn look_at(
 ) {
     let text = word.text;
     let program = word.program.rsplit('/').next().unwrap_or_default();
-    let takes_text = words::TAKES_TEXT.contains(&program);
+    let takes_text = words::TAKES_TEXT.contains(program);
     let push = |found: &mut Vec<Found>,
                 rule: &'static str,
                 range: Range<usize>,
@@ -484,7 +483,7 @@ fn look_at(
     };
 
     // `mktemp` writes letters of its own there.
-    if text.contains("XXX") && command.contains("mktemp") {
+    if holds(text, "XXX") && holds(command, "mktemp") {
         return;
     }
     // The end of a here-document is a word of the writer's own choice.
@@ -589,8 +588,7 @@ fn look_at(
         let (folded_user, folded_host) = (words::fold(user), words::fold(host));
         if !host.is_empty()
             && user != "git"
-            && (words::USERS.contains(&folded_user.as_str())
-                || words::HOSTS.contains(&folded_host.as_str()))
+            && (words::USERS.contains(&folded_user) || words::HOSTS.contains(&folded_host))
         {
             let both = at(user).start..at(host).end;
             let name = &command[both.clone()];
@@ -721,7 +719,7 @@ fn look_at(
 fn file_of_capitals(text: &str) -> Option<&str> {
     let (stem, _) = text.split_once('.')?;
     let is_capitals = stem.len() > 3 && stem.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-    (is_capitals && words::NOUNS.contains(&words::fold(stem).as_str())).then_some(stem)
+    (is_capitals && words::NOUNS.contains(&words::fold(stem))).then_some(stem)
 }
 
 /// Whether a quoted text tells the reader to write something in its place.
@@ -730,7 +728,7 @@ fn tells_to_enter(text: &str) -> bool {
     let mut words = text.split_whitespace();
     let first = words::fold(words.next().unwrap_or_default());
     words.count() > 1
-        && words::ENTERS.contains(&first.as_str())
+        && words::ENTERS.contains(&&*first)
         && text
             .chars()
             .all(|c| c.is_alphanumeric() || matches!(c, ' ' | '\'' | '-' | '.'))
@@ -754,15 +752,16 @@ fn bare_part(text: &str) -> &str {
 
 /// `/path/to/x`, `ruta/a/x`.
 fn is_example_path(text: &str) -> bool {
+    if !text.contains('/') {
+        return false;
+    }
     let folded = words::fold(text);
     let mut parts = folded
         .split(['/', '=', ':', '"', '\'', ' ', '\\'])
         .peekable();
-    let is_absolute = folded.contains('/');
     let mut before = "";
     while let Some(part) = parts.next() {
-        if is_absolute
-            && words::PATHS.contains(&part)
+        if words::PATHS.contains(&part)
             && parts
                 .peek()
                 .is_some_and(|next| words::PATH_LINKS.contains(next))
@@ -855,7 +854,7 @@ impl Part<'_, '_> {
         let alone = is_value && matches!(self.after, ' ' | '"' | '\'');
         let in_place = is_value || self.before == '@' || (self.before == ':' && !text.is_ascii());
         if in_place
-            && words::NOUNS.contains(&folded.as_str())
+            && words::NOUNS.contains(&folded)
             && !(folded == "hostname" && matches!(self.program, "ssh" | "xargs"))
             // `minikube ip` asks for one.
             && !(folded == "ip"
@@ -867,11 +866,11 @@ impl Part<'_, '_> {
         }
         if self.before == '/' {
             let is_home = matches!(self.earlier, "home" | "Users");
-            if is_home && words::USERS.contains(&folded.as_str())
-                || !text.is_ascii() && words::NOUNS.contains(&folded.as_str())
-                || words::NOUNS.contains(&folded.as_str())
+            if is_home && words::USERS.contains(&folded)
+                || !text.is_ascii() && words::NOUNS.contains(&folded)
+                || words::NOUNS.contains(&folded)
                     && matches!(
-                        folded.as_str(),
+                        &*folded,
                         "usuario"
                             | "username"
                             | "utilisateur"
@@ -897,17 +896,14 @@ impl Part<'_, '_> {
             self.word.before,
             "-u" | "--user" | "-U" | "--username" | "-h" | "--host" | "-d" | "-p" | "--password"
         ) && alone
-            && matches!(
-                folded.as_str(),
-                "user" | "host" | "database" | "db_name" | "pass"
-            )
+            && matches!(&*folded, "user" | "host" | "database" | "db_name" | "pass")
             && (folded != "host" || matches!(self.word.before, "-h" | "--host"))
         {
             return Verdict::Value;
         }
         if words::REACHES.contains(&self.program)
             && alone
-            && words::HOSTS.contains(&folded.as_str())
+            && words::HOSTS.contains(&folded)
             && self.before == ' '
             && !self.word.before.contains('@')
         {
@@ -917,7 +913,7 @@ impl Part<'_, '_> {
             && matches!(self.before, '/' | ':')
             && self.after == '/'
             && matches!(
-                folded.as_str(),
+                &*folded,
                 "user"
                     | "username"
                     | "usuario"
@@ -940,8 +936,8 @@ impl Part<'_, '_> {
         );
         if (is_value || self.before == '/')
             && !last.is_empty()
-            && (words::NAMES.contains(&first)
-                || words::NAMES.contains(&last)
+            && (words::NAMES.contains(first)
+                || words::NAMES.contains(last)
                 || matches!(last, "here" | "aqui" | "hier" | "ici" | "qui")
                 || last == "id" && alone && folded != last)
             && !folded.contains('.')
@@ -954,7 +950,7 @@ impl Part<'_, '_> {
             && (folded.ends_with("name") || folded.ends_with("nombre"))
             && folded.chars().all(char::is_alphanumeric)
             && !matches!(
-                folded.as_str(),
+                &*folded,
                 "hostname"
                     | "rename"
                     | "codename"
@@ -995,7 +991,7 @@ impl Part<'_, '_> {
                     || c.is_ascii_digit()
                     || matches!(c, '_' | '-')
             });
-        if !is_word || words::CAPITALS.contains(&text) {
+        if !is_word || words::CAPITALS.contains(text) {
             return false;
         }
         let is_hex = text.len() > 7 && text.bytes().all(|b| b.is_ascii_hexdigit());
@@ -1106,8 +1102,8 @@ impl Part<'_, '_> {
                 | "123abc"
                 | "abcdef"
                 | "12345abc"
-        ) || text.contains("12345678")
-            || text.contains("0123456789")
+        ) || holds(text, "12345678")
+            || holds(text, "0123456789")
         {
             return Some(Verdict::Value);
         }
@@ -1154,23 +1150,30 @@ fn is_strong(folded: &str) -> bool {
     if is_possessive(folded) {
         return true;
     }
-    if holds(folded, "xxxx")
-        || folded.split(['.', '-', '_']).any(|part| part == "xxx")
-        || folded == "xxx"
-        || folded == "xx"
-        || folded.ends_with("_xxx")
-        || folded.ends_with("-xxx")
-        || folded.starts_with("xxx-")
+    if holds(folded, "xx")
+        && (holds(folded, "xxxx")
+            || folded.split(['.', '-', '_']).any(|part| part == "xxx")
+            || folded == "xxx"
+            || folded == "xx"
+            || folded.ends_with("_xxx")
+            || folded.ends_with("-xxx")
+            || folded.starts_with("xxx-"))
     {
         return true;
     }
-    if holds(folded, "yyyymm")
-        || holds(folded, "yyyy-mm")
-        || holds(folded, "yyyy_mm")
-        || holds(folded, "aaaammdd")
-        || holds(folded, "aaaa-mm-dd")
-        || holds(folded, "jjjj-mm-tt")
-        || holds(folded, "jjjjmmtt")
+    // All of them have a month.
+    if holds(folded, "mm")
+        && [
+            "yyyymm",
+            "yyyy-mm",
+            "yyyy_mm",
+            "aaaammdd",
+            "aaaa-mm-dd",
+            "jjjj-mm-tt",
+            "jjjjmmtt",
+        ]
+        .iter()
+        .any(|date| holds(folded, date))
     {
         return true;
     }
@@ -1209,6 +1212,9 @@ fn is_strong(folded: &str) -> bool {
 
 /// `x.x.x.x`, `192.168.x.x`, `v1.x.y`.
 fn is_version_shape(folded: &str) -> bool {
+    if !folded.contains('.') {
+        return false;
+    }
     let labels: Vec<&str> = folded
         .strip_prefix('v')
         .unwrap_or(folded)
@@ -1278,6 +1284,9 @@ fn is_example_host(folded: &str) -> bool {
         "online", "conf", "crt", "key", "pem", "ai", "tech", "site", "host", "domain", "corp",
         "intern", "рф", "su", "ua", "by", "tw", "hk", "kr", "in", "ca", "au", "biz", "cer", "csr",
     ];
+    if !folded.contains('.') {
+        return false;
+    }
     let labels: Vec<&str> = folded.split('.').collect();
     let [.., second, last] = labels.as_slice() else {
         return false;
@@ -1314,7 +1323,7 @@ fn is_example_host(folded: &str) -> bool {
     let third = labels.len().checked_sub(3).map_or("", |at| labels[at]);
     ENDS.contains(last)
         && (words::DOMAINS.contains(second)
-            || (matches!(*second, "com" | "co" | "org") && words::DOMAINS.contains(&third))
+            || (matches!(*second, "com" | "co" | "org") && words::DOMAINS.contains(third))
             || is_possessive(second))
 }
 
@@ -1340,6 +1349,9 @@ const EXAMPLES: &[&str] = &[
 /// `Some(true)` for an address that documents use, `Some(false)` for any other machine's address;
 /// `None` for what is no address, for this machine's own and for well-known services.
 fn example_ip(text: &str) -> Option<bool> {
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
     let labels: Vec<&str> = text.split('.').collect();
     if labels.len() != 4
         || !labels.iter().all(|label| {

@@ -19,8 +19,11 @@ use super::words::{self, Heard, List};
 use crate::markdown::{Document, Fence};
 use crate::model::{Doubt, Effect, FenceReading, Nature, Piece, Place, Placeholder, Stands};
 
-/// A few bodies at a time: one long one holds up nobody else.
-const CHUNK: usize = 16;
+/// So many chunks for each thread: a long one holds up nobody else.
+const CHUNKS: usize = 16;
+
+/// Less than this is not worth asking for.
+const SHORTEST_CHUNK: usize = 16;
 
 /// Fewer bytes than this are read before a second thread would have started.
 const WORTH_A_THREAD: usize = 32 * 1024;
@@ -49,10 +52,13 @@ pub fn read(document: &Document<'_>, knowledge: &Knowledge, threads: usize) -> V
             tag: bodies[body].0,
             body: &bodies[body].1,
             pieces: readings[body].pieces.iter().map(Said::new).collect(),
+            is_another_way: false,
             choices: Vec::new(),
             opposed: Vec::new(),
         };
-        context.listen();
+        context.listen(document);
+        let lead = context.around.lead();
+        context.is_another_way = lead.is_some_and(|prose| says_alternative(&prose.text));
         context.opposed = context.find_opposites();
         context.around.settle();
         context
@@ -103,19 +109,21 @@ fn each<'i, T: Sync, R: Send>(
         let all = all.iter().enumerate();
         return all.map(|(index, it)| work(index, it)).collect();
     }
+    let size = (all.len() / (threads * CHUNKS)).max(SHORTEST_CHUNK);
+    let chunks: Vec<&[T]> = all.chunks(size).collect();
+    let done: Vec<Mutex<Vec<R>>> = chunks.iter().map(|_| Mutex::default()).collect();
     let next = AtomicUsize::new(0);
-    let done: Mutex<BTreeMap<usize, Vec<R>>> = Mutex::new(BTreeMap::new());
     let take = || {
         loop {
-            let start = next.fetch_add(CHUNK, Ordering::Relaxed);
-            let Some(rest) = all.get(start..).filter(|rest| !rest.is_empty()) else {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(chunk) = chunks.get(number) else {
                 break;
             };
-            let chunk = rest.iter().take(CHUNK).enumerate();
-            let results: Vec<R> = chunk.map(|(index, it)| work(start + index, it)).collect();
-            done.lock()
-                .expect("no reader panics with the lock")
-                .insert(start, results);
+            let chunk = chunk.iter().enumerate();
+            let results = chunk
+                .map(|(index, it)| work(number * size + index, it))
+                .collect();
+            *done[number].lock().expect("nobody else has this number") = results;
         }
     };
     std::thread::scope(|scope| {
@@ -124,11 +132,11 @@ fn each<'i, T: Sync, R: Send>(
         }
         take();
     });
-    done.into_inner()
-        .expect("no reader panics with the lock")
-        .into_values()
-        .flatten()
-        .collect()
+    let mut results = Vec::with_capacity(all.len());
+    for chunk in done {
+        results.extend(chunk.into_inner().expect("no reader panics with the lock"));
+    }
+    results
 }
 
 /// A piece of a body, and what the document around makes of it.
@@ -171,6 +179,8 @@ struct Context<'a> {
     tag: &'a str,
     body: &'a str,
     pieces: Vec<Said<'a>>,
+    /// Whether the sentence above offers the fence as one of several ways.
+    is_another_way: bool,
     /// For each piece that is one of several ways: the number they share.
     choices: Vec<(usize, u32)>,
     /// The pieces that hold a command and its opposite, or one of the two.
@@ -179,19 +189,19 @@ struct Context<'a> {
 
 impl Context<'_> {
     /// Hears what headings, sentences and comments say.
-    fn listen(&mut self) {
+    fn listen(&mut self, document: &Document<'_>) {
         let nothing = Heard::default();
         let lead = self.around.lead().map_or(&nothing, |prose| &prose.text);
         let heading = self.around.headings.first().map_or(&nothing, |it| &**it);
         let is_lone = self.pieces.len() == 1;
         let is_untagged = self.tag.is_empty() || matches!(self.tag, "text" | "txt" | "plaintext");
         let leads_to_output = says_output(lead);
-        let is_to_be_replaced = says_replace(lead)
+        let is_to_be_replaced = words::says_replace(lead)
             || self
                 .around
                 .after
                 .first()
-                .is_some_and(|after| says_replace(&after.text));
+                .is_some_and(|after| words::says_replace(&after.text));
         // Behind the fence only what speaks of it: its own block of lines.
         let forbidden = self
             .around
@@ -236,7 +246,8 @@ impl Context<'_> {
                 let is_sample =
                     title.find(List::Example).is_some() || lead.find(List::Example).is_some();
                 if !is_sample
-                    && (names_a_file(&self.around.written) || names_a_file(&piece.title))
+                    && (self.around.written(document).any(names_a_file)
+                        || names_a_file(&piece.title))
                     && piece.form != Some(Form::Printed)
                     && looks_whole(&self.body[piece.range.clone()])
                 {
@@ -355,7 +366,7 @@ impl Context<'_> {
                     whole.clone(),
                 );
             }
-            if piece.effect != Effect::Reads || says_replace(lead) {
+            if piece.effect != Effect::Reads || words::says_replace(lead) {
                 if is_to_be_replaced {
                     piece.doubt(
                         "example-value",
@@ -406,8 +417,7 @@ impl Context<'_> {
                     .or_else(|| line.split_once(" # ").map(|(_, remark)| remark));
                 let trailing = line.split_once(" # ").map(|(_, remark)| remark);
                 if piece.effect != Effect::Reads
-                    && let Some(word) =
-                        remark.and_then(|it| words::find(&words::fold(it), words::ADJUST))
+                    && let Some(word) = remark.and_then(|it| Heard::new(it).find(List::Adjust))
                     && (trailing.is_some() || is_told_to(remark.unwrap_or_default(), word))
                 {
                     piece.doubt(
@@ -436,7 +446,10 @@ impl Context<'_> {
         let body_lines = Lines::new(self.body);
         let mut pieces = Vec::with_capacity(self.pieces.len());
         let choices = &self.choices;
-        for ((index, piece), unset) in self.pieces.iter().enumerate().zip(unset) {
+        for (index, piece) in self.pieces.iter().enumerate() {
+            let unset = unset
+                .get(index)
+                .map_or_else(Default::default, Vec::as_slice);
             let line = |offset: usize| fence.line + 1 + body_lines.of(offset);
             let (place, place_because) =
                 if piece.nature == Nature::Query && piece.form != Some(Form::Python) {
@@ -642,22 +655,16 @@ fn counter_example(folded: &Heard, is_comment: bool) -> Option<&'static str> {
     (is_comment || is_phrase || is_short).then_some(word)
 }
 
-/// Whether a sentence says that a value of the command beside it is to be replaced.
-fn says_replace(folded: &str) -> bool {
-    words::REPLACE.iter().any(|(first, second)| {
-        folded
-            .find(first)
-            .is_some_and(|at| folded[at + first.len()..].contains(second))
-    })
-}
-
 /// Returns why `command` holds something that only its writer can have meant.
 fn writers_own(command: &str) -> Option<&'static str> {
     command.lines().find_map(|line| {
         let line = line.trim_start();
         words::WRITERS_OWN
             .iter()
-            .find(|(begin, _)| line.starts_with(begin) || line.contains(&format!("&& {begin}")))
+            .find(|(begin, _)| {
+                line.starts_with(begin)
+                    || holds(line, "&& ") && line.contains(&format!("&& {begin}"))
+            })
             .map(|(_, because)| *because)
     })
 }
@@ -1024,13 +1031,8 @@ fn says_alternative(folded: &Heard) -> bool {
         && text.starts_with(|c: char| c.is_ascii_digit());
     // One word must begin the line or be all of it; several may stand in a short one.
     let phrase = || {
-        words::ALTERNATIVE.iter().any(|word| {
-            let is_said = word.contains(' ')
-                || !word.is_ascii() && matches!(word.chars().last(), Some('一' | '二' | '1' | '2'))
-                || matches!(*word, "另一种" | "instead" | "stattdessen");
-            is_said && words::find(text, &[word]).is_some()
-                || text.trim_end_matches(|c: char| !c.is_alphanumeric()) == *word
-        })
+        folded.find(List::Phrase).is_some()
+            || words::ALTERNATIVE.contains(&text.trim_end_matches(|c: char| !c.is_alphanumeric()))
     };
     !is_numbered && (begins || text.split_whitespace().count() < 12 && phrase())
         || numbered_way(folded, text).is_some()
@@ -1154,12 +1156,12 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
         let is_first_of_fence = steps
             .get(at.wrapping_sub(1))
             .is_none_or(|(before, _)| before != fence);
-        let lead = context.around.lead().map(|prose| &prose.text);
         let by_title = says_alternative(title);
-        let by_lead = is_first_of_fence && lead.is_some_and(says_alternative);
+        let by_lead = is_first_of_fence && context.is_another_way;
         if !(by_title || by_lead) {
             continue;
         }
+        let lead = context.around.lead().map(|prose| &prose.text);
         let mut members = Vec::new();
         if at > 0 {
             let before = steps[at - 1];
@@ -1547,6 +1549,9 @@ struct Act<'a> {
 impl Context<'_> {
     /// Start and stop of the same thing in one fence: a menu, unless they make a sequence.
     fn find_opposites(&self) -> Vec<usize> {
+        if !self.pieces.iter().any(|piece| piece.read.has_opposite) {
+            return Vec::new();
+        }
         let mut acts: Vec<Act<'_>> = Vec::new();
         for (index, piece) in self.pieces.iter().enumerate() {
             let read = piece.read;
@@ -1727,6 +1732,7 @@ const ENVIRONMENT: &[&str] = &[
     "NVM_DIR",
 ];
 
+/// Returns what is unset of each piece of each fence; nothing at all for a fence without variables.
 fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Unset>>> {
     // Who sets what first: the section's number, and its heading.
     let mut first_set: BTreeMap<&str, (usize, u32)> = BTreeMap::new();
@@ -1750,8 +1756,17 @@ fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Uns
     let mut seen: BTreeMap<&str, BTreeSet<Vec<&str>>> = BTreeMap::new();
     let mut all = Vec::with_capacity(fences.len());
     for context in fences {
+        let has_variables = context.pieces.iter().any(|piece| {
+            let understood = piece.understanding.as_ref();
+            understood.is_some_and(|it| !it.reads.is_empty() || !it.sets.is_empty())
+        });
+        if !has_variables {
+            all.push(Vec::new());
+            continue;
+        }
         let mut of_fence = Vec::with_capacity(context.pieces.len());
-        let chain: Vec<&str> = context.around.headings.iter().map(|it| &***it).collect();
+        let chain: LazyCell<Vec<&str>, _> =
+            LazyCell::new(|| context.around.headings.iter().map(|it| &***it).collect());
         for piece in &context.pieces {
             let mut unset = Vec::new();
             if let Some(understood) = piece

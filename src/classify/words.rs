@@ -3,8 +3,43 @@
 //!
 //! All are folded: lower case, without accents of Latin letters. A `*` at the end stands for any ending.
 
+use std::borrow::Cow;
 use std::ops::Deref;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
+
+use super::text::{Marks, place_of};
+
+/// A list that is asked whether it holds a word: only those of its length are looked at.
+pub(super) struct Set {
+    words: &'static [&'static str],
+    by_length: OnceLock<Vec<Vec<&'static str>>>,
+}
+
+impl Set {
+    pub(super) const fn new(words: &'static [&'static str]) -> Self {
+        Self {
+            words,
+            by_length: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn contains(&self, word: &str) -> bool {
+        let by_length = self.by_length.get_or_init(|| {
+            let longest = self.words.iter().map(|word| word.len()).max();
+            let mut by_length = vec![Vec::new(); longest.unwrap_or(0) + 1];
+            for word in self.words {
+                by_length[word.len()].push(*word);
+            }
+            by_length
+        });
+        let first = word.as_bytes().first();
+        by_length.get(word.len()).is_some_and(|words| {
+            words
+                .iter()
+                .any(|other| other.as_bytes().first() == first && *other == word)
+        })
+    }
+}
 
 /// The heads of a column that says what is to be done, folded.
 pub(super) const TASK: &[&str] = &[
@@ -1522,12 +1557,12 @@ pub(super) const GLUED_NOUNS: &[&str] = &[
 ];
 
 /// Words that alone, or as the first or last part of a name, stand for a value: `nombre-paquete`, `container_name`.
-pub(super) const NAMES: &[&str] = &[
+pub(super) static NAMES: Set = Set::new(&[
     "name", "nombre", "nome", "nom", "имя", "nazvanie", "名称", "名前",
-];
+]);
 
 /// Words that as an argument stand for a value wherever they stand alone.
-pub(super) const NOUNS: &[&str] = &[
+pub(super) static NOUNS: Set = Set::new(&[
     // English
     "username",
     "user_name",
@@ -1758,10 +1793,10 @@ pub(super) const NOUNS: &[&str] = &[
     "имя",
     "файл",
     "контейнер",
-];
+]);
 
 /// Users that stand for a user before `@`.
-pub(super) const USERS: &[&str] = &[
+pub(super) static USERS: Set = Set::new(&[
     "user",
     "username",
     "usuario",
@@ -1783,7 +1818,7 @@ pub(super) const USERS: &[&str] = &[
     "name",
     "nombre",
     "login",
-];
+]);
 
 /// Programs whose first argument is a host.
 pub(super) const REACHES: &[&str] = &[
@@ -1802,7 +1837,7 @@ pub(super) const REACHES: &[&str] = &[
 ];
 
 /// Hosts that stand for a host, after `@` or as a host's first label.
-pub(super) const HOSTS: &[&str] = &[
+pub(super) static HOSTS: Set = Set::new(&[
     "host",
     "hostname",
     "server",
@@ -1854,10 +1889,10 @@ pub(super) const HOSTS: &[&str] = &[
     "target",
     "ホスト",
     "ホスト名",
-];
+]);
 
 /// Domains that nobody means: the second-level label of a host, whatever follows it.
-pub(super) const DOMAINS: &[&str] = &[
+pub(super) static DOMAINS: Set = Set::new(&[
     "example",
     "ejemplo",
     "exemplo",
@@ -1928,7 +1963,7 @@ pub(super) const DOMAINS: &[&str] = &[
     "your-org",
     "your-company",
     "my-company",
-];
+]);
 
 /// Folders that stand for a path: their first part after the slash.
 pub(super) const PATHS: &[&str] = &[
@@ -1987,7 +2022,7 @@ pub(super) const SECRETS: &[&str] = &[
 ];
 
 /// All-capital words that are what they say, and no placeholders.
-pub(super) const CAPITALS: &[&str] = &[
+pub(super) static CAPITALS: Set = Set::new(&[
     "GET",
     "POST",
     "PUT",
@@ -2172,10 +2207,10 @@ pub(super) const CAPITALS: &[&str] = &[
     "RSS",
     "CPU",
     "MEM",
-];
+]);
 
 /// Programs whose words in capitals or doubtful nouns are patterns or text, not values.
-pub(super) const TAKES_TEXT: &[&str] = &[
+pub(super) static TAKES_TEXT: Set = Set::new(&[
     "grep",
     "egrep",
     "fgrep",
@@ -2215,7 +2250,7 @@ pub(super) const TAKES_TEXT: &[&str] = &[
     "select",
     "declare",
     "local",
-];
+]);
 
 /// Commands whose questions are a dialogue that a person must lead; others ask once and go on.
 pub(super) const DIALOGUES: &[&str] = &[
@@ -2259,7 +2294,7 @@ pub(super) const DIALOGUES: &[&str] = &[
 ];
 
 /// Words too frequent in sentences to stand often in a command.
-pub(super) const STOP_WORDS: &[&str] = &[
+pub(super) static STOP_WORDS: Set = Set::new(&[
     "the", "you", "your", "and", "this", "that", "is", "are", "be", "to", "of", "with", "should",
     "will", "must", "then", "it", "if", "from", "when", "have", "has", "can", "we", "our", "not",
     "el", "la", "los", "las", "de", "del", "que", "y", "para", "con", "una", "un", "es", "se",
@@ -2269,12 +2304,16 @@ pub(super) const STOP_WORDS: &[&str] = &[
     "die", "das", "und", "ist", "sie", "den", "dem", "ein", "eine", "mit", "auf", "nicht", "wird",
     "fur", "von", "zu", "im", "il", "lo", "gli", "che", "per", "della", "nel", "sono", "и", "в",
     "не", "на", "с", "что", "для", "это", "по",
-];
+]);
 
 /// Lowers `text` and takes the accents off its Latin letters.
-pub(super) fn fold(text: &str) -> String {
+pub(super) fn fold(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
-        return text.to_ascii_lowercase();
+        return if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(text.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(text)
+        };
     }
     let mut folded = String::with_capacity(text.len());
     for c in text.chars().flat_map(char::to_lowercase) {
@@ -2298,7 +2337,7 @@ pub(super) fn fold(text: &str) -> String {
         };
         folded.push(plain);
     }
-    folded
+    Cow::Owned(folded)
 }
 
 /// Returns the first of `words` that stands in `folded`, as a word.
@@ -2311,7 +2350,7 @@ fn stands_in(folded: &str, word: &str) -> bool {
         .strip_suffix('*')
         .map_or((word, false), |word| (word, true));
     let mut from = 0;
-    while let Some(at) = folded[from..].find(word) {
+    while let Some(at) = place_of(&folded[from..], word) {
         let start = from + at;
         let end = start + word.len();
         let before = folded[..start].chars().next_back();
@@ -2352,10 +2391,11 @@ pub(super) enum List {
     Forbids,
     Failure,
     Restores,
+    Adjust,
 }
 
 /// In the order of [`List`].
-const LISTS: [&[&str]; 18] = [
+const LISTS: [&[&str]; 19] = [
     OUTPUT,
     LOOKS,
     EXAMPLE,
@@ -2374,6 +2414,7 @@ const LISTS: [&[&str]; 18] = [
     FORBIDS,
     FAILURE,
     RESTORES,
+    ADJUST,
 ];
 
 /// Folded text, and which words of which lists stand in it: found in one pass, whatever is asked.
@@ -2387,7 +2428,7 @@ pub(super) struct Heard {
 impl Heard {
     /// Folds `text` and listens to it.
     pub(super) fn new(text: &str) -> Self {
-        let text = fold(text);
+        let text = fold(text).into_owned();
         let mut found = Vec::new();
         INDEX.hear(&text, &mut found);
         Self { text, found }
@@ -2406,6 +2447,26 @@ impl Deref for Heard {
     fn deref(&self) -> &str {
         &self.text
     }
+}
+
+/// Whether this of [`ALTERNATIVE`] says so wherever it stands in a short line; the others must begin
+/// the line or be all of it.
+fn is_phrase(word: &str) -> bool {
+    word.contains(' ')
+        || !word.is_ascii() && word.ends_with(['一', '二', '1', '2'])
+        || matches!(word, "另一种" | "instead" | "stattdessen")
+}
+
+/// Whether a sentence says that a value of the command beside it is to be replaced.
+pub(super) fn says_replace(folded: &str) -> bool {
+    static FIRST: LazyLock<Marks> =
+        LazyLock::new(|| Marks::new(REPLACE.iter().map(|(first, _)| first)));
+    FIRST.stand_in(folded)
+        && REPLACE.iter().any(|(first, second)| {
+            folded
+                .find(first)
+                .is_some_and(|at| folded[at + first.len()..].contains(second))
+        })
 }
 
 /// A word of a list.
@@ -2460,9 +2521,7 @@ impl Index {
         let mut anywhere = Vec::new();
         for (list, words) in LISTS.iter().enumerate() {
             for (index, word) in words.iter().enumerate() {
-                let is_phrase =
-                    word.chars().count() > 5 || !word.is_ascii() && word.chars().count() > 1;
-                if list == List::Phrase as usize && !is_phrase {
+                if list == List::Phrase as usize && !is_phrase(word) {
                     continue;
                 }
                 let (stem, any_ending) = word
@@ -2570,7 +2629,7 @@ fn note(entry: &Entry, text: &str, start: usize, found: &mut Vec<(u8, u16)>) {
 mod tests {
     use proptest::prelude::{prop_assert_eq, proptest};
 
-    use super::{Heard, LISTS, List, find, fold};
+    use super::{ALTERNATIVE, Heard, LISTS, List, find, fold, is_phrase};
 
     #[test]
     fn words_are_found_whole_and_without_accents() {
@@ -2583,7 +2642,7 @@ mod tests {
         assert_eq!(find("для", &["дл"]), None);
     }
 
-    const ALL: [List; 15] = [
+    const ALL: [List; 19] = [
         List::Output,
         List::Looks,
         List::Example,
@@ -2599,6 +2658,10 @@ mod tests {
         List::Container,
         List::Restart,
         List::Shells,
+        List::Forbids,
+        List::Failure,
+        List::Restores,
+        List::Adjust,
     ];
 
     fn check(text: &str) {
@@ -2607,17 +2670,23 @@ mod tests {
             let words: Vec<&str> = LISTS[list as usize]
                 .iter()
                 .copied()
-                .filter(|word| {
-                    list != List::Phrase
-                        || word.chars().count() > 5
-                        || !word.is_ascii() && word.chars().count() > 1
-                })
+                .filter(|word| list != List::Phrase || is_phrase(word))
                 .collect();
             assert_eq!(
                 heard.find(list),
                 find(&fold(text), &words),
                 "{list:?} {text:?}"
             );
+        }
+    }
+
+    /// What `says_alternative` leaves out before it asks.
+    #[test]
+    fn phrases_begin_with_a_letter() {
+        let phrases = ALTERNATIVE.iter().filter(|word| is_phrase(word));
+        assert!(phrases.clone().count() > 10);
+        for phrase in phrases {
+            assert!(phrase.starts_with(char::is_alphanumeric), "{phrase}");
         }
     }
 
@@ -2640,7 +2709,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_heard_is_what_is_found(words in proptest::collection::vec((0..15_usize, 0..200_usize, "( |, |x|或||\\PC)"), 0..8)) {
+        fn what_is_heard_is_what_is_found(words in proptest::collection::vec((0..19_usize, 0..200_usize, "( |, |x|或||\\PC)"), 0..8)) {
             let mut text = String::new();
             for (list, index, end) in words {
                 let list = LISTS[list];

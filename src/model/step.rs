@@ -1,6 +1,7 @@
 //! One thing that a run does.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -266,7 +267,7 @@ pub struct Step {
     pub circumstances: Circumstances,
     /// What its attributes say.
     #[serde(flatten)]
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// What is asserted of it, in the order of the document.
     pub checks: Vec<Check>,
 }

@@ -435,7 +435,9 @@ fn way_out(plan: &Plan, step: &Step, facts: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Circumstances, Language, Nature, Settings, Span};
+    use std::sync::Arc;
+
+    use crate::model::{Circumstances, Language, Nature, Span};
 
     fn doubt(rule: &'static str) -> Doubt {
         Doubt {
@@ -465,7 +467,7 @@ mod tests {
             doubts: Vec::new(),
             on_demand: false,
             circumstances: Circumstances::default(),
-            settings: Settings::default(),
+            settings: Arc::default(),
             checks: Vec::new(),
             ticked: false,
         }
@@ -689,7 +691,7 @@ mod tests {
             assert_eq!(found == Consent::Given, runs, "{effect}");
         }
         let mut asks = step(Effect::Reads);
-        asks.settings.confirm = Some("Sure?".to_owned());
+        Arc::make_mut(&mut asks.settings).confirm = Some("Sure?".to_owned());
         let found = consent(Kind::Plain, &asks, &Request::default(), true, &rest);
         assert_eq!(found, Consent::Ask(Manner::Confirm("Sure?".to_owned())));
     }
@@ -726,7 +728,7 @@ mod tests {
     #[test]
     fn yes_answers_neither_a_confirm_nor_a_doubt_nor_a_manual_item() {
         let mut asks = step(Effect::Changes);
-        asks.settings.confirm = Some("Sure?".to_owned());
+        Arc::make_mut(&mut asks.settings).confirm = Some("Sure?".to_owned());
         let mut doubted = step(Effect::Reads);
         doubted.doubts.push(Doubt {
             rule: "placeholder",

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use super::attributes::{Of, Run, Said};
 use super::names::Names;
@@ -49,7 +51,7 @@ pub fn resolve(
         readings: &readings,
         above: Vec::new(),
         said: Vec::new(),
-        drafts: Vec::new(),
+        drafts: Vec::with_capacity(document.fences.len() + readings.chores.len()),
         diagnostics,
     };
     resolver.comments();
@@ -74,7 +76,8 @@ pub fn resolve(
 
 /// A step that has no name yet.
 struct Draft {
-    said: Said,
+    /// Shared: most steps say nothing that their section does not.
+    said: Rc<Said>,
     section: usize,
     line: u32,
     body_line: u32,
@@ -113,7 +116,7 @@ struct Resolver<'r, 'a> {
     /// The comments that speak for fences: the fence, then the comment.
     above: Vec<(usize, usize)>,
     /// What each section says for its steps, what the sections above it say included.
-    said: Vec<Said>,
+    said: Vec<Rc<Said>>,
     drafts: Vec<Draft>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -151,7 +154,7 @@ impl<'a> Resolver<'_, 'a> {
         for (index, section) in self.sections.iter().enumerate() {
             open.retain(|above| self.sections[*above].level < section.level);
             let mut said = match open.last() {
-                Some(above) => self.said[*above].clone(),
+                Some(above) => Said::clone(&self.said[*above]),
                 None => Said::default(),
             };
             for comment in &own[index] {
@@ -166,7 +169,7 @@ impl<'a> Resolver<'_, 'a> {
                 );
             }
             said.of_a_step = None;
-            self.said.push(said);
+            self.said.push(Rc::new(said));
             // What stands before the first heading is no section that others stand in.
             if section.level > 0 {
                 open.push(index);
@@ -212,7 +215,7 @@ impl<'a> Resolver<'_, 'a> {
 
     fn chore(&mut self, chore: &Chore) {
         let section = chore.section as usize;
-        let said = self.said[section].clone();
+        let said = Rc::clone(&self.said[section]);
         if said.run == Run::Never {
             return;
         }
@@ -240,7 +243,7 @@ impl<'a> Resolver<'_, 'a> {
 
     fn task(&mut self, index: usize, item: &Item<'a>) {
         let section = item.section as usize;
-        let said = self.said[section].clone();
+        let said = Rc::clone(&self.said[section]);
         if said.run == Run::Never {
             return;
         }
@@ -270,7 +273,7 @@ impl<'a> Resolver<'_, 'a> {
         let document = self.document;
         let section = fence.section as usize;
         let info = parse_info(document.text(fence.info), fence.info.start);
-        let mut said = self.said[section].clone();
+        let mut said = Rc::clone(&self.said[section]);
         let mut attributes = Vec::new();
         let mut faults = Vec::new();
         let from = self.above.partition_point(|(fence, _)| *fence < index);
@@ -284,13 +287,15 @@ impl<'a> Resolver<'_, 'a> {
         attributes.extend(info.attributes.iter().cloned());
         faults.extend(info.faults.iter().cloned());
         let known = info.language.and_then(|(word, _)| language::find(word));
-        said.read(
-            &attributes,
-            &faults,
-            Of::Fence,
-            self.kind,
-            &mut self.diagnostics,
-        );
+        if !attributes.is_empty() || !faults.is_empty() {
+            Rc::make_mut(&mut said).read(
+                &attributes,
+                &faults,
+                Of::Fence,
+                self.kind,
+                &mut self.diagnostics,
+            );
+        }
         if said.run == Run::Never {
             return;
         }
@@ -357,7 +362,7 @@ impl<'a> Resolver<'_, 'a> {
     }
 
     /// Tells of what stands in the info string outside braces.
-    fn rest(&mut self, info: &Info<'a>, known: Option<&language::Row>, said: &mut Said) {
+    fn rest(&mut self, info: &Info<'a>, known: Option<&language::Row>, said: &mut Rc<Said>) {
         let Some((rest, span)) = info.rest else {
             return;
         };
@@ -375,7 +380,7 @@ impl<'a> Resolver<'_, 'a> {
                     Kind::Declared => Diagnostic::error("attributes", span, message),
                     Kind::Plain => {
                         let because = message.clone();
-                        said.doubts.push(Doubt {
+                        Rc::make_mut(said).doubts.push(Doubt {
                             rule: "attributes",
                             because,
                             span,
@@ -393,7 +398,7 @@ impl<'a> Resolver<'_, 'a> {
         }
     }
 
-    fn unclosed(&mut self, fence: &Fence, known: Option<&language::Row>, said: &mut Said) {
+    fn unclosed(&mut self, fence: &Fence, known: Option<&language::Row>, said: &mut Rc<Said>) {
         let span = Span::new(fence.span.start, fence.info.end.max(fence.span.start + 1));
         let message = "this fence is not closed: all that follows is taken for its text";
         let is_command = known.is_some_and(|row| row.kind.is_command());
@@ -404,7 +409,7 @@ impl<'a> Resolver<'_, 'a> {
         };
         if is_command {
             let because = "the fence is not closed".to_owned();
-            said.doubts.push(Doubt {
+            Rc::make_mut(said).doubts.push(Doubt {
                 rule: "unclosed-fence",
                 because,
                 span,
@@ -468,7 +473,7 @@ impl<'a> Resolver<'_, 'a> {
     }
 
     /// A fence that is one step as a whole.
-    fn command(&mut self, index: usize, fence: &Fence, row: &language::Row, said: Said) {
+    fn command(&mut self, index: usize, fence: &Fence, row: &language::Row, said: Rc<Said>) {
         let document = self.document;
         let body = document.body(fence);
         if body.trim().is_empty() {
@@ -553,7 +558,7 @@ impl<'a> Resolver<'_, 'a> {
         });
     }
 
-    fn draft(&mut self, fence: &Fence, said: Said, task: Task, made: Made) {
+    fn draft(&mut self, fence: &Fence, said: Rc<Said>, task: Task, made: Made) {
         self.drafts.push(Draft {
             said,
             section: fence.section as usize,
@@ -572,7 +577,7 @@ impl<'a> Resolver<'_, 'a> {
     }
 
     /// Makes the pieces of a fence of a plain document into steps. Returns whether there were any.
-    fn pieces(&mut self, index: usize, fence: &Fence, said: &Said) -> bool {
+    fn pieces(&mut self, index: usize, fence: &Fence, said: &Rc<Said>) -> bool {
         let steps: Vec<&Piece> = self
             .readings
             .fences
@@ -595,7 +600,7 @@ impl<'a> Resolver<'_, 'a> {
             made.circumstances.prose = std::mem::take(&mut prose);
             made.doubts.extend(said.doubts.iter().cloned());
             self.drafts.push(Draft {
-                said: said.clone(),
+                said: Rc::clone(said),
                 section: fence.section as usize,
                 line: piece.line,
                 body_line: piece.line,
@@ -652,7 +657,11 @@ impl<'a> Resolver<'_, 'a> {
                 _ if !own_title.is_empty() => own_title.as_str(),
                 _ => title,
             };
-            needs.extend(said.needs.into_iter().map(|(id, span)| (index, id, span)));
+            needs.extend(
+                said.needs
+                    .iter()
+                    .map(|(id, span)| (index, id.clone(), *span)),
+            );
             let (effect, because) = match said.effect {
                 Some(effect) => (effect, "the document says so".to_owned()),
                 None => (effect, because),
@@ -667,14 +676,14 @@ impl<'a> Resolver<'_, 'a> {
                 span,
                 task,
                 nature,
-                tags: said.tags,
+                tags: said.tags.clone(),
                 effect,
                 because,
                 doubts,
                 on_demand: self.sections[section].on_demand,
                 ticked,
                 circumstances,
-                settings: said.settings,
+                settings: Arc::clone(&said.settings),
                 checks: Vec::new(),
             });
         }
@@ -811,7 +820,7 @@ mod tests {
             for tag in &step.tags {
                 write!(text, " .{tag}").unwrap();
             }
-            if step.settings != crate::model::Settings::default() {
+            if *step.settings != crate::model::Settings::default() {
                 write!(text, " {}", told(&step.settings)).unwrap();
             }
             for doubt in &step.doubts {
