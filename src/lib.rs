@@ -8,6 +8,7 @@ pub mod state;
 pub mod markdown;
 pub mod classify;
 pub mod resolve;
+pub mod redact;
 pub mod lint;
 pub mod render;
 pub mod plan;
