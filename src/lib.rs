@@ -16,6 +16,7 @@ pub mod report;
 // Touches the machine.
 pub mod host;
 pub mod store;
+pub mod secret;
 pub mod keeper;
 pub mod target;
 pub mod engine;

@@ -167,6 +167,12 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     admit(&plan, &known, &survey, terminal, &search)?;
     prepare::doubt_missing(&mut plan, &survey);
     plan.inputs = inputs::values(&plan, &given, asking)?;
+    let asking = terminal.then_some((&mut lines, &signals));
+    let base = path.and_then(Path::parent);
+    let base = base.map_or_else(|| here.clone(), |it| here.join(it));
+    let mut secrets = inputs::secrets(&plan, &given, &base, &session.by, asking)?;
+    secrets.tell(&plan, &mut session, &mut known);
+    values.events.append(&mut secrets.events);
     let versions = versions(&survey);
     let opening = Opening {
         args: &args,

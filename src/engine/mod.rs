@@ -4,6 +4,7 @@
 //! a crash left. The engine never starts a process: it asks the keeper, and releases what is held
 //! with the receipt of the commit that names it.
 
+mod conceal;
 pub mod decide;
 mod drive;
 pub mod operator;

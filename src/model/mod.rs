@@ -8,7 +8,7 @@ mod runbook;
 mod step;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
-pub use input::Input;
+pub use input::{Input, SecretSource};
 pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands};
 pub use runbook::{Kind, Runbook, Section};
 pub use step::{Circumstances, Doubt, Effect, Language, Offered, Settings, Step, StepId, Task};

@@ -25,27 +25,39 @@ pub struct Lost {
     pub name: String,
 }
 
-struct Form<'s> {
-    name: &'s str,
+/// A form of a secret that may stand in a text.
+#[derive(Clone)]
+pub(super) struct Form {
+    name: String,
     label: String,
     bytes: Vec<u8>,
 }
 
-/// Returns `text` with holes where a form of one of the secrets stands.
-pub fn holes(text: &[u8], secrets: &[Named]) -> Vec<u8> {
-    let mut forms: Vec<Form<'_>> = Vec::new();
-    for secret in secrets {
-        for it in disguises(&secret.value) {
-            // Most forms of most secrets are not there.
-            if memchr::memmem::find(text, &it.bytes).is_some() {
-                forms.push(Form {
-                    name: &secret.name,
-                    label: it.label,
-                    bytes: it.bytes,
-                });
-            }
-        }
+impl Form {
+    /// Returns how it looks.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
+}
+
+/// Returns all forms of these secrets.
+pub(super) fn forms(secrets: &[Named]) -> Vec<Form> {
+    let mut forms = Vec::new();
+    for secret in secrets {
+        forms.extend(disguises(&secret.value).into_iter().map(|it| Form {
+            name: secret.name.clone(),
+            label: it.label,
+            bytes: it.bytes,
+        }));
+    }
+    forms
+}
+
+/// Returns `text` with holes where one of these forms stands.
+pub(super) fn holes(text: &[u8], forms: &[Form]) -> Vec<u8> {
+    // Most forms of most secrets are not there.
+    let stands = |it: &&Form| memchr::memmem::find(text, &it.bytes).is_some();
+    let forms: Vec<&Form> = forms.iter().filter(stands).collect();
     let found = all_matches(text, &forms);
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
@@ -64,8 +76,8 @@ pub fn holes(text: &[u8], secrets: &[Named]) -> Vec<u8> {
         match tiles(&found, start, end) {
             Some(tiles) => tiles
                 .iter()
-                .for_each(|it| hole(it.form.name, &it.form.label, &mut out)),
-            None => hole(found[first].form.name, LOST, &mut out),
+                .for_each(|it| hole(&it.form.name, &it.form.label, &mut out)),
+            None => hole(&found[first].form.name, LOST, &mut out),
         }
         at = end;
     }
@@ -76,11 +88,11 @@ pub fn holes(text: &[u8], secrets: &[Named]) -> Vec<u8> {
 struct Found<'f> {
     start: usize,
     end: usize,
-    form: &'f Form<'f>,
+    form: &'f Form,
 }
 
 // All of them, overlapping ones too: by their beginning, the longest first.
-fn all_matches<'f>(text: &[u8], forms: &'f [Form<'f>]) -> Vec<Found<'f>> {
+fn all_matches<'f>(text: &[u8], forms: &[&'f Form]) -> Vec<Found<'f>> {
     let mut found = Vec::new();
     if forms.is_empty() {
         return found;
@@ -96,7 +108,7 @@ fn all_matches<'f>(text: &[u8], forms: &'f [Form<'f>]) -> Vec<Found<'f>> {
         found.push(Found {
             start: it.start(),
             end: it.end(),
-            form: &forms[it.pattern().as_usize()],
+            form: forms[it.pattern().as_usize()],
         });
     }
     found.sort_by_key(|it| (it.start, std::cmp::Reverse(it.end)));
@@ -199,7 +211,7 @@ mod tests {
 
     fn stored(text: &str, secrets: &[(&str, &str)]) -> String {
         let secrets: Vec<Named> = secrets.iter().map(|(n, v)| Named::new(n, v)).collect();
-        String::from_utf8(holes(text.as_bytes(), &secrets)).unwrap()
+        String::from_utf8(holes(text.as_bytes(), &forms(&secrets))).unwrap()
     }
 
     fn filled(text: &str, secrets: &[(&str, &str)]) -> Result<String, String> {
@@ -280,7 +292,7 @@ mod tests {
                     }
                 }
             }
-            let stored = holes(&text, &secrets);
+            let stored = holes(&text, &forms(&secrets));
             let lookup = |name: &str| secrets.iter().find(|it| it.name == name).map(|it| it.value.clone());
             if let Ok(again) = refill(&stored, lookup) {
                 prop_assert_eq!(again, text);

@@ -16,7 +16,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use detector::Detector;
-pub use holes::{Lost, holes, refill};
+pub use holes::{Lost, refill};
 pub use masker::{Masker, Patterns};
 pub use redactor::{Redactor, Texts};
 

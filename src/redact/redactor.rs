@@ -2,8 +2,10 @@
 //! ones, and what looks like one.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
+use super::holes::{Form, forms, holes};
 use super::lines::Lines;
 use super::{Detector, Masker, Named, Patterns};
 
@@ -71,18 +73,37 @@ impl Redactor {
     }
 }
 
-/// Masks texts that stand by themselves: what is recorded of a run, and told of it.
+/// What is known of the secrets of a run: masks texts that stand by themselves, what is recorded of
+/// the run and told of it.
 #[derive(Clone)]
 pub struct Texts {
-    secrets: Vec<Named>,
+    secrets: Arc<[Named]>,
     patterns: Option<Arc<Patterns>>,
+    forms: Arc<[Form]>,
+}
+
+impl fmt::Debug for Texts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.secrets.fmt(f)
+    }
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
 }
 
 impl Texts {
     /// Returns one that masks these secrets.
     pub fn new(secrets: Vec<Named>) -> Self {
         let patterns = Patterns::new(&secrets).map(Arc::new);
-        Self { secrets, patterns }
+        let forms = forms(&secrets).into();
+        Self {
+            secrets: secrets.into(),
+            patterns,
+            forms,
+        }
     }
 
     /// Returns the secrets.
@@ -93,6 +114,17 @@ impl Texts {
     /// Returns a redactor of a stream.
     pub fn stream(&self) -> Redactor {
         Redactor::new(&self.secrets, self.patterns.clone())
+    }
+
+    /// Returns `text` as it is stored where it is needed again: with a hole for each secret.
+    pub fn holes(&self, text: &[u8]) -> Vec<u8> {
+        holes(text, &self.forms)
+    }
+
+    /// Whether a secret stands in `text`.
+    pub fn hold(&self, text: &[u8]) -> bool {
+        let stands = |it: &Form| memchr::memmem::find(text, it.bytes()).is_some();
+        self.forms.iter().any(stands)
     }
 
     /// Returns `text` with every declared secret masked, and how often that was.
