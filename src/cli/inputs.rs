@@ -2,16 +2,17 @@
 //! order. And those of the placeholders of a plain document.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::engine::Signals;
 use crate::engine::decide::{Secret, Session};
-use crate::event::{EventKind, InputValue};
+use crate::event::{EventKind, InputValue, RunOpened};
 use crate::markdown::attributes::nearest;
 use crate::model::{Input, Kind, SecretSource};
 use crate::plan::{Known, Plan};
-use crate::redact::{LEAST, is_short};
+use crate::redact::{LEAST, Named, Texts, is_short};
 use crate::render::Value;
 use crate::report::clean;
 use crate::secret;
@@ -33,7 +34,7 @@ impl Given {
     ///
     /// # Errors
     /// What is not `k=v`, and files that cannot be read.
-    pub fn new(set: &[String], files: &[std::path::PathBuf]) -> Result<Self, Failure> {
+    pub fn new(set: &[String], files: &[PathBuf]) -> Result<Self, Failure> {
         let mut given = Self::default();
         for text in set {
             let Some((name, value)) = text.split_once('=') else {
@@ -272,6 +273,25 @@ pub fn secrets(
     )))
 }
 
+/// Returns the secrets among `inputs` that can be had without asking anybody.
+pub fn at_hand(inputs: &[Input], base: &Path) -> Texts {
+    let given = Given::default();
+    let found = inputs.iter().filter(|it| it.secret).filter_map(|input| {
+        let (value, _) = from(input, &given, base).ok()??;
+        Some(Named::new(&input.name, &value))
+    });
+    Texts::new(found.filter(|it| !it.value.is_empty()).collect())
+}
+
+/// Returns where relative paths of the sources of secrets begin: beside the document.
+pub fn base(opened: &RunOpened) -> PathBuf {
+    let beside = Path::new(&opened.file).parent();
+    match beside.filter(|_| opened.file != "-") {
+        Some(folder) => folder.to_owned(),
+        None => PathBuf::from(&opened.called_from),
+    }
+}
+
 fn from(input: &Input, given: &Given, base: &Path) -> Result<Option<(String, String)>, Failure> {
     let name = &input.name;
     if let Some((value, file)) = given.file.get(name) {
@@ -284,7 +304,10 @@ fn from(input: &Input, given: &Given, base: &Path) -> Result<Option<(String, Str
         Some(source) => {
             let fetched = secret::fetch(source, name, base, variable).map_err(|error| {
                 let message = format!("the secret `{name}` cannot be had from `{source}`");
-                Failure::environment(message).cause(error)
+                Failure::environment(message).cause(match error.source() {
+                    Some(source) => format!("{error}: {source}"),
+                    None => error.to_string(),
+                })
             })?;
             if let Some(warning) = fetched.warning {
                 print::note(format!("warning: {warning}: the secret `{name}` is in it"));

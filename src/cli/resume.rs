@@ -152,7 +152,7 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     values.tell(&plan, &mut session, &mut known);
     if !to_do(&plan, &state).is_empty() {
         let asking = terminal.then_some((&mut lines, &signals));
-        let base = secrets_base(&opened);
+        let base = inputs::base(&opened);
         let mut secrets = inputs::secrets(&plan, &given, &base, &session.by, asking)?;
         secrets.tell(&plan, &mut session, &mut known);
         values.events.append(&mut secrets.events);
@@ -458,15 +458,6 @@ fn plan(path: &Path, opened: &RunOpened, config: &Config) -> Result<Plan, Failur
         ));
     }
     Ok(plan)
-}
-
-// Where the paths of secrets begin: beside the document.
-fn secrets_base(opened: &RunOpened) -> PathBuf {
-    let beside = Path::new(&opened.file).parent();
-    match beside.filter(|_| opened.file != "-") {
-        Some(folder) => folder.to_owned(),
-        None => PathBuf::from(&opened.called_from),
-    }
 }
 
 // An input that held a secret is recorded with a hole in it.

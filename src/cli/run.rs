@@ -236,7 +236,10 @@ fn open(
         declared: plan.runbook.kind == Kind::Declared,
         versions,
         operator,
-        reason: args.reason.clone(),
+        reason: args.reason.clone().map(|mut reason| {
+            session.texts().clean(&mut reason);
+            reason
+        }),
         cwd: plan.cwd.display().to_string(),
         called_from: here.display().to_string(),
         request: plan.request.clone(),

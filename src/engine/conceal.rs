@@ -14,7 +14,7 @@ const STRUCTURE: &[&str] = &[
 ];
 
 /// Returns `event` without the secrets.
-pub(super) fn conceal(event: EventKind, secrets: &Texts) -> EventKind {
+pub fn conceal(event: EventKind, secrets: &Texts) -> EventKind {
     let hole = |text: &str| String::from_utf8_lossy(&secrets.holes(text.as_bytes())).into_owned();
     match event {
         EventKind::RunOpened(mut opened) => {

@@ -525,7 +525,7 @@ impl<'a> Engine<'a> {
                 fault::point("heard");
                 if let Outcome::Exited(exited) = &mut record.outcome {
                     self.explain(exited);
-                    if let Some(output) = &exited.output {
+                    if let Some(output) = exited.output.as_ref().filter(|it| !it.log.is_empty()) {
                         self.syncer.sync(self.parts.folder.path().join(&output.log));
                     }
                 }

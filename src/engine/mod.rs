@@ -12,6 +12,7 @@ mod publish;
 pub mod recover;
 mod signals;
 
+pub use conceal::conceal;
 pub use drive::{Engine, EngineError, Parts, terminal_width};
 pub use publish::{Publisher, StoredOutputs};
 pub use signals::{Interruption, Signals, block as block_signals, stoppable};
