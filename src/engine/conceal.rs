@@ -26,8 +26,6 @@ pub fn conceal(event: EventKind, secrets: &Texts) -> EventKind {
             }
             EventKind::RunOpened(opened)
         }
-        // The document's text, and nothing else.
-        EventKind::RunbookAdopted(_) => event,
         EventKind::StepEdited {
             step,
             body,
@@ -53,13 +51,8 @@ pub fn conceal(event: EventKind, secrets: &Texts) -> EventKind {
                 by,
             }
         }
-        // As the keeper recorded it, but for what the engine added.
-        EventKind::AttemptExited(mut exited) => {
-            if let Some(failed_at) = &mut exited.failed_at {
-                secrets.clean(&mut failed_at.command);
-            }
-            EventKind::AttemptExited(exited)
-        }
+        // The document's text; and what the keeper masked, whose own record says the same.
+        EventKind::RunbookAdopted(_) | EventKind::AttemptExited(_) => event,
         _ if secrets.secrets().is_empty() => event,
         _ => masked(event, secrets),
     }

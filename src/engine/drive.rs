@@ -559,6 +559,7 @@ impl<'a> Engine<'a> {
             .step(&exited.step)
             .map_or(1, |it| it.body_line);
         let text = String::from_utf8_lossy(&bytes);
+        // Read from the log, which holds no secret.
         exited.failed_at = named_line(&text, line_offset(body_line))
             .map(|(line, command)| crate::event::FailedAt { line, command });
     }

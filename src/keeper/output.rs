@@ -24,6 +24,8 @@ pub(super) const TAIL: u64 = 16 << 20;
 
 // Stretches of one stream that come closer together than this are one line of the index.
 const STRETCH: Duration = Duration::from_millis(50);
+// So much is redacted at a time: it goes from reader to reader and stays near the processor.
+const PIECE: usize = 64 << 10;
 // An index never outgrows this; what comes after is one last stretch.
 const INDEX: usize = 4 << 20;
 
@@ -47,6 +49,8 @@ pub(super) struct OutputLog {
     lost: Option<String>,
     private: bool,
     redacted: [Redacted; 2],
+    // What is left of a piece, used again and again.
+    clean: Vec<u8>,
 }
 
 // What becomes of one stream.
@@ -84,17 +88,22 @@ impl OutputLog {
             lost: None,
             private,
             redacted: [redacted(), redacted()],
+            clean: Vec::new(),
         }
     }
 
     /// Takes what was printed at `at` (since the step's start). Never fails: where the disk does
     /// not take it the rest is only counted and digested, and the record says so.
     pub(super) fn add(&mut self, at: Duration, stream: Stream, bytes: &[u8]) {
-        let mut clean = Vec::with_capacity(bytes.len() + 64);
-        let redacted = &mut self.redacted[stream as usize];
-        redacted.at = at;
-        redacted.redactor.feed(bytes, &mut clean);
-        self.keep(at, stream, &clean);
+        let mut clean = std::mem::take(&mut self.clean);
+        for piece in bytes.chunks(PIECE) {
+            clean.clear();
+            let redacted = &mut self.redacted[stream as usize];
+            redacted.at = at;
+            redacted.redactor.feed(piece, &mut clean);
+            self.keep(at, stream, &clean);
+        }
+        self.clean = clean;
     }
 
     fn keep(&mut self, at: Duration, stream: Stream, bytes: &[u8]) {
@@ -365,6 +374,7 @@ fn unroll(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::Named;
 
     fn store(chunks: &[&[u8]], head: u64, tail: u64) -> (Vec<u8>, Output) {
         let place = tempfile::tempdir().unwrap();
@@ -411,6 +421,54 @@ mod tests {
             output.digest,
             crate::store::Hash::of(b"0123456789abcdefghij").hex()
         );
+    }
+
+    fn redacted(pieces: &[(Stream, &str)], private: bool) -> (String, Output) {
+        let place = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(place.path(), "RUN", false, b"").unwrap();
+        let secrets = Texts::new(vec![Named::new("DB", "hunter2hunter2")]);
+        let mut log = OutputLog::new(&folder, "output/s-1", &secrets, private);
+        for (stream, piece) in pieces {
+            log.add(Duration::ZERO, *stream, piece.as_bytes());
+        }
+        let output = log.seal().unwrap();
+        let files = std::fs::read_dir(folder.outputs()).unwrap().count();
+        assert_eq!(files, if private { 0 } else { 2 });
+        let path = folder.path().join(&output.log);
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        (text, output)
+    }
+
+    #[test]
+    fn each_stream_is_masked_by_itself_before_it_is_counted() {
+        let pieces = [
+            (Stream::Out, "a hunter2"),
+            (Stream::Err, "b hunter2"),
+            (Stream::Out, "hunter2 c\n"),
+            (Stream::Err, "h\n"),
+            (Stream::Out, "password=admin1234 hunter2hunt"),
+        ];
+        let (text, output) = redacted(&pieces, false);
+        assert_eq!(text, "a b *** c\nhunter2h\npassword=*** hunter2hunt");
+        assert_eq!(output.bytes, text.len() as u64);
+        assert_eq!(output.digest, crate::store::Hash::of(text.as_bytes()).hex());
+        assert_eq!(output.masked, 1);
+        assert_eq!(
+            output.detected,
+            BTreeMap::from([("a password".to_owned(), 1)])
+        );
+    }
+
+    #[test]
+    fn of_a_private_output_only_size_and_digest_are_kept() {
+        let (text, output) = redacted(&[(Stream::Out, "a hunter2hunter2")], true);
+        assert_eq!(text, "");
+        assert_eq!(
+            (output.bytes, output.stored, output.log.as_str()),
+            (5, 0, "")
+        );
+        assert_eq!(output.digest, crate::store::Hash::of(b"a ***").hex());
+        assert_eq!(output.masked, 1);
     }
 
     proptest::proptest! {

@@ -601,9 +601,11 @@ impl Keeper {
         attempt.read(Stream::Err, &mut self.buffer);
         attempt.read_status();
         #[cfg(feature = "testing")]
-        if std::env::var_os("RUNBOOK_TEST_KEEPER_PANIC").is_some() {
-            panic!("asked for, while it holds {:?}", attempt.launch.env);
-        }
+        assert!(
+            std::env::var_os("RUNBOOK_TEST_KEEPER_PANIC").is_none(),
+            "asked for, while it holds {:?}",
+            attempt.launch.env
+        );
         let nonce = attempt.launch.nonce.clone();
         let left_running = self.left_running(&attempt);
         let outcome = attempt.outcome(self.clock, left_running, &mut self.leftovers);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, Input, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, MatchKind};
 use regex::bytes::Regex;
 
 use super::{MASK, rules};
@@ -28,6 +28,8 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
     Words {
         search: AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostFirst)
+            // A table of all states would be a tenth of the keeper's memory.
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(all.iter().map(|it| it.0))
             .expect("our words are few"),
         longest: all.iter().map(|it| it.0.len()).max().unwrap_or_default(),

@@ -2,9 +2,9 @@
 //! A value that only stands for one is none.
 
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 
 // What a pattern's first group is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -276,6 +276,9 @@ const STANDS_FOR_ONE: &[&str] = &[
     "mínim",
 ];
 
+// Compiled when first wanted: most runs want few, and a keeper is small.
+static REGEXES: [OnceLock<Regex>; RULES.len()] = [const { OnceLock::new() }; RULES.len()];
+
 /// Something that looks like a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suspect {
@@ -292,15 +295,18 @@ pub fn find(text: &[u8]) -> Vec<Suspect> {
 
 // The same, by those rules only of which `is_wanted` says that one of their words is there.
 pub(super) fn look(text: &[u8], is_wanted: impl Fn(usize) -> bool) -> Vec<Suspect> {
-    static ALL: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-        let compile = |it: &Rule| Regex::new(it.pattern).expect("a pattern of ours compiles");
-        RULES.iter().map(compile).collect()
-    });
     let mut found: Vec<Suspect> = Vec::new();
-    for (number, (rule, regex)) in RULES.iter().zip(ALL.iter()).enumerate() {
+    for (number, rule) in RULES.iter().enumerate() {
         if !is_wanted(number) {
             continue;
         }
+        let regex = REGEXES[number].get_or_init(|| {
+            // Few lines are looked at: a small cache will do.
+            RegexBuilder::new(rule.pattern)
+                .dfa_size_limit(128 << 10)
+                .build()
+                .expect("a pattern of ours compiles")
+        });
         for captures in regex.captures_iter(text) {
             let Some(secret) = captures.get(1) else {
                 continue;
