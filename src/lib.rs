@@ -8,6 +8,7 @@ pub mod state;
 pub mod markdown;
 pub mod classify;
 pub mod resolve;
+pub mod redact;
 pub mod lint;
 pub mod render;
 pub mod plan;
@@ -15,6 +16,7 @@ pub mod report;
 // Touches the machine.
 pub mod host;
 pub mod store;
+pub mod secret;
 pub mod keeper;
 pub mod target;
 pub mod engine;

@@ -890,7 +890,7 @@ mod tests {
         insta::assert_snapshot!(
             format!("{:?}\n{:?}\n{:?} {:?} {:?}", runbook.inputs, runbook.env, runbook.cwd, runbook.requires, runbook.default_timeout),
             @r##"
-        [Input { name: "v", description: Some("d"), default: Some("1.10"), choices: ["1.10", "b"], required: false, span: Span { start: 34, end: 35 } }, Input { name: "w", description: None, default: None, choices: [], required: true, span: Span { start: 124, end: 125 } }]
+        [Input { name: "v", description: Some("d"), default: Some("1.10"), choices: ["1.10", "b"], required: false, secret: false, from: None, short: false, span: Span { start: 34, end: 35 } }, Input { name: "w", description: None, default: None, choices: [], required: true, secret: false, from: None, short: false, span: Span { start: 124, end: 125 } }]
         [("TZ", "UTC"), ("N", "010")]
         Some("sub") ["docker", "psql"] Some(600s)
         "##
@@ -928,7 +928,6 @@ mod tests {
         --
         Declared "file"
         ! 3: not-in-this-version: `targets` is not in this version @ "targets" → take it out
-        ! 5: not-in-this-version: `secret` is not in this version @ "secret" → take it out
         ! 5: unknown-key: unknown key `patern` @ "patern" → did you mean `pattern`?
         ! 6: variable-name: `RUNBOOK_X`: names that begin with `RUNBOOK_` are ours @ "RUNBOOK_X" → take another name
         ! 7: variable-name: `a-b` is no name of a variable @ "a-b" → use letters, digits and `_`, no digit first

@@ -10,6 +10,7 @@ use crate::event::Text;
 use crate::keeper::protocol::Launch;
 use crate::keeper::{DUMP_FD, SCRIPT_FD};
 use crate::model::{Kind, Language, StepId};
+use crate::redact::Named;
 
 use super::survey::Interpreter;
 
@@ -81,6 +82,10 @@ pub struct Start<'a> {
     pub cwd: Text,
     /// After this long it is ended.
     pub timeout: Option<Duration>,
+    /// What is masked in all that is stored of it.
+    pub secrets: Vec<Named>,
+    /// Whether nothing of what it prints is stored.
+    pub private: bool,
 }
 
 /// Returns how this step is started with this interpreter.
@@ -138,6 +143,8 @@ pub fn launch(start: Start<'_>, interpreter: &Interpreter) -> Launch {
         dumps,
         timeout_ms: start.timeout.map(|it| it.as_millis() as u64),
         log: format!("output/{}-{}", start.step, start.attempt),
+        secrets: start.secrets,
+        private: start.private,
     }
 }
 

@@ -636,7 +636,7 @@ fn what_this_version_does_not_perform_is_refused_before_step_one() {
     }
     for front in [
         "targets:\n  web: { ssh: [a] }",
-        "inputs:\n  p: { secret: true }",
+        "inputs:\n  p: { secret: true, from: \"#login\" }",
     ] {
         let fixture = Fixture::new().file(
             "a.md",
