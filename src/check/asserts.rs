@@ -23,9 +23,8 @@ pub(super) fn register(engine: &mut Engine) {
                 1 => Some("(".into()),
                 2 => Some("$expr$".into()),
                 3 if next == "," => Some(",".into()),
-                3 => Some(")".into()),
                 4 if symbols[3] == "," => Some("$expr$".into()),
-                5 => Some(")".into()),
+                3 | 5 => Some(")".into()),
                 _ => None,
             })
         },

@@ -194,11 +194,13 @@ impl Walk<'_> {
             return;
         };
         match node {
-            ASTNode::Stmt(Stmt::FnCall(call, at)) => self.call(call, *at, false),
-            ASTNode::Expr(Expr::FnCall(call, at)) => self.call(call, *at, false),
+            ASTNode::Stmt(Stmt::FnCall(call, at)) | ASTNode::Expr(Expr::FnCall(call, at)) => {
+                self.call(call, *at, false);
+            }
             ASTNode::Expr(Expr::MethodCall(call, at)) => self.call(call, *at, true),
-            ASTNode::Expr(Expr::Dot(pair, _, _)) => self.member(&pair.lhs, &pair.rhs),
-            ASTNode::Expr(Expr::Index(pair, _, _)) => self.member(&pair.lhs, &pair.rhs),
+            ASTNode::Expr(Expr::Dot(pair, _, _) | Expr::Index(pair, _, _)) => {
+                self.member(&pair.lhs, &pair.rhs);
+            }
             _ => {}
         }
     }

@@ -81,6 +81,10 @@ impl Session {
     }
 
     /// Ends the script: it does not hold.
+    #[expect(
+        clippy::unnecessary_box_returns,
+        reason = "as the evaluator wants its errors"
+    )]
     pub(super) fn fall(&self, fall: Fall) -> Box<EvalAltResult> {
         let at = fall.at;
         self.fall.borrow_mut().get_or_insert(fall);
@@ -93,6 +97,10 @@ impl Session {
 }
 
 /// What no script can catch.
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "as the evaluator wants its errors"
+)]
 fn ended(at: Position) -> Box<EvalAltResult> {
     EvalAltResult::ErrorTerminated(Dynamic::UNIT, at).into()
 }

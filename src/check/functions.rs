@@ -10,7 +10,7 @@ use super::evaluate::{StepView, StepsView, limits, reads, session};
 use super::value::{Date, Version, of_json};
 use super::{asserts, quantity, table};
 use crate::markdown::attributes::nearest;
-use crate::model::{Fact, Probe};
+use crate::model::{Fact, Probe, StepId};
 
 /// A function that checks have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -405,6 +405,10 @@ pub(super) fn module() -> Module {
     module
 }
 
+#[expect(
+    clippy::unnecessary_box_returns,
+    reason = "as the evaluator wants its errors"
+)]
 fn error(message: impl Into<String>) -> Box<EvalAltResult> {
     message.into().into()
 }
@@ -713,7 +717,7 @@ fn steps(module: &mut Module) {
     module.set_indexer_get_fn(|it: &mut StepsView, id: ImmutableString| {
         let found = it.0.iter().find(|(known, _)| known.as_str() == id.as_str());
         let Some((_, facts)) = found else {
-            let meant = nearest(&id, it.0.keys().map(|known| known.as_str()));
+            let meant = nearest(&id, it.0.keys().map(StepId::as_str));
             let hint = meant.map_or_else(String::new, |it| format!("; did you mean `{it}`?"));
             return Err(error(format!(
                 "step `{id}` has not ended in this run{hint}"

@@ -15,6 +15,7 @@
 //! judge(&Check, &Facts) -> Judgement           a rhai fence, an output fence
 //! holds(&Expression, &Facts) -> Judgement      if= unless= until= ready=
 //! compile(&Expression, &Known) -> Vec<Fault>   before step one; ranges are bytes of the expression
+//! compile_output(Matching, &Expression) -> …   the same for an expected output
 //! Facts { step, steps, inputs, values, run, probed: &[(Probe, Fact)] }
 //! Judgement = Judged(model::Judged) | Needs(Vec<Probe>)
 //! ```
@@ -32,10 +33,12 @@ mod evaluate;
 mod facts;
 mod functions;
 mod judge;
+mod lines;
 mod output;
 mod plain;
 mod quantity;
 mod source;
+mod structure;
 mod table;
 mod value;
 
@@ -44,6 +47,7 @@ pub use evaluate::limits;
 pub use facts::{Facts, RunFacts, StepFacts};
 pub use functions::{FUNCTIONS, Function, STANDARD};
 pub use judge::{Judgement, holds, judge};
+pub use output::compile_output;
 
 #[cfg(test)]
 mod tests;

@@ -24,13 +24,18 @@ const PAIRS: &[(&str, &str)] = &[
     ("Peer", "Address"),
     ("Local", "Address:Port"),
     ("Peer", "Address:Port"),
+    ("Peer", "Address:PortProcess"),
     ("PID/Program", "name"),
 ];
 
 /// Reads a table. What is none gives no rows; it never fails.
 pub(super) fn table(text: &str) -> Vec<Row> {
     let text = plain(text);
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    // A tab at the end is an empty cell.
+    let lines: Vec<&str> = text
+        .lines()
+        .map(|line| line.trim_end_matches(' '))
+        .collect();
     if let Some(rows) = ruled(&lines) {
         return rows;
     }
@@ -123,17 +128,16 @@ fn is_rule(line: &str) -> bool {
 fn ruled(lines: &[&str]) -> Option<Vec<Row>> {
     let first = lines.iter().position(|line| is_rule(line))?;
     let above = first.checked_sub(1).map(|at| lines[at]);
-    let (head, body) = match above.filter(|line| !line.trim().is_empty()) {
-        Some(head) => (head, first + 1),
+    let (head, body) = if let Some(head) = above.filter(|line| !line.trim().is_empty()) {
+        (head, first + 1)
+    } else {
         // `+----+` stands above the head too.
-        None => {
-            let head = lines.get(first + 1).copied()?;
-            let second = lines.get(first + 2).copied()?;
-            if !is_rule(second) {
-                return None;
-            }
-            (head, first + 3)
+        let head = lines.get(first + 1).copied()?;
+        let second = lines.get(first + 2).copied()?;
+        if !is_rule(second) {
+            return None;
         }
+        (head, first + 3)
     };
     let rule = lines[first];
     let bar = if rule.contains('─') { '│' } else { '|' };
@@ -290,13 +294,16 @@ fn aligned(head: &str, rows: &[&str]) -> Vec<Row> {
     let gaps = words.windows(2).map(|pair| pair[1].start - pair[0].end);
     let is_wide = gaps.clone().any(|gap| gap > 1) && gaps.clone().all(|gap| gap == 1 || gap >= 3);
     let singles = gaps.filter(|gap| *gap == 1).count();
-    let is_wide = is_wide && singles * 2 < words.len();
+    let is_wide = is_wide && singles * 4 <= words.len();
+    let has_gaps = rows
+        .iter()
+        .any(|row| row.split_whitespace().count() < words.len());
     let mut columns: Vec<Word> = Vec::new();
     for word in words {
         let Some(last) = columns.last_mut().filter(|last| {
             let is_pair = PAIRS.contains(&(last.text.as_str(), word.text.as_str()));
             let is_one_apart = word.start - last.end == 1;
-            is_one_apart && (is_pair || is_wide || !is_blank(last.end))
+            is_one_apart && (is_pair || is_wide || has_gaps && !is_blank(last.end))
         }) else {
             columns.push(word);
             continue;
@@ -397,4 +404,95 @@ fn spaced(line: &str, columns: usize) -> Vec<String> {
     }
     cells.push(rest.to_owned());
     cells
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{alias, table};
+
+    fn check(text: &str) -> String {
+        let rows = table(text);
+        let told = rows.iter().map(|row| {
+            let cells = row.iter().map(|(name, cell)| format!("{name}={cell}"));
+            cells.collect::<Vec<_>>().join(" | ") + "\n"
+        });
+        told.collect::<String>() + "\n"
+    }
+
+    #[test]
+    fn what_programs_print_is_read_by_column() {
+        let shown = [
+            "CONTAINER ID   IMAGE         COMMAND                  CREATED       STATUS                 PORTS                    NAMES\n\
+             3f2a1b4c5d6e   nginx:1.27    \"/docker-entrypoint.…\"   2 hours ago   Up 2 hours (healthy)   0.0.0.0:80->80/tcp       web\n\
+             0a1b2c3d4e5f   postgres:16   \"docker-entrypoint.s…\"   3 days ago    Up 3 days                                       db\n",
+            "Filesystem      Size  Used Avail Use% Mounted on\n\
+             /dev/sda1        98G   45G   49G  48% /\n\
+             tmpfs           3.9G     0  3.9G   0% /dev/shm\n\
+             //nas/share     1.8T  1.7T  100G  95% /mnt/my files\n",
+            "USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND\n\
+             root           1  0.0  0.1 167744 11520 ?        Ss   Jan01   0:04 /sbin/init splash\n\
+             postgres 4012345 12.5  2.0 123456789 99999 ?     Ssl  10:02   1:23 postgres: main  writer\n",
+            "NAME                    READY   STATUS    RESTARTS      AGE   NODE     NOMINATED NODE   READINESS GATES\n\
+             web-7d4b9c6f5-abcde     1/1     Running   0             3d    node-1   <none>           <none>\n\
+             job-x                   0/1     Error     5 (10m ago)   1h    node-2   <none>           <none>\n",
+            "| Host | Role `a|b` |\n|:-----|-----------:|\n| web1 | front\\|end |\n| web2 | `x|y` |\n\ntext\n",
+            " id |  name  | note \n----+--------+------\n  1 | ann    | a|b\n  2 |        | \n(2 rows)\n\n",
+            " count \n-------\n    42\n(1 row)\n",
+            "+----+-------+\n| id | name  |\n+----+-------+\n|  1 | ann   |\n|  2 | NULL  |\n+----+-------+\n2 rows in set (0.00 sec)\n",
+            "Package    Version\n---------- -------\npip        24.0\nmy package 1.0\n",
+            "               total        used        free\nMem:           24105        1044       13976\nSwap:              0           0           0\n",
+            "State  Recv-Q Send-Q Local Address:Port Peer Address:PortProcess\nLISTEN 0      128          0.0.0.0:2024      0.0.0.0:*          \n",
+            "id\tname\n1\tan example\n2\t\n",
+            "a|b\n1|2\n(1 row)\n",
+            "NAME  MAJ:MIN RM  SIZE RO TYPE MOUNTPOINTS\nvda   254:0    0  256G  0 disk /\nzram0 253:0    0    0B  0 disk \n",
+            "\x1b[1mNAME\x1b[0m   AGE\r\nx      1d\r\n",
+            "NAME   AGE\n",
+            "",
+        ]
+        .map(check)
+        .concat();
+        insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn columns_have_names_that_scripts_can_write() {
+        for (name, expected) in [
+            ("Use%", "use_percent"),
+            ("%CPU", "percent_cpu"),
+            ("Mounted on", "mounted_on"),
+            ("CONTAINER ID", "container_id"),
+            ("Dirección IP", "direccion_ip"),
+            ("PID/Program name", "pid_program_name"),
+            ("--", ""),
+        ] {
+            assert_eq!(alias(name), expected, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_and_all_rows_have_all_columns(text in "[a-c |+:`\\\\\n\t%ñ─│-]{0,120}") {
+            let rows = table(&text);
+            for row in &rows {
+                prop_assert_eq!(row.len(), rows[0].len());
+            }
+        }
+
+        #[test]
+        fn left_aligned_columns_are_found_whatever_the_cells_hold(
+            rows in proptest::collection::vec(proptest::array::uniform3("[a-z]{1,8}( [a-z]{1,8})?"), 1..6)
+        ) {
+            let width = |at: usize| rows.iter().map(|row| row[at].len()).max().unwrap_or(0).max(6) + 3;
+            let line = |cells: [&str; 3]| format!("{:a$}{:b$}{}\n", cells[0], cells[1], cells[2], a = width(0), b = width(1));
+            let mut text = line(["NAME", "STATUS", "NOTE"]);
+            for row in &rows {
+                text.push_str(&line([&row[0], &row[1], &row[2]]));
+            }
+            let read: Vec<Vec<String>> = table(&text).into_iter().map(|row| row.into_iter().map(|it| it.1).collect()).collect();
+            let expected: Vec<Vec<String>> = rows.iter().map(|row| row.to_vec()).collect();
+            prop_assert_eq!(read, expected);
+        }
+    }
 }

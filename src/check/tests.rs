@@ -399,9 +399,8 @@ fn names_that_do_not_exist_are_told_with_what_was_meant() {
         "let ñ = 1; ññ",
         "   ",
     ]
-    .iter()
-    .map(|source| format!("{source}\n{}", faults(source, true)))
-    .collect();
+    .map(|source| [source, "\n", &faults(source, true)].concat())
+    .concat();
     insta::assert_snapshot!(shown);
     insta::assert_snapshot!(faults("step.status == 0", false), @r#""step": unknown variable `step` → this is judged before its step has run: name another, `steps["id"]`"#);
 }

@@ -43,15 +43,14 @@ impl Ord for Version {
                     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
                 }
                 (Some(Part::Word(a)), Some(Part::Word(b))) => a.cmp(b),
-                (Some(Part::Number(_)), Some(Part::Word(_))) | (None, Some(Part::Word(_))) => {
-                    Ordering::Greater
-                }
-                (Some(Part::Word(_)), Some(Part::Number(_)) | None) => Ordering::Less,
                 // `1.0` and `1.0.0` are one version.
-                (Some(Part::Number(a)), None) if a.is_empty() => Ordering::Equal,
-                (None, Some(Part::Number(b))) if b.is_empty() => Ordering::Equal,
-                (Some(Part::Number(_)), None) => Ordering::Greater,
-                (None, _) => Ordering::Less,
+                (Some(Part::Number(zero)), None) | (None, Some(Part::Number(zero)))
+                    if zero.is_empty() =>
+                {
+                    Ordering::Equal
+                }
+                (Some(Part::Number(_)), _) | (None, Some(Part::Word(_))) => Ordering::Greater,
+                (Some(Part::Word(_)) | None, _) => Ordering::Less,
             };
             if ordering != Ordering::Equal {
                 return ordering;
@@ -219,14 +218,18 @@ pub(super) fn kind(value: &Dynamic) -> &'static str {
 
 /// Returns a value as a verdict keeps it: a text as it is, lists and maps as JSON on several lines.
 pub(super) fn shown(value: &Dynamic) -> String {
-    let mut all = match text(value) {
+    cut(match text(value) {
         Some(text) => text,
         None if value.is_unit() => "()".to_owned(),
         None if value.is_array() || value.is_map() => {
             serde_json::to_string_pretty(&to_json(value, 0)).unwrap_or_default()
         }
         None => plain(value),
-    };
+    })
+}
+
+/// Cuts a text that is longer than a verdict keeps.
+pub(super) fn cut(mut all: String) -> String {
     if all.len() > LONGEST {
         let mut end = LONGEST;
         while !all.is_char_boundary(end) {
@@ -234,7 +237,9 @@ pub(super) fn shown(value: &Dynamic) -> String {
         }
         let more = all.len() - end;
         all.truncate(end);
-        all.push_str(&format!("… ({more} bytes more)"));
+        all.push_str("… (");
+        all.push_str(&more.to_string());
+        all.push_str(" bytes more)");
     }
     all
 }
