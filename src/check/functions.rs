@@ -343,7 +343,7 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
 ];
 
 /// What `step` and `steps["id"]` have.
-pub(super) const OF_A_STEP: &[&str] = &[
+pub const OF_A_STEP: &[&str] = &[
     "status",
     "signal",
     "stdout",
@@ -356,7 +356,7 @@ pub(super) const OF_A_STEP: &[&str] = &[
 ];
 
 /// What `run` has.
-pub(super) const OF_A_RUN: &[&str] = &["id", "title", "document", "folder"];
+pub const OF_A_RUN: &[&str] = &["id", "title", "document", "folder"];
 
 type Result<T> = std::result::Result<T, Box<EvalAltResult>>;
 

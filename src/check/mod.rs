@@ -45,7 +45,7 @@ mod value;
 pub use compile::{Fault, Known, compile};
 pub use evaluate::limits;
 pub use facts::{Facts, RunFacts, StepFacts};
-pub use functions::{FUNCTIONS, Function, STANDARD};
+pub use functions::{FUNCTIONS, Function, OF_A_RUN, OF_A_STEP, STANDARD};
 pub use judge::{Judgement, holds, judge};
 pub use output::compile_output;
 
