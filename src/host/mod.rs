@@ -1,5 +1,5 @@
-//! The machine as the program sees it: clock, boot, processes, people, storage, helper commands, looks for checks.
-//! Everything that pure floors must be handed comes from here. Decides nothing.
+//! The machine as the program sees it: clock, boot, processes, people, storage, helper commands, looks
+//! for checks. Everything that pure floors must be handed comes from here. Decides nothing.
 
 mod certificate;
 pub mod clock;
