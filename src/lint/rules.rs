@@ -269,6 +269,20 @@ pub const TABLE: &[Rule] = &[
         "an id that the document gives",
     ),
     rule(
+        "expression",
+        Error,
+        Some(Warning),
+        "a check, a condition or an expected output that cannot be read, or names a variable, function, step or input that is not there",
+        "the name that was meant; `docs/checks.md` names all there are",
+    ),
+    rule(
+        "check",
+        Error,
+        None,
+        "a check that judges no step, or `match` and `of` where nothing is judged",
+        "right under the step that it judges, in its section, or `of=#id`",
+    ),
+    rule(
         "not-in-this-version",
         Error,
         Some(Error),

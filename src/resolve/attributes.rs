@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::conditions::Stated;
 use super::duration::parse_duration;
 use crate::markdown::attributes::{
     Attribute, Fault, Performed, Row, TABLE, Takes, find, near_miss, nearest,
 };
-use crate::model::{Diagnostic, Doubt, Effect, Kind, Settings, Span};
+use crate::model::{Diagnostic, Doubt, Effect, Kind, Matching, Settings, Span};
 
 /// Who does it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,8 +42,12 @@ pub(super) struct Said {
     pub(super) doubts: Vec<Doubt>,
     /// Something that only a step can have, and where: for what turns out to be none.
     pub(super) of_a_step: Option<(&'static str, Span)>,
-    /// `output` fences: how they are compared.
-    pub(super) compares: bool,
+    /// `output` fences: how they are compared, and where that is said.
+    pub(super) matching: Option<(Matching, Span)>,
+    /// `rhai` and `output` fences: the step that they judge.
+    pub(super) judges: Option<(String, Span)>,
+    /// What must hold before it runs, or until it has.
+    pub(super) conditions: Vec<Stated>,
 }
 
 impl Said {
@@ -186,7 +191,7 @@ impl Reader<'_> {
                 let ids = ids.map(|id| (id.trim_start_matches('#').to_owned(), span));
                 self.said.needs.extend(ids);
             }
-            self.said.compares |= row.name == "match";
+            self.judged(row, attribute, value);
             self.said.refused.push((row.name, span));
             return;
         }
@@ -200,7 +205,7 @@ impl Reader<'_> {
             (_, Some(value)) if !value.is_empty() => value,
             _ => return self.wants(attribute, "a value", &format!("{}=…", row.name)),
         };
-        if !matches!(row.name, "run" | "runbook" | "tag") && of == Of::Fence {
+        if !matches!(row.name, "run" | "runbook" | "tag" | "match" | "of") && of == Of::Fence {
             self.said.of_a_step.get_or_insert((row.name, span));
         }
         match row.name {
@@ -244,6 +249,40 @@ impl Reader<'_> {
                 None => self.wants(attribute, "exit codes from 0 to 255", "exit=0,3"),
             },
             // `runbook` is the declaration's.
+            _ => self.judged(row, attribute, Some(value)),
+        }
+    }
+
+    /// What is judged, and by what.
+    fn judged(&mut self, row: &'static Row, attribute: &Attribute<'_>, value: Option<&str>) {
+        let span = attribute.span;
+        let is_ours = matches!(row.takes, Takes::Condition) || matches!(row.name, "match" | "of");
+        let value = match value {
+            Some(value) if !value.is_empty() => value,
+            _ if is_ours => return self.wants(attribute, "a value", &format!("{}=…", row.name)),
+            _ => return,
+        };
+        match row.name {
+            "match" => {
+                let matching = match value {
+                    "exact" => Matching::Exact,
+                    "contains" => Matching::Contains,
+                    "lines" => Matching::Lines,
+                    "regex" => Matching::Regex,
+                    "json" => Matching::Json,
+                    _ => return self.one_of(row, attribute, value),
+                };
+                self.said.matching = Some((matching, span));
+            }
+            "of" => {
+                let id = value.trim_start_matches('#');
+                self.said.judges = Some((id.to_owned(), span));
+            }
+            name if row.takes == Takes::Condition => self.said.conditions.push(Stated {
+                name,
+                value: value.to_owned(),
+                span,
+            }),
             _ => {}
         }
     }
