@@ -19,6 +19,8 @@ mod fixture;
 #[cfg(feature = "testing")]
 mod floors;
 #[cfg(feature = "testing")]
+mod flow;
+#[cfg(feature = "testing")]
 mod handover;
 #[cfg(feature = "testing")]
 mod init;

@@ -228,7 +228,7 @@ fn one_of_many_is_told_in_a_few_lines() {
 #[test]
 fn a_runbook_is_listed_in_eighty_columns() {
     let source = "---\nrunbook: 1\ntitle: デプロイ 🛒 de la tienda\ninputs:\n  version: { description: tag to deploy, default: v1, choices: [v1, v2] }\n---\n# Preparación\n```bash {#check .slow effect=reads}\ndf -h\n```\n```bash\nssh <HOST>\n```\n## Vacía\n## A mano\n- [ ] Avisar a **todos** (`@canal`) de que en un momento empieza la ventana de mantenimiento programada\n- [x] hecho\n## Rollback\n```sh {effect=destroys retries=3}\nrm -rf x\n```\n";
-    insta::assert_snapshot!(check(source, false), @r#"
+    insta::assert_snapshot!(check(source, false), @"
     デプロイ 🛒 de la tienda                               docs/deploy.md · declared
       input version  tag to deploy (default v1) (one of v1, v2)
     Preparación
@@ -242,9 +242,9 @@ fn a_runbook_is_listed_in_eighty_columns() {
           hecho
       Rollback · on demand
       ~rollback       19  sh          destroys
-      1 error, 1 warning: `runbook lint docs/deploy.md`
-    "#);
-    insta::assert_snapshot!(check(source, true), @r#"
+      0 errors, 1 warning: `runbook lint docs/deploy.md`
+    ");
+    insta::assert_snapshot!(check(source, true), @"
     デプロイ 🛒 de la tienda                               docs/deploy.md · declared
       input version  tag to deploy (default v1) (one of v1, v2)
     Preparación
@@ -263,8 +263,8 @@ fn a_runbook_is_listed_in_eighty_columns() {
       Rollback · on demand
       ~rollback       19  sh          destroys
           rm -rf x
-      1 error, 1 warning: `runbook lint docs/deploy.md`
-    "#);
+      0 errors, 1 warning: `runbook lint docs/deploy.md`
+    ");
     insta::assert_snapshot!(check("text\n", false), @r#"
     deploy                                                    docs/deploy.md · plain
       no steps: nothing in it would run
