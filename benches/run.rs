@@ -22,6 +22,7 @@ const GIGABYTE: u64 = 1 << 30;
 fn main() {
     let place = tempfile::tempdir().unwrap();
     steps(place.path());
+    side_by_side(place.path());
     gigabyte(place.path());
 }
 
@@ -56,6 +57,31 @@ fn steps(place: &Path) {
     println!(
         "a step, {STEPS} of them: {:.2}× `bash -c true` (median)\n",
         median(&mut ratios)
+    );
+}
+
+// 64 steps of 0.1 s, of which none waits for another.
+fn side_by_side(place: &Path) {
+    let mut text = String::from("---\nrunbook: 1\n---\n# Steps\n");
+    for number in 0..64 {
+        writeln!(
+            text,
+            "```bash {{#s{number} needs=\"\" effect=reads}}\nsleep 0.1\n```"
+        )
+        .unwrap();
+    }
+    let file = place.join("side-by-side.md");
+    fs::write(&file, text).unwrap();
+    let mut all = Vec::new();
+    for _ in 0..ROUNDS {
+        let mut command = engine(place, &file);
+        command.args(["--jobs", "64"]);
+        let took = time(|| assert!(command.status().unwrap().success()));
+        all.push(took.as_secs_f64());
+    }
+    println!(
+        "64 steps of `sleep 0.1`, --jobs 64: {:.3} s (median)\n",
+        median(&mut all)
     );
 }
 
@@ -113,12 +139,16 @@ fn quiet(program: &str) -> Command {
 }
 
 fn run(place: &Path, file: &Path) -> Child {
-    quiet(env!("CARGO_BIN_EXE_runbook"))
+    engine(place, file).spawn().unwrap()
+}
+
+fn engine(place: &Path, file: &Path) -> Command {
+    let mut command = quiet(env!("CARGO_BIN_EXE_runbook"));
+    command
         .arg("run")
         .arg(file)
-        .env("RUNBOOK_STATE", place.join("state"))
-        .spawn()
-        .unwrap()
+        .env("RUNBOOK_STATE", place.join("state"));
+    command
 }
 
 // The most that the engine and its keeper ever held, in kB.

@@ -134,6 +134,54 @@ pub enum EventKind {
         /// Who decided.
         by: String,
     },
+    /// The attempt is not ok, and the step is tried again by itself.
+    #[serde(rename = "step.retrying")]
+    StepRetrying {
+        /// Which.
+        step: StepId,
+        /// The attempt that is not ok.
+        nonce: String,
+        /// Why it is not.
+        because: String,
+        /// How long the pause before the next attempt is, in milliseconds.
+        pause_ms: u64,
+    },
+    /// A server was started: it runs while the steps after it do.
+    #[serde(rename = "service.started")]
+    ServiceStarted {
+        /// Its step.
+        step: StepId,
+        /// Which attempt.
+        nonce: String,
+    },
+    /// The server is ready: the steps that need it may begin.
+    #[serde(rename = "service.ready")]
+    ServiceReady {
+        /// Its step.
+        step: StepId,
+        /// Which attempt.
+        nonce: String,
+    },
+    /// The server does not serve this run any more.
+    #[serde(rename = "service.stopped")]
+    ServiceStopped {
+        /// Its step.
+        step: StepId,
+        /// Which attempt.
+        nonce: String,
+        /// Why: the run is over, or the session is.
+        because: String,
+    },
+    /// What was done is undone: these steps run, in this order.
+    #[serde(rename = "undo.started")]
+    UndoStarted {
+        /// The step that failed.
+        failed: StepId,
+        /// The `undo-of` steps, the one of the last step that ran first.
+        steps: Vec<StepId>,
+        /// Who wanted it.
+        by: String,
+    },
     /// The step is over.
     #[serde(rename = "step.finished")]
     StepFinished {
@@ -287,6 +335,24 @@ pub struct Request {
     /// `--allow`: `destroys`, `unknown`, `overwrite`, `workstation`, `host=NAME`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<String>,
+    /// `--on-failure`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<OnFailure>,
+    /// `--jobs`: how many steps run side by side; one, where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<u32>,
+}
+
+/// What a failure does to the rest of the run, where nobody is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// Nothing more is started, but what `always` runs.
+    Stop,
+    /// As `stop`; then what was done is undone.
+    Undo,
+    /// Steps that do not need the one that failed go on. So it is where nothing is said.
+    Continue,
 }
 
 /// One step of the plan, as the journal keeps it.
@@ -316,6 +382,64 @@ pub struct PlannedStep {
     /// Exit codes that count as ok; 0 alone, when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exit: Vec<i32>,
+    /// When it runs, and what follows.
+    #[serde(default, skip_serializing_if = "Flow::is_usual")]
+    pub flow: Flow,
+}
+
+/// When a step runs, and what follows: what its attributes say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flow {
+    /// The steps that must be ok before it; absent for all that stand before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Vec<StepId>>,
+    /// It runs only where this holds: `#step`, or an expression.
+    #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
+    pub only_if: Option<String>,
+    /// It is done already where this holds: `#step`, or an expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<String>,
+    /// How often it is tried again after a failure.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
+    /// It is tried until this holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// It runs also after a failure.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub always: bool,
+    /// Its failure is recorded and gone on from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_fail: bool,
+    /// It undoes this step, and runs only for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_of: Option<StepId>,
+    /// It is a server that later steps need.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub background: bool,
+    /// The server is ready once this holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<String>,
+    /// The server is left running at the end of the run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stays: bool,
+}
+
+impl Flow {
+    /// Returns whether nothing of it is said.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns the steps that `if` and `unless` name.
+    pub fn guards(&self) -> impl Iterator<Item = StepId> {
+        let named = [&self.only_if, &self.unless].into_iter().flatten();
+        named.filter_map(|it| StepId::new(it.strip_prefix('#')?))
+    }
+}
+
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 impl PlannedStep {
@@ -406,7 +530,7 @@ pub struct StepStarting {
 }
 
 /// A process, so that it is never mistaken for another with the same number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Its number.
     pub pid: u32,
@@ -438,6 +562,8 @@ pub enum EndedBy {
     Operator,
     /// The run was told to stop.
     Stop,
+    /// The session is over, and with it its server.
+    End,
 }
 
 /// The attempt ended, and how.
@@ -497,14 +623,6 @@ pub struct Output {
     /// What else was masked because it looked like a secret, and how often: `a password`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub detected: BTreeMap<String, u64>,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands out references"
-)]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// What a step changed of its environment.
@@ -635,6 +753,8 @@ pub enum Decision {
     Done,
     /// Do not run it.
     Skip,
+    /// Undo what was done.
+    Undo,
     /// Stop here; the run stays open.
     Stop,
 }

@@ -12,7 +12,7 @@ use crate::keeper::link::Link;
 use crate::keeper::protocol::{Ask, Message, Say};
 use crate::markdown::{decode, outline};
 use crate::redact::Texts;
-use crate::state::{Phase, State};
+use crate::state::{Phase, Role, State};
 use crate::store::folder::RunFolder;
 use crate::store::journal::Journal;
 use crate::store::lock::{Lock, LockError};
@@ -169,7 +169,7 @@ pub fn close(args: &CloseArgs) -> Result<ExitCode, Failure> {
     }
     let is_running = state
         .steps()
-        .any(|(_, step)| matches!(step.phase, Phase::Running(_)));
+        .any(|(_, step)| matches!(step.phase, Phase::Running(_) | Phase::Serving(_)));
     if is_running {
         return Err(
             Failure::usage(format!("a step of run {} may be running", folder.run())).hint(format!(
@@ -211,14 +211,22 @@ fn at_hand(folder: &RunFolder, state: &State) -> Texts {
 }
 
 fn closing(state: &State) -> Closing {
-    let any = |wanted: fn(&Phase) -> bool| state.steps().any(|(_, step)| wanted(&step.phase));
-    let is_bad = any(|it| {
-        matches!(
-            it,
-            Phase::Unknown { .. } | Phase::Exited(_) | Phase::Finished(Verdict::Failed)
-        )
+    let passed = EventKind::RunClosed {
+        result: Closing::Passed,
+        reason: None,
+        by: None,
+    };
+    if state.check(&[passed]).is_ok() {
+        return Closing::Passed;
+    }
+    let is_bad = state.steps().enumerate().any(|(at, (planned, step))| {
+        let counts = *state.order().role(at) == Role::Part && !planned.flow.allow_fail;
+        match step.phase {
+            Phase::Unknown { .. } | Phase::Exited(_) => true,
+            Phase::Finished(Verdict::Failed) => counts,
+            _ => false,
+        }
     });
-    let is_left = any(|it| matches!(it, Phase::Pending));
     let was_ended = state.steps().any(|(_, step)| {
         matches!(step.phase, Phase::Finished(Verdict::Failed))
             && step
@@ -226,11 +234,10 @@ fn closing(state: &State) -> Closing {
                 .as_ref()
                 .is_some_and(|it| it.ended_by == Some(EndedBy::Stop))
     });
-    match (state.was_stopped() || was_ended, is_bad, is_left) {
-        (true, true, _) => Closing::Stopped,
-        (_, true, _) => Closing::Failed,
-        (_, false, true) => Closing::Left,
-        (_, false, false) => Closing::Passed,
+    match (state.was_stopped() || was_ended, is_bad) {
+        (true, true) => Closing::Stopped,
+        (false, true) => Closing::Failed,
+        (_, false) => Closing::Left,
     }
 }
 

@@ -36,7 +36,7 @@ use super::failure::Failure;
 use super::inputs::{self, Given};
 use super::prepare::{self, admit};
 use super::prompt::{self, Lines};
-use super::session::{self, Stage, StoreArgs, WatchArgs};
+use super::session::{self, FlowArgs, Stage, StoreArgs, WatchArgs};
 
 /// Arguments of `runbook resume`.
 #[derive(Debug, Args)]
@@ -61,6 +61,8 @@ pub struct ResumeArgs {
     /// Go on with the document as it is now, instead of the snapshot
     #[arg(long)]
     adopt: bool,
+    #[command(flatten)]
+    flow: FlowArgs,
     #[command(flatten)]
     watch: WatchArgs,
     #[command(flatten)]
@@ -145,6 +147,11 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let survey = prepare::survey(&plan.runbook, &to_do(&plan, &state), &search);
     let mut session = Session::new(machine::by(&operator), terminal, args.watch.on_term());
     session.retry_failed = args.retry_failed;
+    session.follow(&plan.request);
+    session.on_failure = args.flow.on_failure().or(session.on_failure);
+    if let Some(jobs) = args.flow.jobs {
+        session.jobs = jobs as usize;
+    }
     let has = |name: &str| state.values().contains_key(name);
     let given = Given::new(&args.set, &args.inputs)?;
     let mut values = inputs::placeholders(&plan, &given, &session.by, has)?;
@@ -176,25 +183,34 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         file_changed: changed,
     });
     let evidence = loop {
-        match recover::evidence(&state, survivor.as_ref(), &records) {
-            Evidence::Orphaned {
-                step,
-                nonce,
-                processes,
-            } => {
-                let asking = terminal.then_some((&mut lines, &signals));
-                orphaned(&folder, &step, &nonce, &processes, asking)?;
-            }
-            other => break other,
-        }
+        let evidence = recover::evidence(&state, survivor.as_ref(), &records);
+        let orphan = evidence
+            .iter()
+            .find(|it| matches!(it, Evidence::Orphaned { .. }));
+        let Some(Evidence::Orphaned {
+            step,
+            nonce,
+            processes,
+        }) = orphan
+        else {
+            break evidence;
+        };
+        let asking = terminal.then_some((&mut lines, &signals));
+        orphaned(&folder, step, nonce, processes, asking)?;
     };
-    let starting = match &evidence {
-        Evidence::Running { nonce: wanted, .. } => past.iter().rev().find(
-            |it| matches!(&it.kind, EventKind::StepStarting(starting) if starting.nonce == *wanted),
-        ),
-        _ => None,
+    let begun = |wanted: &str| {
+        let is_it =
+            |it: &&Event| matches!(&it.kind, EventKind::StepStarting(it) if it.nonce == wanted);
+        past.iter().rev().find(is_it).cloned()
     };
-    let starting = starting.cloned();
+    let evidence: Vec<(Evidence, Option<Event>)> = evidence
+        .into_iter()
+        .map(|it| match &it {
+            Evidence::Running { nonce, .. } => (begun(nonce), it),
+            _ => (None, it),
+        })
+        .map(|(starting, it)| (it, starting))
+        .collect();
     let stage = Stage {
         folder,
         lock,
@@ -210,10 +226,12 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         events.extend(adopted);
         events.extend(values.events);
         engine.record(events)?;
-        match evidence {
-            Evidence::Nothing | Evidence::Orphaned { .. } => {}
-            Evidence::Running { step, nonce } => engine.attach(step, nonce, starting),
-            Evidence::Tells(event) => engine.record(vec![event])?,
+        for (evidence, starting) in evidence {
+            match evidence {
+                Evidence::Orphaned { .. } => {}
+                Evidence::Running { step, nonce } => engine.attach(step, nonce, starting),
+                Evidence::Tells(event) => engine.record(vec![event])?,
+            }
         }
         decide(engine, &decisions)
     })
@@ -267,7 +285,7 @@ fn has_agreed_to_all(past: &[Event], me: &str) -> bool {
 fn survived(state: &State, survivor: Option<&Survivor>, past: &[Event]) -> &'static str {
     let is_running = state
         .steps()
-        .any(|(_, step)| matches!(step.phase, Phase::Running(_)));
+        .any(|(_, step)| matches!(step.phase, Phase::Running(_) | Phase::Serving(_)));
     let same_boot = past.last().is_some_and(|it| it.boot_id == clock::boot_id());
     match (survivor, same_boot) {
         (Some(it), _) if is_running && !it.nonces.is_empty() => "the keeper and its step",

@@ -26,7 +26,7 @@ use super::failure::Failure;
 use super::inputs::{self, Given};
 use super::prepare::{self, admit, start_folder};
 use super::prompt::Lines;
-use super::session::{self, Stage, StoreArgs, WatchArgs};
+use super::session::{self, FlowArgs, Stage, StoreArgs, WatchArgs};
 
 /// Arguments of `runbook run`.
 #[derive(Debug, Args)]
@@ -65,6 +65,8 @@ pub struct RunArgs {
     /// Run only steps with this tag
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     tag: Vec<String>,
+    #[command(flatten)]
+    flow: FlowArgs,
     /// Why: kept in the journal and the transcript
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -100,10 +102,6 @@ struct Later {
     dry_run: bool,
     #[arg(long, hide = true, value_name = "TARGET=…")]
     on: Vec<String>,
-    #[arg(long, hide = true, value_name = "WHAT")]
-    on_failure: Option<String>,
-    #[arg(long, hide = true, value_name = "N")]
-    jobs: Option<String>,
     #[arg(long, hide = true, value_name = "FORMAT=FILE")]
     report: Vec<String>,
 }
@@ -113,8 +111,6 @@ impl Later {
         [
             (self.dry_run, "--dry-run"),
             (!self.on.is_empty(), "--on"),
-            (self.on_failure.is_some(), "--on-failure"),
-            (self.jobs.is_some(), "--jobs"),
             (!self.report.is_empty(), "--report"),
         ]
         .into_iter()
@@ -160,6 +156,7 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let mut plan = prepare::plan(prepared, text, request, document, cwd, &config);
     let by = machine::by(&machine::operator(terminal));
     let mut session = Session::new(by, terminal, args.watch.on_term());
+    session.follow(&plan.request);
     let mut values = inputs::placeholders(&plan, &given, &session.by, |_| false)?;
     let mut known = Known::default();
     values.tell(&plan, &mut session, &mut known);
@@ -284,6 +281,8 @@ fn request(args: &RunArgs) -> Request {
         tags: args.tag.clone(),
         yes: args.yes,
         allow: args.allow.clone(),
+        on_failure: args.flow.on_failure(),
+        jobs: args.flow.jobs,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::engine::decide::{Leaving, OnTerm, Session};
 use crate::engine::operator::{Nobody, Operator};
 use crate::engine::recover::Survivor;
 use crate::engine::{Engine, Parts, Publisher, Signals, StoredOutputs, terminal_width};
-use crate::event::{Event, RunOpened, Text};
+use crate::event::{Event, OnFailure, RunOpened, Text};
 use crate::host::clock::Clock;
 use crate::host::{machine, storage};
 use crate::plan::Plan;
@@ -53,6 +53,39 @@ pub struct WatchArgs {
     /// What SIGTERM does [default: detach on a terminal, else stop]
     #[arg(long, value_name = "WHAT", value_enum)]
     pub on_term: Option<TermChoice>,
+}
+
+/// How steps follow one another.
+#[derive(Debug, Clone, Args)]
+pub struct FlowArgs {
+    /// What a failure does to the rest, where nobody is asked [default: continue]
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub on_failure: Option<FailureChoice>,
+    /// Run up to N steps side by side, where `needs` allows it [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=512))]
+    pub jobs: Option<u32>,
+}
+
+impl FlowArgs {
+    /// Returns what a failure does.
+    pub fn on_failure(&self) -> Option<OnFailure> {
+        self.on_failure.map(|it| match it {
+            FailureChoice::Stop => OnFailure::Stop,
+            FailureChoice::Undo => OnFailure::Undo,
+            FailureChoice::Continue => OnFailure::Continue,
+        })
+    }
+}
+
+/// What a failure does to the rest of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailureChoice {
+    /// Nothing more is started, but what `always` runs
+    Stop,
+    /// As `stop`; then what was done is undone
+    Undo,
+    /// Steps that do not need the one that failed go on
+    Continue,
 }
 
 /// What SIGTERM does.

@@ -161,6 +161,7 @@ impl Terminal {
             | (Question::Failed(_), "r" | "retry")
             | (Question::Unknown { .. }, "r" | "run") => Answer::Run,
             (Question::Unknown { .. }, "d" | "done") => Answer::Done,
+            (Question::Failed(_), "u" | "undo") if open.menu.contains("[u]ndo") => Answer::Undo,
             (Question::Run { .. }, "rest") if open.menu.contains("[rest]") => Answer::Rest,
             (Question::Run { .. }, "v" | "value") if open.wants.is_some() => {
                 self.enter(Stage::Value);
@@ -448,13 +449,18 @@ fn menu(asking: &Asking<'_>) -> String {
                     .to_owned()
             }
         },
-        Question::Failed(step) if types_id => {
-            format!("Type `{step}` to retry it · [e]dit · [s]kip · [n]ote · [q]uit")
+        Question::Failed(step) => {
+            let retry = if types_id {
+                format!("Type `{step}` to retry it")
+            } else {
+                "[r]etry".to_owned()
+            };
+            let undo = if asking.undoes { " · [u]ndo all" } else { "" };
+            format!("{retry} · [e]dit · [s]kip{undo} · [n]ote · [q]uit")
         }
         Question::Unknown { step, .. } if types_id => {
             format!("Type `{step}` to run it again · [d]one · [e]dit · [s]kip · [n]ote · [q]uit")
         }
-        Question::Failed(_) => "[r]etry · [e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
         Question::Unknown { .. } => {
             "[r]un again · [d]one · [e]dit · [s]kip · [n]ote · [q]uit".to_owned()
         }

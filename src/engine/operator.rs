@@ -28,6 +28,8 @@ pub struct Asking<'a> {
     pub existing: &'a [Existing],
     /// How many steps are still to run.
     pub left: usize,
+    /// Whether something that ran can be undone.
+    pub undoes: bool,
 }
 
 /// Someone who answers. Never blocks the run: a question is put, and the answer comes later.

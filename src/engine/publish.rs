@@ -41,7 +41,7 @@ impl Publisher {
         let mut reader = Reader {
             reporter,
             folder: folder.path().to_owned(),
-            watched: None,
+            watched: Vec::new(),
             all_output,
         };
         let thread = std::thread::Builder::new()
@@ -99,7 +99,7 @@ impl Publisher {
 struct Reader {
     reporter: Box<dyn Reporter>,
     folder: PathBuf,
-    watched: Option<Watched>,
+    watched: Vec<Watched>,
     all_output: bool,
 }
 
@@ -117,7 +117,12 @@ impl Reader {
     // What a reporter cannot write is lost to it, and to nobody else.
     fn serve(&mut self, items: &Receiver<Item>) {
         loop {
-            let item = if self.watched.is_some() {
+            let item = if self.watched.is_empty() {
+                match items.recv() {
+                    Ok(item) => item,
+                    Err(_) => return,
+                }
+            } else {
                 match items.recv_timeout(TICK) {
                     Ok(item) => item,
                     Err(RecvTimeoutError::Timeout) => {
@@ -125,11 +130,6 @@ impl Reader {
                         continue;
                     }
                     Err(RecvTimeoutError::Disconnected) => return,
-                }
-            } else {
-                match items.recv() {
-                    Ok(item) => item,
-                    Err(_) => return,
                 }
             };
             match item {
@@ -163,7 +163,8 @@ impl Reader {
             now
         };
         let log = format!("output/{}-{}.log", starting.step, starting.attempt);
-        self.watched = Some(Watched {
+        self.watched.retain(|it| it.step != starting.step);
+        self.watched.push(Watched {
             step: starting.step.clone(),
             nonce: starting.nonce.clone(),
             log: self.folder.join(log),
@@ -176,7 +177,7 @@ impl Reader {
 
     fn attach(&mut self, event: &Event) {
         self.watch(event);
-        if let Some(watched) = &self.watched {
+        if let Some(watched) = self.watched.last() {
             let attached = Progress::Attached(watched.step.clone());
             let _ = self.reporter.progress(&attached);
         }
@@ -185,23 +186,28 @@ impl Reader {
     fn event(&mut self, event: &Event) {
         match &event.kind {
             EventKind::StepStarting(_) => self.watch(event),
-            EventKind::AttemptExited(exited) if self.watches(&exited.nonce) => {
-                self.read_log();
-                self.watched = None;
+            EventKind::AttemptExited(exited) => self.unwatch(&exited.nonce, true),
+            EventKind::AttemptVoid { nonce, .. } | EventKind::AttemptUnknown { nonce, .. } => {
+                self.unwatch(nonce, false);
             }
-            EventKind::AttemptVoid { .. } | EventKind::AttemptUnknown { .. } => self.watched = None,
             _ => {}
         }
         let _ = self.reporter.event(event);
     }
 
-    fn watches(&self, nonce: &str) -> bool {
-        self.watched.as_ref().is_some_and(|it| it.nonce == nonce)
+    fn unwatch(&mut self, nonce: &str, reads: bool) {
+        let Some(at) = self.watched.iter().position(|it| it.nonce == nonce) else {
+            return;
+        };
+        let mut watched = self.watched.remove(at);
+        if reads {
+            watched.read_log(&mut *self.reporter, self.all_output);
+        }
     }
 
     fn look(&mut self) {
-        self.read_log();
-        if let Some(watched) = &self.watched {
+        for watched in &mut self.watched {
+            watched.read_log(&mut *self.reporter, self.all_output);
             let now = clock::since_boot();
             let tick = Progress::Tick {
                 step: watched.step.clone(),
@@ -211,32 +217,31 @@ impl Reader {
             let _ = self.reporter.progress(&tick);
         }
     }
+}
 
-    fn read_log(&mut self) {
-        let Some(watched) = &mut self.watched else {
-            return;
-        };
-        if watched.file.is_none() {
-            watched.file = File::open(&watched.log).ok();
+impl Watched {
+    fn read_log(&mut self, reporter: &mut dyn Reporter, all_output: bool) {
+        if self.file.is_none() {
+            self.file = File::open(&self.log).ok();
         }
-        let Some(file) = &watched.file else { return };
+        let Some(file) = &self.file else { return };
         let length = file.metadata().map_or(0, |it| it.len());
-        if !self.all_output && length > watched.offset + CHUNK as u64 {
+        if !all_output && length > self.offset + CHUNK as u64 {
             // Only the last lines are shown: what is between need not even be read.
-            watched.offset = length - CHUNK as u64;
+            self.offset = length - CHUNK as u64;
         }
         let mut buffer = vec![0; CHUNK];
         loop {
-            let count = match file.read_at(&mut buffer, watched.offset) {
+            let count = match file.read_at(&mut buffer, self.offset) {
                 Ok(count) if count > 0 => count,
                 _ => return,
             };
-            let step = watched.step.clone();
+            let step = self.step.clone();
             let bytes = buffer[..count].to_vec();
-            let offset = watched.offset;
-            watched.offset += count as u64;
-            watched.last_output = clock::since_boot();
-            let _ = self.reporter.progress(&Progress::Output {
+            let offset = self.offset;
+            self.offset += count as u64;
+            self.last_output = clock::since_boot();
+            let _ = reporter.progress(&Progress::Output {
                 step,
                 offset,
                 bytes,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::EventKind;
+use crate::event::{EventKind, StepStarting};
 use crate::host::clock;
 use crate::host::process::{self, Process};
 use crate::keeper::link::Link;
@@ -11,11 +11,9 @@ use crate::model::StepId;
 use crate::state::{Phase, State};
 use crate::store::attempts::{AttemptReading, Outcome};
 
-/// What became of the attempt that the journal says is running.
+/// What became of an attempt that the journal says is running.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Evidence {
-    /// No attempt is open.
-    Nothing,
     /// The keeper holds it; it goes on.
     Running {
         /// Its step.
@@ -63,16 +61,32 @@ pub fn attach(link: Option<Link>) -> std::io::Result<Option<Survivor>> {
     }
 }
 
-/// Returns what became of the attempt that `state` says is running. `records` must have been read
-/// after the keeper was asked what it holds: what ended in between is in one of the two.
-pub fn evidence(state: &State, survivor: Option<&Survivor>, records: &AttemptReading) -> Evidence {
-    let running = state.steps().find_map(|(_, step)| match &step.phase {
-        Phase::Running(starting) => Some(starting),
-        _ => None,
-    });
-    let Some(starting) = running else {
-        return Evidence::Nothing;
-    };
+/// Returns what became of the attempts that `state` says are running, servers included, in the order
+/// in which they began. `records` must have been read after the keeper was asked what it holds: what
+/// ended in between is in one of the two.
+pub fn evidence(
+    state: &State,
+    survivor: Option<&Survivor>,
+    records: &AttemptReading,
+) -> Vec<Evidence> {
+    let mut running: Vec<(u64, &StepStarting)> = state
+        .steps()
+        .filter_map(|(_, step)| match &step.phase {
+            Phase::Running(starting) | Phase::Serving(starting) => Some((step.began, starting)),
+            _ => None,
+        })
+        .collect();
+    running.sort_by_key(|it| it.0);
+    let all = running.into_iter();
+    all.map(|(_, it)| of_attempt(it, survivor, records))
+        .collect()
+}
+
+fn of_attempt(
+    starting: &StepStarting,
+    survivor: Option<&Survivor>,
+    records: &AttemptReading,
+) -> Evidence {
     let (step, nonce) = (starting.step.clone(), starting.nonce.clone());
     match records.outcome(&nonce) {
         Some(Outcome::Void { because }) => {
@@ -118,7 +132,7 @@ pub fn evidence(state: &State, survivor: Option<&Survivor>, records: &AttemptRea
 
 // The leader may have been killed at its gate, before it carried the nonce: then it is known by
 // its number and its start time.
-fn living(starting: &crate::event::StepStarting) -> Vec<Process> {
+fn living(starting: &StepStarting) -> Vec<Process> {
     let mut found = process::of_attempt(&starting.nonce);
     if process::is_alive(&starting.identity) {
         let leader = starting.identity.pid as i32;

@@ -104,9 +104,9 @@ pub const TABLE: &[Row] = &[
     .since("0.1")
     .for_sections(),
     row("on", Takes::Text, "the target it runs on"),
-    row("needs", Takes::Ids, "steps that must be ok before it"),
-    row("if", Takes::Condition, "run only if this holds"),
-    row("unless", Takes::Condition, "done already if this holds"),
+    row("needs", Takes::Ids, "steps that must be ok before it").since("0.1"),
+    row("if", Takes::Condition, "run only if this holds").since("0.1"),
+    row("unless", Takes::Condition, "done already if this holds").since("0.1"),
     row(
         "timeout",
         Takes::Duration,
@@ -114,8 +114,8 @@ pub const TABLE: &[Row] = &[
     )
     .since("0.1")
     .for_sections(),
-    row("retries", Takes::Number, "how often it is tried again"),
-    row("every", Takes::Duration, "the pause between tries"),
+    row("retries", Takes::Number, "how often it is tried again").since("0.1"),
+    row("every", Takes::Duration, "the pause between tries").since("0.1"),
     row("until", Takes::Condition, "tried until this holds"),
     row("cwd", Takes::Text, "the folder it starts in")
         .since("0.1")
@@ -175,13 +175,14 @@ pub const TABLE: &[Row] = &[
         "only size and verdict of its output are kept",
     ),
     row("preview", Takes::Text, "what a preview does instead"),
-    row("undo-of", Takes::Id, "undoes that step"),
-    row("always", Takes::Nothing, "runs also after a failure"),
+    row("undo-of", Takes::Id, "undoes that step").since("0.1"),
+    row("always", Takes::Nothing, "runs also after a failure").since("0.1"),
     row(
         "allow-fail",
         Takes::Nothing,
         "a failure is recorded and gone on from",
-    ),
+    )
+    .since("0.1"),
     row("exit", Takes::ExitCodes, "exit codes that count as ok")
         .since("0.1")
         .for_sections(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{Elsewhere, Request};
+use crate::event::{Elsewhere, OnFailure, Request};
 use crate::model::{Doubt, Effect, Kind, Nature, Place, Placeholder, Stands, Step, StepId, Task};
 use crate::render::Value;
 
@@ -385,6 +385,11 @@ pub fn refusals(plan: &Plan, known: &Known, terminal: bool) -> Vec<Refusal> {
         let Some(step) = plan.runbook.steps.get(*index) else {
             continue;
         };
+        // Without a person nothing is undone, but where that was asked for.
+        let undoes = terminal || plan.request.on_failure == Some(OnFailure::Undo);
+        if step.settings.undo_of.is_some() && !undoes {
+            continue;
+        }
         let step = &*plan.now(step, None, &known.values);
         let facts = facts(plan, step, &known, |_| true);
         known.left_behind.extend(plan.sets(step));

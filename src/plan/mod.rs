@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::classify::knowledge::Knowledge;
-use crate::event::{InputValue, LeftOut, PlannedOffer, PlannedStep, Request};
-use crate::model::{Runbook, Step, StepId, Task};
+use crate::event::{Flow, InputValue, LeftOut, PlannedOffer, PlannedStep, Request};
+use crate::model::{Condition, Runbook, Settings, Step, StepId, Task};
 
 pub use consent::{Consent, Existing, Facts, Known, Manner, Refusal, consent, facts, refusals};
 
@@ -77,5 +77,29 @@ fn planned(runbook: &Runbook, step: &Step) -> PlannedStep {
         effect: step.effect,
         idempotent: step.settings.idempotent,
         exit: step.settings.exit.clone(),
+        flow: flow(&step.settings),
+    }
+}
+
+fn flow(settings: &Settings) -> Flow {
+    let told = |condition: &Condition| match condition {
+        Condition::Step(id) => format!("#{id}"),
+        Condition::Holds(expression) => expression.source.clone(),
+    };
+    let service = settings.background.as_ref();
+    Flow {
+        needs: settings.needs.clone(),
+        only_if: settings.only_if.as_ref().map(told),
+        unless: settings.unless.as_ref().map(told),
+        retries: settings.retries,
+        until: settings.until.as_ref().map(|it| it.source.clone()),
+        always: settings.always,
+        allow_fail: settings.allow_fail,
+        undo_of: settings.undo_of.clone(),
+        background: service.is_some(),
+        ready: service
+            .and_then(|it| it.ready.as_ref())
+            .map(|it| it.source.clone()),
+        stays: service.is_some_and(|it| it.stays),
     }
 }

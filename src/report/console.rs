@@ -14,6 +14,7 @@ use super::words::{self, BAD, CALM, DOUBT, FAINT, STRONG, paint, put};
 use super::{Detail, Ending, Look, Outputs, Progress, Reporter, Surface};
 use crate::event::{AttemptExited, Decision, Event, EventKind, Output, Verdict};
 use crate::model::StepId;
+use crate::state::Role;
 
 mod live;
 mod plan;
@@ -55,6 +56,13 @@ pub struct Console<W, O> {
     held: String,
     /// Monotonic time of the first and the last event of this session.
     span: Option<(u64, u64)>,
+    /// The attempts that run.
+    running: Vec<Running>,
+}
+
+/// An attempt that runs, as far as it was shown.
+struct Running {
+    step: StepId,
     latest: Latest,
     stream: Option<Stream>,
     /// The silence that the next word is due at, where there is no live line.
@@ -69,7 +77,6 @@ struct Latest {
 
 /// All that the running step prints, as far as it was shown.
 struct Stream {
-    step: StepId,
     cleaner: Cleaner,
     /// Where in the log goes on what was not shown yet.
     next: u64,
@@ -88,9 +95,7 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
             suspended: false,
             held: String::new(),
             span: None,
-            latest: Latest::new(),
-            stream: None,
-            silence: SILENCE,
+            running: Vec::new(),
         }
     }
 
@@ -100,23 +105,44 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
             self.hear(event);
             match &event.kind {
                 // It may run still: then what it prints is shown from its beginning.
-                EventKind::StepStarting(starting) => self.stream = self.new_stream(&starting.step),
-                EventKind::AttemptExited(_)
-                | EventKind::AttemptVoid { .. }
-                | EventKind::AttemptUnknown { .. } => self.stream = None,
+                EventKind::StepStarting(starting) => self.runs(&starting.step),
+                EventKind::AttemptExited(exited) => drop(self.ran(&exited.step)),
+                EventKind::AttemptVoid { step, .. } | EventKind::AttemptUnknown { step, .. } => {
+                    drop(self.ran(step));
+                }
                 _ => {}
             }
         }
         self
     }
 
-    fn new_stream(&self, step: &StepId) -> Option<Stream> {
+    fn runs(&mut self, step: &StepId) {
         let full = self.look.detail == Detail::Full;
-        full.then(|| Stream {
+        drop(self.ran(step));
+        self.running.push(Running {
             step: step.clone(),
-            cleaner: Cleaner::new(LINE_LIMIT),
-            next: 0,
-        })
+            latest: Latest::new(),
+            stream: full.then(|| Stream {
+                cleaner: Cleaner::new(LINE_LIMIT),
+                next: 0,
+            }),
+            silence: SILENCE,
+        });
+    }
+
+    fn ran(&mut self, step: &StepId) -> Option<Running> {
+        let at = self.running.iter().position(|it| it.step == *step)?;
+        Some(self.running.remove(at))
+    }
+
+    /// Returns what stands before each line of a step, where several run side by side.
+    fn whose(&self, step: &StepId) -> String {
+        let jobs = self.story.opened.as_ref().and_then(|it| it.request.jobs);
+        if jobs.unwrap_or(1) > 1 || self.running.len() > 1 {
+            format!("{step}: ")
+        } else {
+            String::new()
+        }
     }
 
     fn hear(&mut self, event: &Event) {
@@ -155,14 +181,19 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
     /// Returns `3/7` for the step, and what is known of it.
     fn numbered(&self, step: &StepId) -> Option<(String, &Chapter)> {
         let (number, chapter) = self.story.chapter(step)?;
-        let total = self.story.steps.len().to_string();
+        let total = self.story.parts().to_string();
         let digits = total.len();
-        Some((format!("{number:>digits$}/{total}"), chapter))
+        let told = match chapter.role {
+            Role::Part => format!("{number:>digits$}/{total}"),
+            Role::Guard => "check".to_owned(),
+            Role::Undo(_) => "undo".to_owned(),
+        };
+        Some((told, chapter))
     }
 
     /// Returns the columns of a title in a result line: the same for all, so that times are aligned.
     fn title_columns(&self) -> usize {
-        let digits = self.story.steps.len().to_string().len();
+        let digits = self.story.parts().to_string().len();
         let room = self
             .look
             .width
@@ -196,10 +227,8 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
     }
 
     fn started(&mut self, step: &StepId) -> io::Result<()> {
-        self.latest = Latest::new();
-        self.silence = SILENCE;
-        self.stream = self.new_stream(step);
-        if self.stream.is_some() || self.look.surface == Surface::Plain {
+        self.runs(step);
+        if self.look.detail == Detail::Full || self.look.surface == Surface::Plain {
             let Some((number, chapter)) = self.numbered(step) else {
                 return Ok(());
             };
@@ -229,11 +258,17 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
         let spinner = 2;
         let room = self.look.width.saturating_sub(spinner + 1);
         let time = words::duration(elapsed);
+        let latest = self.running.iter().find(|it| it.step == *step);
         let tail = if silent >= SILENCE {
             format!("silent for {}", words::duration(silent))
         } else {
-            self.latest.text.clone()
+            latest.map(|it| it.latest.text.clone()).unwrap_or_default()
         };
+        let beside = match self.running.len() {
+            0 | 1 => String::new(),
+            all => format!(" (+{})", all - 1),
+        };
+        let number = format!("{number}{beside}");
         let free = room.saturating_sub(number.len() + 1 + 2 + time.len());
         let title = inline(&chapter.planned.title);
         let title = fit(&title, if tail.is_empty() { free } else { free * 3 / 5 });
@@ -254,16 +289,18 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
         }
         let mut text = String::new();
         let look = self.look;
-        if let Some(stream) = self.stream.as_mut().filter(|stream| stream.step == *step) {
+        let whose = self.whose(step);
+        let running = self.running.iter_mut().find(|it| it.step == *step);
+        if let Some(stream) = running.and_then(|it| it.stream.as_mut()) {
             // After a loss nothing more is shown live: the log gives all that is missing at the end.
             let known = stream.next.checked_sub(offset).map(|known| known as usize);
             let Some(fresh) = known.and_then(|known| bytes.get(known..)) else {
                 return Ok(());
             };
             stream.next += fresh.len() as u64;
-            stream
-                .cleaner
-                .push(fresh, |line| quote(&mut text, &look, line, usize::MAX));
+            stream.cleaner.push(fresh, |line| {
+                quote(&mut text, &look, &format!("{whose}{line}"), usize::MAX);
+            });
         }
         if text.is_empty() {
             Ok(())
@@ -274,15 +311,15 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
 
     /// Shows what of a finished attempt's output was not shown live.
     fn catch_up(&mut self, exited: &AttemptExited) -> io::Result<()> {
-        let Some(mut stream) = self.stream.take() else {
+        let whose = self.whose(&exited.step);
+        let Some(mut stream) = self.ran(&exited.step).and_then(|it| it.stream) else {
             return Ok(());
         };
         let look = self.look;
-        if let Some(output) = exited
-            .output
-            .as_ref()
-            .filter(|_| stream.step == exited.step)
-        {
+        let quoted = |text: &mut String, line: &str| {
+            quote(text, &look, &format!("{whose}{line}"), usize::MAX);
+        };
+        if let Some(output) = &exited.output {
             while stream.next < output.stored {
                 let piece = match self.outputs.read(output, stream.next, PIECE) {
                     Ok(piece) if !piece.is_empty() => piece,
@@ -295,24 +332,18 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
                 let (before, after) =
                     piece.split_at(gap.map_or(piece.len(), |at| (at - stream.next) as usize));
                 let mut text = String::new();
-                stream
-                    .cleaner
-                    .push(before, |line| quote(&mut text, &look, line, usize::MAX));
+                stream.cleaner.push(before, |line| quoted(&mut text, line));
                 if gap.is_some() {
                     let lost = words::size(output.bytes.saturating_sub(output.stored));
                     put(&mut text, &format!("    … {lost} were not kept"));
                 }
-                stream
-                    .cleaner
-                    .push(after, |line| quote(&mut text, &look, line, usize::MAX));
+                stream.cleaner.push(after, |line| quoted(&mut text, line));
                 stream.next = end;
                 self.say(&text)?;
             }
         }
         let mut text = String::new();
-        stream
-            .cleaner
-            .finish(|line| quote(&mut text, &look, line, usize::MAX));
+        stream.cleaner.finish(|line| quoted(&mut text, line));
         if text.is_empty() {
             Ok(())
         } else {
@@ -463,11 +494,13 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
             EventKind::StepStarting(starting) => return self.started(&starting.step),
             EventKind::AttemptExited(exited) => return self.catch_up(exited),
             EventKind::AttemptVoid { step, because, .. } => {
+                drop(self.ran(step));
                 self.clear_live()?;
                 let what = format!("{step} was never started: {because}");
                 remark(&mut text, &look, FAINT, &what);
             }
             EventKind::AttemptUnknown { step, because, .. } => {
+                drop(self.ran(step));
                 self.clear_live()?;
                 text = self.result_line(step, Standing::Unknown);
                 remark(&mut text, &look, DOUBT, because);
@@ -503,6 +536,35 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
                 if let Some(what) = words::answer(&event.kind) {
                     remark(&mut text, &look, FAINT, &what);
                 }
+            }
+            EventKind::StepRetrying {
+                step,
+                because,
+                pause_ms,
+                ..
+            } => {
+                self.clear_live()?;
+                let pause = words::duration(Duration::from_millis(*pause_ms));
+                let what = format!("{step} is tried again in {pause}: {because}");
+                remark(&mut text, &look, FAINT, &what);
+            }
+            // Its own line said that it was started; what matters is when it is ready.
+            EventKind::ServiceStarted { .. } => return Ok(()),
+            EventKind::ServiceReady { step, .. } => {
+                self.clear_live()?;
+                let what = format!("{step} is ready, and runs while later steps do");
+                remark(&mut text, &look, CALM, &what);
+            }
+            EventKind::ServiceStopped { step, because, .. } => {
+                self.clear_live()?;
+                let what = format!("{step} was stopped: {because}");
+                remark(&mut text, &look, FAINT, &what);
+            }
+            EventKind::UndoStarted { steps, by, .. } => {
+                self.clear_live()?;
+                let list: Vec<&str> = steps.iter().map(StepId::as_str).collect();
+                let what = format!("undoing what was done ({by}): {}", list.join(", "));
+                remark(&mut text, &look, STRONG, &what);
             }
             EventKind::StepFinished { step, verdict, .. } => return self.finished(step, *verdict),
             EventKind::OperatorDecided {
@@ -574,8 +636,10 @@ impl<W: Write + Send, O: Outputs + Send> Reporter for Console<W, O> {
                 offset,
                 bytes,
             } => {
-                self.latest.read(bytes);
-                self.silence = SILENCE;
+                if let Some(it) = self.running.iter_mut().find(|it| it.step == *step) {
+                    it.latest.read(bytes);
+                    it.silence = SILENCE;
+                }
                 self.stream(step, *offset, bytes)
             }
             Progress::Tick {
@@ -583,9 +647,11 @@ impl<W: Write + Send, O: Outputs + Send> Reporter for Console<W, O> {
                 elapsed,
                 silent,
             } => {
-                if self.look.surface == Surface::Plain && *silent >= self.silence {
+                let is_plain = self.look.surface == Surface::Plain;
+                let running = self.running.iter_mut().find(|it| it.step == *step);
+                if let Some(it) = running.filter(|it| is_plain && *silent >= it.silence) {
                     // Twice as long each time: a log is not to be filled with silence.
-                    self.silence = silent.saturating_mul(2);
+                    it.silence = silent.saturating_mul(2);
                     let Some((number, _)) = self.numbered(step) else {
                         return Ok(());
                     };
@@ -709,6 +775,22 @@ fn summary(text: &mut String, look: &Look, story: &Story, time: Option<Duration>
             ),
         );
     }
+    for chapter in &story.steps {
+        if let Some(needed) = story.blocked_by(chapter) {
+            let what = format!("{} was not run: needs `{needed}`", chapter.planned.id);
+            remark(text, look, FAINT, &what);
+        }
+    }
+    let undone: Vec<&str> = story
+        .steps
+        .iter()
+        .filter(|it| it.undone)
+        .map(|it| it.planned.id.as_str())
+        .collect();
+    if !undone.is_empty() {
+        let what = format!("undone: {}", undone.join(", "));
+        remark(text, look, CALM, &what);
+    }
     fact_to_copy(text, look, "run", story.run());
     if let Some(transcript) = &ending.transcript {
         fact_to_copy(text, look, "transcript", transcript);
@@ -769,7 +851,7 @@ pub(super) fn next(story: &Story) -> Vec<(String, String)> {
     match story
         .steps
         .iter()
-        .find(|step| step.standing == Standing::Pending)
+        .find(|step| step.standing == Standing::Pending && step.is_part())
     {
         Some(step) if step.is_by_hand() => {
             let done = format!("{resume} --decide {}=done", step.planned.id);

@@ -8,6 +8,7 @@ use crate::event::{
     Verdict,
 };
 use crate::model::StepId;
+use crate::state::{Order, Role};
 
 /// A run, as far as it has come.
 #[derive(Debug, Default)]
@@ -53,6 +54,10 @@ pub(super) struct Chapter {
     pub(super) because: Option<String>,
     pub(super) attempts: Vec<Attempt>,
     pub(super) edits: Vec<Edit>,
+    /// What it is for.
+    pub(super) role: Role,
+    /// It ran, and was undone.
+    pub(super) undone: bool,
 }
 
 /// How a step stands.
@@ -109,6 +114,8 @@ pub(super) struct Tally {
     pub(super) unknown: usize,
     pub(super) running: usize,
     pub(super) pending: usize,
+    /// Failed, which the document allows.
+    pub(super) allowed: usize,
 }
 
 impl Story {
@@ -140,6 +147,7 @@ impl Story {
                 };
                 chapter.standing = Standing::Running;
                 chapter.because = None;
+                chapter.undone = false;
                 chapter.attempts.push(Attempt {
                     number: starting.attempt,
                     nonce: starting.nonce.clone(),
@@ -210,10 +218,24 @@ impl Story {
                 step,
                 verdict,
                 because,
-            } => {
+            } => self.finish(step, *verdict, because.as_ref()),
+            EventKind::StepRetrying { step, .. } => {
                 if let Some(chapter) = self.chapter_mut(step) {
-                    chapter.standing = Standing::Finished(*verdict);
-                    chapter.because.clone_from(because);
+                    chapter.standing = Standing::Pending;
+                }
+            }
+            EventKind::ServiceStopped { step, .. } => {
+                if let Some(chapter) = self.chapter_mut(step)
+                    && chapter.standing == Standing::Running
+                {
+                    chapter.standing = Standing::Pending;
+                }
+            }
+            EventKind::UndoStarted { steps, .. } => {
+                for step in steps {
+                    if let Some(chapter) = self.chapter_mut(step) {
+                        chapter.standing = Standing::Pending;
+                    }
                 }
             }
             EventKind::RunClosed { result, reason, by } => {
@@ -231,14 +253,36 @@ impl Story {
             | EventKind::WorkstationDecided { .. }
             | EventKind::Note { .. }
             | EventKind::Signal { .. }
+            | EventKind::ServiceStarted { .. }
+            | EventKind::ServiceReady { .. }
             | EventKind::Unknown => (),
         }
     }
 
-    /// Returns the step's number in the plan, from 1, and what is known of it.
+    /// Returns the step's number among the parts of the run, from 1, and what is known of it; what is
+    /// no part of its own has the number of the part before it.
     pub(super) fn chapter(&self, step: &StepId) -> Option<(usize, &Chapter)> {
         let place = *self.places.get(step)?;
-        Some((place + 1, self.steps.get(place)?))
+        let chapter = self.steps.get(place)?;
+        let before = self.steps[..place].iter().filter(|it| it.is_part());
+        Some((before.count() + usize::from(chapter.is_part()), chapter))
+    }
+
+    /// Returns how many parts the run has.
+    pub(super) fn parts(&self) -> usize {
+        self.steps.iter().filter(|it| it.is_part()).count()
+    }
+
+    /// Returns the step that keeps this one from running, where the document says that it needs it.
+    pub(super) fn blocked_by<'s>(&self, chapter: &'s Chapter) -> Option<&'s StepId> {
+        if chapter.standing != Standing::Pending {
+            return None;
+        }
+        let needs = chapter.planned.flow.needs.as_ref()?;
+        needs.iter().find(|id| {
+            let need = self.places.get(id).and_then(|at| self.steps.get(*at));
+            need.is_some_and(|it| it.has_failed() || self.blocked_by(it).is_some())
+        })
     }
 
     /// Returns the document's path; empty before the run was opened.
@@ -260,7 +304,15 @@ impl Story {
     pub(super) fn tally(&self) -> Tally {
         let mut tally = Tally::default();
         for chapter in &self.steps {
+            match (&chapter.role, chapter.standing) {
+                // What it told is in the step that it stands before.
+                (Role::Guard, _) | (Role::Undo(_), Standing::Pending) => continue,
+                _ => {}
+            }
             *match chapter.standing {
+                Standing::Finished(Verdict::Failed) if chapter.planned.flow.allow_fail => {
+                    &mut tally.allowed
+                }
                 Standing::Pending => &mut tally.pending,
                 Standing::Running => &mut tally.running,
                 Standing::Unknown => &mut tally.unknown,
@@ -315,6 +367,30 @@ impl Story {
         let ids = self.steps.iter().enumerate();
         let places = ids.map(|(place, step)| (step.planned.id.clone(), place));
         self.places = places.collect();
+        let planned: Vec<PlannedStep> = self.steps.iter().map(|it| it.planned.clone()).collect();
+        let order = Order::of(&planned);
+        for (place, chapter) in self.steps.iter_mut().enumerate() {
+            chapter.role = order.role(place).clone();
+        }
+    }
+
+    fn finish(&mut self, step: &StepId, verdict: Verdict, because: Option<&String>) {
+        let Some(chapter) = self.chapter_mut(step) else {
+            return;
+        };
+        chapter.standing = Standing::Finished(verdict);
+        chapter.because = because.cloned();
+        let (Role::Undo(of), Verdict::Ok | Verdict::OperatorAsserted) =
+            (chapter.role.clone(), verdict)
+        else {
+            return;
+        };
+        if let Some(target) = self.chapter_mut(&of) {
+            target.undone = true;
+            if target.standing != Standing::Finished(Verdict::Failed) {
+                target.standing = Standing::Pending;
+            }
+        }
     }
 
     fn chapter_mut(&mut self, step: &StepId) -> Option<&mut Chapter> {
@@ -343,7 +419,18 @@ impl Chapter {
             because: None,
             attempts: Vec::new(),
             edits: Vec::new(),
+            role: Role::Part,
+            undone: false,
         }
+    }
+
+    /// Returns whether it has a place of its own in the run.
+    pub(super) fn is_part(&self) -> bool {
+        self.role == Role::Part
+    }
+
+    fn has_failed(&self) -> bool {
+        self.standing == Standing::Finished(Verdict::Failed) && !self.planned.flow.allow_fail
     }
 
     /// Returns how the last try that ran ended.
@@ -367,6 +454,7 @@ impl Tally {
         let parts = [
             (self.ok, "ok"),
             (self.failed, "failed"),
+            (self.allowed, "failed as allowed"),
             (self.skipped, "skipped"),
             (self.asserted, "asserted"),
             (self.unknown, "unknown"),

@@ -114,6 +114,7 @@ pub(super) fn ending(exit: Exit, ended_by: Option<EndedBy>, time: Duration) -> S
         Some(EndedBy::Timeout) => format!("timed out after {}: {how}", duration(time)),
         Some(EndedBy::Operator) => format!("ended by the operator: {how}"),
         Some(EndedBy::Stop) => format!("ended because the run was stopped: {how}"),
+        Some(EndedBy::End) => format!("stopped at the end: {how}"),
     }
 }
 
@@ -215,6 +216,7 @@ pub(super) fn decision(decision: &Decision) -> &'static str {
         Decision::Rerun => "run again",
         Decision::Done => "it is done",
         Decision::Skip => "skip",
+        Decision::Undo => "undo",
         Decision::Stop => "stop here",
     }
 }

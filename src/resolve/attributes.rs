@@ -10,6 +10,9 @@ use crate::markdown::attributes::{
 };
 use crate::model::{Diagnostic, Doubt, Effect, Kind, Matching, Settings, Span};
 
+/// More tries than these are a loop that nobody ends.
+const MOST_RETRIES: u32 = 1000;
+
 /// Who does it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Run {
@@ -34,6 +37,8 @@ pub(super) struct Said {
     pub(super) run: Run,
     /// `needs=`, each id with the place of the attribute.
     pub(super) needs: Vec<(String, Span)>,
+    /// What names another step, or an expression: the attribute, its value, its place.
+    pub(super) named: Vec<(&'static str, String, Span)>,
     pub(super) effect: Option<Effect>,
     pub(super) settings: Arc<Settings>,
     /// What this version does not perform, by name, with its place.
@@ -182,15 +187,7 @@ impl Reader<'_> {
         if value == Some("null") {
             return;
         }
-        if row.performed == Performed::NotYet || row.name == "needs" {
-            if row.name == "needs" {
-                let ids = value
-                    .unwrap_or_default()
-                    .split([',', ' '])
-                    .filter(|id| !id.is_empty());
-                let ids = ids.map(|id| (id.trim_start_matches('#').to_owned(), span));
-                self.said.needs.extend(ids);
-            }
+        if row.performed == Performed::NotYet {
             self.judged(row, attribute, value);
             self.said.refused.push((row.name, span));
             return;
@@ -201,7 +198,8 @@ impl Reader<'_> {
             return self.fault("attributes", span, message, way_out);
         }
         let value = match (row.takes, value) {
-            (Takes::Nothing, _) => "",
+            // `needs=""` waits for nothing.
+            (Takes::Nothing, _) | (Takes::Ids, Some("")) => "",
             (_, Some(value)) if !value.is_empty() => value,
             _ => return self.wants(attribute, "a value", &format!("{}=…", row.name)),
         };
@@ -248,6 +246,28 @@ impl Reader<'_> {
                 Some(codes) => self.settings().exit = codes,
                 None => self.wants(attribute, "exit codes from 0 to 255", "exit=0,3"),
             },
+            "needs" => {
+                let ids = value.split([',', ' ']).filter(|id| !id.is_empty());
+                let ids = ids.map(|id| (id.trim_start_matches('#').to_owned(), span));
+                self.said.needs.extend(ids);
+                self.settings().needs = Some(Vec::new());
+            }
+            "if" | "unless" | "undo-of" => {
+                self.said.named.push((row.name, value.to_owned(), span));
+                if row.takes == Takes::Condition && !value.starts_with('#') {
+                    self.judged(row, attribute, Some(value));
+                }
+            }
+            "retries" => match value.parse::<u32>() {
+                Ok(retries @ 1..=MOST_RETRIES) => self.settings().retries = retries,
+                _ => self.wants(attribute, "a number from 1 to 1000", "retries=3"),
+            },
+            "every" => match parse_duration(value) {
+                Some(every) => self.settings().every = Some(every),
+                None => self.wants(attribute, "a duration with its unit", "every=5s"),
+            },
+            "always" => self.settings().always = true,
+            "allow-fail" => self.settings().allow_fail = true,
             // `runbook` is the declaration's.
             _ => self.judged(row, attribute, Some(value)),
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::attributes::{Of, Run, Said};
 use super::checks::{self, Pending};
 use super::conditions::{self, Stated};
+use super::flow::{self, Named};
 use super::names::Names;
 use super::needs::{self, Need};
 use super::pieces::{self, Made};
@@ -523,10 +524,6 @@ impl<'a> Resolver<'_, 'a> {
     /// Adds an error for each attribute that this version does not perform.
     fn refuse(&mut self, said: &Said) {
         for (name, span) in &said.refused {
-            // `needs` is refused once it is known to make sense.
-            if *name == "needs" {
-                continue;
-            }
             let diagnostic = refusal(name, *span);
             // A section's word is refused once, not for each of its steps.
             if !self.diagnostics.contains(&diagnostic) {
@@ -693,6 +690,7 @@ impl<'a> Resolver<'_, 'a> {
         let mut steps = Vec::with_capacity(drafts.len());
         let mut needs: Vec<Need> = Vec::new();
         let mut stated: Vec<(usize, Stated)> = Vec::new();
+        let mut named: Vec<Named> = Vec::new();
         for (index, (draft, explicit)) in drafts.into_iter().zip(explicit).enumerate() {
             let Draft {
                 said,
@@ -728,6 +726,12 @@ impl<'a> Resolver<'_, 'a> {
                     .map(|(id, span)| (index, id.clone(), *span)),
             );
             stated.extend(said.conditions.iter().cloned().map(|it| (index, it)));
+            named.extend(said.named.iter().map(|(name, value, span)| Named {
+                step: index,
+                name,
+                value: value.clone(),
+                span: *span,
+            }));
             let (effect, because) = match said.effect {
                 Some(effect) => (effect, "the document says so".to_owned()),
                 None => (effect, because),
@@ -753,14 +757,8 @@ impl<'a> Resolver<'_, 'a> {
                 checks: Vec::new(),
             });
         }
-        if needs::check(&steps, &needs, &mut self.diagnostics) {
-            for (_, _, span) in &needs {
-                let diagnostic = refusal("needs", *span);
-                if !self.diagnostics.contains(&diagnostic) {
-                    self.diagnostics.push(diagnostic);
-                }
-            }
-        }
+        needs::check(&mut steps, &needs, &mut self.diagnostics);
+        flow::settle(&mut steps, &named, self.kind, &mut self.diagnostics);
         self.judgements(&mut steps, &stated, inputs);
         steps
     }
@@ -1066,7 +1064,7 @@ mod tests {
         ~file-4 "file (4)" 19:20 bash "f\n" unknown
         ~file-5 "file (5)" 22:23 bash "g\n" unknown
         ! 4: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
-        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `timeout`, `cwd`, `env`, `effect`, `confirm`, `idempotent`, `exit`
+        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `cwd`, `env`, `effect`, `confirm`, `idempotent`, `undo-of`, `always`, `allow-fail`, `exit`
         - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
         ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
         ! 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?
@@ -1106,12 +1104,11 @@ mod tests {
         let source = "```bash {retries=3 background if=\"a\" capture=x interactive=false}\na\n```\n```rhai\nassert(x)\n```\n```psql\nselect\n```\n```output\nsample\n```\n```output {match=lines}\nx\n```\n```yaml {file=a.yml}\nx\n```\n```sql {run=never}\n```\n<!-- runbook: #hosts -->\n| a |\n|---|\n\n# S\n<!-- runbook: on=web -->\n\n```sh\nb\n```\n```sh\nc\n```\n";
         insta::assert_snapshot!(declared(source), @r#"
         Declared "S"
-        ~s "S" 4:5 bash "a\n" unknown {"only_if":{"holds":{"line":4,"source":"a","span":{"end":54,"start":53}}}}
+        ~s "S" 4:5 bash "a\n" unknown {"only_if":{"holds":{"line":4,"source":"a","span":{"end":54,"start":53}}},"retries":3}
         ~s-2 "S (2)" 31:32 sh "b\n" unknown
         ~s-3 "S (3)" 34:35 sh "c\n" unknown
-        ! 4: not-in-this-version: attribute `retries` is not in this version @ "retries=3" → take it out, or mark the fence `run=never`
         ! 4: not-in-this-version: attribute `background` is not in this version @ "background" → take it out, or mark the fence `run=never`
-        ! 4: not-in-this-version: attribute `if` is not in this version @ "if=\"a\"" → take it out, or mark the fence `run=never`
+        ! 4: not-in-this-version: expressions in `if` are not in this version @ "if=\"a\"" → name a step that tells: `if=#id`
         ! 4: expression: unknown variable `a` @ "a" → there are `step`, `steps`, `inputs`, `values`, `run`; others begin with `let`
         ! 4: not-in-this-version: attribute `capture` is not in this version @ "capture=x" → take it out, or mark the fence `run=never`
         ! 7: not-in-this-version: `rhai` fences (checks) are not in this version @ "rhai" → mark the fence `{run=never}`
@@ -1127,25 +1124,24 @@ mod tests {
     #[test]
     fn needs_that_cannot_be_met_are_told_with_their_places() {
         let source = "# S\n```sh {#a needs=b}\n1\n```\n```sh {#b needs=\"c, s\"}\n2\n```\n```sh {#c needs=#a}\n3\n```\n```sh {#d needs=d}\n4\n```\n```sh {#e needs=aa}\n5\n```\n```sh\n6\n```\n";
-        insta::assert_snapshot!(declared(source), @r##"
+        insta::assert_snapshot!(declared(source), @r#"
         Declared "S"
-        a "S" 5:6 sh "1\n" unknown
-        b "S (2)" 8:9 sh "2\n" unknown
-        c "S (3)" 11:12 sh "3\n" unknown
-        d "S (4)" 14:15 sh "4\n" unknown
-        e "S (5)" 17:18 sh "5\n" unknown
+        a "S" 5:6 sh "1\n" unknown {}
+        b "S (2)" 8:9 sh "2\n" unknown {}
+        c "S (3)" 11:12 sh "3\n" unknown {}
+        d "S (4)" 14:15 sh "4\n" unknown {}
+        e "S (5)" 17:18 sh "5\n" unknown {}
         ~s "S (6)" 20:21 sh "6\n" unknown
         ! 8: needs: `needs` wants an id that the document gives; `s` is derived @ "needs=\"c, s\"" → write `{#s}` on the fence of line 20
         ! 11: needs: these steps need one another in a circle [`a` (line 5) needs `b` (line 8) needs `c` (line 11) needs `a`] @ "needs=#a" → take one of them out
         ! 14: needs: step `d` needs itself @ "needs=d" → take it out of `needs`
         ! 17: needs: no step is called `aa` @ "needs=aa" → name a step by its `#id`
-        "##);
-        insta::assert_snapshot!(declared("```sh {#a}\n1\n```\n```sh {#b needs=a}\n2\n```\n"), @r##"
+        "#);
+        insta::assert_snapshot!(declared("```sh {#a}\n1\n```\n```sh {#b needs=a}\n2\n```\n"), @r#"
         Declared "file"
         a "file" 4:5 sh "1\n" unknown
-        b "file (2)" 7:8 sh "2\n" unknown
-        ! 7: not-in-this-version: attribute `needs` is not in this version @ "needs=a" → take it out, or mark the fence `run=never`
-        "##);
+        b "file (2)" 7:8 sh "2\n" unknown {"needs":["a"]}
+        "#);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod declare;
 mod duration;
 mod fences;
 mod names;
+mod flow;
 mod needs;
 mod pieces;
 mod sections;

@@ -8,8 +8,8 @@ use crate::model::{Diagnostic, Span, Step};
 /// One `needs=`: the index of the step that has it, the id it names, its place.
 pub(super) type Need = (usize, String, Span);
 
-/// Adds an error for every need that cannot be met; returns whether all can.
-pub(super) fn check(steps: &[Step], needs: &[Need], diagnostics: &mut Vec<Diagnostic>) -> bool {
+/// Gives each step the needs that it names, and adds an error for every one that cannot be met.
+pub(super) fn check(steps: &mut [Step], needs: &[Need], diagnostics: &mut Vec<Diagnostic>) {
     let before = diagnostics.len();
     let mut wanted: BTreeMap<usize, Vec<(usize, Span)>> = BTreeMap::new();
     for (from, id, span) in needs {
@@ -39,7 +39,48 @@ pub(super) fn check(steps: &[Step], needs: &[Need], diagnostics: &mut Vec<Diagno
         }
     }
     circles(steps, &wanted, diagnostics);
-    diagnostics.len() == before
+    if diagnostics.len() == before {
+        for (from, needed) in &wanted {
+            let ids = needed.iter().map(|(to, _)| steps[*to].id.clone()).collect();
+            std::sync::Arc::make_mut(&mut steps[*from].settings).needs = Some(ids);
+        }
+        hidden_circles(steps, &wanted, diagnostics);
+    }
+}
+
+/// A step that names no needs waits for all before it: a step before it cannot need it.
+fn hidden_circles(
+    steps: &[Step],
+    wanted: &BTreeMap<usize, Vec<(usize, Span)>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    for (from, needed) in wanted {
+        for (to, span) in needed {
+            let mut seen = vec![false; steps.len()];
+            let mut open = vec![*to];
+            while let Some(at) = open.pop() {
+                if std::mem::replace(&mut seen[at], true) {
+                    continue;
+                }
+                match (wanted.get(&at), &steps[at].settings.needs) {
+                    (Some(needed), _) => open.extend(needed.iter().map(|it| it.0)),
+                    (None, Some(_)) => {}
+                    (None, None) => open.extend(0..at),
+                }
+            }
+            if seen[*from] {
+                let (before, after) = (&steps[*from].id, &steps[*to].id);
+                let message = format!(
+                    "step `{before}` needs `{after}`, which waits for `{before}`: without `needs` a \
+                     step waits for all before it"
+                );
+                let way_out =
+                    format!("give the later one its own `needs`, `{{#{after} needs=\"\"}}`");
+                diagnostics.push(Diagnostic::error("needs", *span, message).way_out(way_out));
+                return;
+            }
+        }
+    }
 }
 
 /// Reports each circle once, at the need that closes it.

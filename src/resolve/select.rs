@@ -1,12 +1,12 @@
 //! Which steps of a runbook a run is made of: sections by their headings, steps by their ids and
 //! tags. Says why each other step is left out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{LeftOut, Request};
 use crate::markdown::attributes::nearest;
 use crate::markdown::folded_words;
-use crate::model::{Runbook, Section};
+use crate::model::{Condition, Runbook, Section, Step, StepId};
 
 /// What a request chooses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -277,33 +277,77 @@ pub fn select(runbook: &Runbook, request: &Request) -> Result<Selection, NotSele
             });
         }
     }
-    for (index, step) in runbook.steps.iter().enumerate() {
+    let chooses = |index: usize, step: &Step| {
         let is_named = only.contains(&index) || from == Some(index) || to == Some(index);
         let is_chosen = (request.sections.is_empty() || in_sections.contains(&step.section))
             && (only.is_empty() || only.contains(&index))
             && from.is_none_or(|first| first <= index)
             && to.is_none_or(|last| index <= last)
             && (request.tags.is_empty() || step.tags.iter().any(|tag| request.tags.contains(tag)));
-        let because = if step.ticked {
-            "ticked in the document"
+        if step.ticked {
+            Err("ticked in the document")
         } else if skip.contains(&index) {
-            "--skip"
+            Err("--skip")
         } else if step.on_demand && !is_named && !demanded.contains(&step.section) {
-            "on demand"
+            Err("on demand")
         } else if !is_chosen {
-            "not selected"
+            Err("not selected")
         } else {
-            selection.steps.push(index);
-            continue;
+            Ok(())
+        }
+    };
+    // What runs for another step only is part of the run where that step is.
+    let serves = served(runbook);
+    let is_part = |index: usize| {
+        !serves.contains_key(&index) && chooses(index, &runbook.steps[index]).is_ok()
+    };
+    for (index, step) in runbook.steps.iter().enumerate() {
+        let because = match serves.get(&index) {
+            Some(of) if skip.contains(&index) || !of.iter().any(|it| is_part(*it)) => {
+                Err("it serves steps that are not selected")
+            }
+            Some(_) => Ok(()),
+            None => chooses(index, step),
         };
-        selection.left_out.push(LeftOut {
-            id: step.id.clone(),
-            title: step.title.clone(),
-            line: step.line,
-            because: because.to_owned(),
-        });
+        match because {
+            Ok(()) => selection.steps.push(index),
+            Err(because) => selection.left_out.push(LeftOut {
+                id: step.id.clone(),
+                title: step.title.clone(),
+                line: step.line,
+                because: because.to_owned(),
+            }),
+        }
     }
     Ok(selection)
+}
+
+// The steps that run for others only, with those others: what tells whether a step runs, and what
+// undoes one; and what tells whether an undo runs.
+fn served(runbook: &Runbook) -> BTreeMap<usize, BTreeSet<usize>> {
+    let mut serves: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    let steps = &runbook.steps;
+    let place = |id: &StepId| steps.iter().position(|it| it.id == *id);
+    for (at, step) in steps.iter().enumerate() {
+        let settings = &step.settings;
+        if let Some(of) = settings.undo_of.as_ref().and_then(place) {
+            serves.entry(at).or_default().insert(of);
+        }
+    }
+    for (at, step) in steps.iter().enumerate() {
+        let of = match step.settings.undo_of.as_ref().and_then(place) {
+            Some(of) => of,
+            None => at,
+        };
+        for condition in [&step.settings.only_if, &step.settings.unless] {
+            if let Some(Condition::Step(id)) = condition
+                && let Some(guard) = place(id)
+            {
+                serves.entry(guard).or_default().insert(of);
+            }
+        }
+    }
+    serves
 }
 
 fn positions(

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use runbook::event::{Decision, EventKind, Exit, Verdict};
+use runbook::event::{Decision, EndedBy, EventKind, Exit, Verdict};
 use runbook::model::StepId;
 use runbook::state::{Phase, State};
 
@@ -183,18 +183,37 @@ pub fn promises(events: &[EventKind], ledger: &[(String, String)]) -> Result<(),
     let mut void: BTreeSet<&str> = BTreeSet::new();
     let mut may_start: BTreeMap<&str, bool> = BTreeMap::new();
     let mut accepted: BTreeMap<&str, bool> = BTreeMap::new();
-    let mut unknown: Option<&str> = None;
+    let mut unknown: BTreeSet<&str> = BTreeSet::new();
+    let mut guards: BTreeSet<StepId> = BTreeSet::new();
+    let mut undoes: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut servers: BTreeSet<&str> = BTreeSet::new();
     let hold = |holds: bool, otherwise: String| holds.then_some(()).ok_or(otherwise);
     for event in events {
         match event {
+            EventKind::RunOpened(opened) => {
+                for it in &opened.steps {
+                    guards.extend(it.flow.guards());
+                    let of = it.flow.undo_of.as_ref();
+                    undoes.extend(of.map(|of| (it.id.as_str(), of.as_str())));
+                    servers.extend(it.flow.background.then_some(it.id.as_str()));
+                }
+            }
+            EventKind::StepRetrying { step, .. } | EventKind::ServiceStopped { step, .. } => {
+                may_start.insert(step.as_str(), true);
+            }
+            EventKind::UndoStarted { steps, .. } => {
+                may_start.extend(steps.iter().map(|it| (it.as_str(), true)));
+            }
             EventKind::StepStarting(it) => {
                 let step = it.step.as_str();
+                // What only tells whether another step runs is asked as often as one likes.
+                let is_guard = guards.contains(&it.step);
                 hold(
-                    may_start.insert(step, false).unwrap_or(true),
+                    may_start.insert(step, false).unwrap_or(true) || is_guard,
                     format!("`{step}` starts again, and nobody decided that"),
                 )?;
                 hold(
-                    unknown.is_none(),
+                    unknown.is_empty() || is_guard,
                     format!("`{step}` starts while {unknown:?} is unknown"),
                 )?;
                 attempts.entry(step).or_default().push(&it.nonce);
@@ -204,16 +223,22 @@ pub fn promises(events: &[EventKind], ledger: &[(String, String)]) -> Result<(),
                 may_start.insert(step.as_str(), true);
                 void.insert(nonce);
             }
-            EventKind::AttemptUnknown { step, .. } => unknown = Some(step.as_str()),
+            EventKind::AttemptUnknown { step, .. } => drop(unknown.insert(step.as_str())),
             EventKind::AttemptExited(it) => {
-                accepted.insert(it.step.as_str(), it.exit == Exit::Code(0));
+                let step = it.step.as_str();
+                let is_fine = if servers.contains(step) {
+                    it.ended_by == Some(EndedBy::End)
+                } else {
+                    it.exit == Exit::Code(0) && it.ended_by.is_none()
+                };
+                accepted.insert(step, is_fine);
             }
             EventKind::OperatorDecided {
                 step: Some(step),
                 decision,
                 ..
             } => {
-                unknown = unknown.filter(|it| *it != step.as_str());
+                unknown.remove(step.as_str());
                 if *decision == Decision::Rerun {
                     may_start.insert(step.as_str(), true);
                 }
@@ -222,10 +247,25 @@ pub fn promises(events: &[EventKind], ledger: &[(String, String)]) -> Result<(),
                 step,
                 verdict: Verdict::Ok,
                 ..
-            } => hold(
-                accepted.get(step.as_str()) == Some(&true),
-                format!("`{step}` is ok without an accepted exit"),
-            )?,
+            } => {
+                hold(
+                    accepted.get(step.as_str()) == Some(&true),
+                    format!("`{step}` is ok without an accepted exit"),
+                )?;
+                // What is undone is to do again.
+                if let Some(of) = undoes.get(step.as_str()) {
+                    may_start.insert(of, true);
+                }
+            }
+            EventKind::StepFinished { step, verdict, .. } => {
+                unknown.remove(step.as_str());
+                // Done by hand, it is undone as well.
+                if *verdict == Verdict::OperatorAsserted
+                    && let Some(of) = undoes.get(step.as_str())
+                {
+                    may_start.insert(of, true);
+                }
+            }
             _ => {}
         }
     }

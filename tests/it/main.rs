@@ -21,6 +21,8 @@ mod fixture;
 #[cfg(feature = "testing")]
 mod floors;
 #[cfg(feature = "testing")]
+mod flow;
+#[cfg(feature = "testing")]
 mod handover;
 #[cfg(feature = "testing")]
 mod init;

@@ -10,18 +10,18 @@ use std::path::PathBuf;
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert, prop_oneof, proptest};
 
 use runbook::engine::decide::{
-    Action, Answer, Input, Leaving, OnTerm, Question, Secret, Session, Signal, decide,
+    Action, Answer, Holding, Input, Leaving, OnTerm, Question, Secret, Session, Signal, decide,
 };
 use runbook::event::{
-    AttemptExited, Closing, Decision, Elsewhere, EndedBy, EventKind, Exit, Identity, Operator,
-    RunOpened, RunResumed, StepStarting, Verdict,
+    AttemptExited, Closing, Decision, Elsewhere, EndedBy, EventKind, Exit, Identity, OnFailure,
+    Operator, RunOpened, RunResumed, StepStarting, Verdict,
 };
 use runbook::keeper::protocol::Message;
 use runbook::model::{
     Doubt, Kind, Language, Offered, Place, Placeholder, Span, Stands, Step, StepId, Task,
 };
 use runbook::plan::{Manner, Plan};
-use runbook::state::{Phase, State};
+use runbook::state::{Phase, Role, State};
 use runbook::store::attempts::{AttemptRecord, Outcome};
 
 use crate::kills::promises;
@@ -141,6 +141,14 @@ impl Choices {
 /// The engine died: what it knew is lost.
 struct Died;
 
+/// A process of a step.
+#[derive(Clone, Debug)]
+struct Alive {
+    step: StepId,
+    nonce: String,
+    ended_by: Option<EndedBy>,
+}
+
 struct World<'a> {
     plan: &'a Plan,
     choices: Choices,
@@ -152,11 +160,12 @@ struct World<'a> {
     disk: Vec<EventKind>,
     state: State,
     has_keeper: bool,
-    /// Waits at its gate.
-    held: Option<(StepId, String)>,
-    /// Was released, and lives; with or without a keeper.
-    running: Option<(StepId, String)>,
-    ended_by: Option<EndedBy>,
+    /// Wait at their gates.
+    held: Vec<(StepId, String)>,
+    /// Were released, and live; with or without a keeper.
+    running: Vec<Alive>,
+    /// Steps that are tried again once their pause is over.
+    pauses: VecDeque<StepId>,
     records: BTreeMap<String, Outcome>,
     ledger: Vec<(String, String)>,
     nonces: usize,
@@ -183,9 +192,9 @@ impl<'a> World<'a> {
             disk: Vec::new(),
             state: State::default(),
             has_keeper: false,
-            held: None,
-            running: None,
-            ended_by: None,
+            held: Vec::new(),
+            running: Vec::new(),
+            pauses: VecDeque::new(),
             records: BTreeMap::new(),
             ledger: Vec::new(),
             nonces: 0,
@@ -221,11 +230,11 @@ impl<'a> World<'a> {
     }
 
     fn close_gate(&mut self) {
-        if let Some((_, nonce)) = self.held.take()
-            && self.has_keeper
-        {
-            let because = "its gate was closed".to_owned();
-            self.records.insert(nonce, Outcome::Void { because });
+        for (_, nonce) in std::mem::take(&mut self.held) {
+            if self.has_keeper {
+                let because = "its gate was closed".to_owned();
+                self.records.insert(nonce, Outcome::Void { because });
+            }
         }
     }
 
@@ -236,11 +245,37 @@ impl<'a> World<'a> {
             Err(error) => panic!("{error}\n{}", self.tell()),
         }
         for event in &events {
+            if let EventKind::StepStarting(starting) = event {
+                self.comes_in_order(&starting.step);
+            }
             self.story
                 .push(format!("  {}", runbook::state::name(event)));
         }
         self.disk.extend(events);
         self.point("after a commit")
+    }
+
+    /// Nothing begins before what it waits for is over.
+    fn comes_in_order(&self, step: &StepId) {
+        let order = self.state.order();
+        let at = order.place(step).unwrap();
+        if *order.role(at) != Role::Part {
+            return;
+        }
+        let steps: Vec<_> = self.state.steps().collect();
+        for before in order.waits_for(at) {
+            let (planned, it) = &steps[before];
+            let is_met = match it.phase {
+                Phase::Finished(Verdict::Failed) => {
+                    planned.flow.allow_fail || steps[at].0.flow.always
+                }
+                // What it cannot run any more for what failed.
+                Phase::Pending => steps[at].0.flow.always,
+                Phase::Serving(_) | Phase::Finished(_) => true,
+                _ => false,
+            };
+            assert!(is_met, "`{step}` before `{}`\n{}", planned.id, self.tell());
+        }
     }
 
     fn tell(&self) -> String {
@@ -257,7 +292,7 @@ impl<'a> World<'a> {
         for _ in 0..SESSIONS {
             let left = self.session();
             self.close_gate();
-            self.held = None;
+            self.pauses.clear();
             self.story.push(match &left {
                 Ok(leaving) => format!("left: {leaving:?}"),
                 Err(Died) => "the engine is gone".to_owned(),
@@ -310,15 +345,22 @@ impl<'a> World<'a> {
         if self.state.opened().is_none() {
             self.commit(vec![opened(self.plan)])?;
         } else {
-            let running = self.state.steps().find_map(|(_, it)| match &it.phase {
-                Phase::Running(starting) => Some(starting.clone()),
+            let running = self.state.steps().filter_map(|(_, it)| match &it.phase {
+                Phase::Running(starting) | Phase::Serving(starting) => {
+                    Some((it.began, starting.clone()))
+                }
                 _ => None,
             });
-            let evidence = running.map(|starting| (self.evidence(&starting), starting));
-            if let Some((Evidence::Orphaned, _)) = &evidence {
-                // Nothing starts, nothing is recorded; some time later it ends by itself.
+            let mut running: Vec<_> = running.collect();
+            running.sort_by_key(|it| it.0);
+            let evidence: Vec<(Evidence, StepStarting)> = running
+                .into_iter()
+                .map(|(_, starting)| (self.evidence(&starting), starting))
+                .collect();
+            if evidence.iter().any(|it| matches!(it.0, Evidence::Orphaned)) {
+                // Nothing starts, nothing is recorded; some time later they end by themselves.
                 self.story.push("orphaned".to_owned());
-                self.running = None;
+                self.running.clear();
                 return Ok(Leaving::KeeperLost);
             }
             if self
@@ -329,18 +371,22 @@ impl<'a> World<'a> {
                 session.agreed_to_all();
             }
             self.commit(vec![resumed()])?;
-            match evidence {
-                Some((Evidence::Running, it)) if self.has_keeper => {
-                    session.attached(it.step, it.nonce);
+            for (evidence, it) in evidence {
+                match evidence {
+                    Evidence::Running if self.has_keeper => {
+                        let is_server = self.is_server(&it.step);
+                        session.attached(it.step, it.nonce, is_server);
+                    }
+                    // The keeper died since it was asked.
+                    Evidence::Running => return Err(Died),
+                    Evidence::Tells(event) => self.commit(vec![event])?,
+                    Evidence::Orphaned => {}
                 }
-                // The keeper died since it was asked.
-                Some((Evidence::Running, _)) => return Err(Died),
-                Some((Evidence::Tells(event), _)) => self.commit(vec![event])?,
-                Some((Evidence::Orphaned, _)) | None => {}
             }
             self.decide_by_flag()?;
             session.retry_failed = self.retries();
         }
+        session.follow(&self.plan.request);
         self.drive(&mut session)
     }
 
@@ -360,9 +406,10 @@ impl<'a> World<'a> {
             }
             None => {}
         }
-        match (&self.running, self.has_keeper) {
-            (Some(it), true) if it.1 == nonce => Evidence::Running,
-            (Some(it), false) if it.1 == nonce => Evidence::Orphaned,
+        let lives = self.running.iter().any(|it| it.nonce == nonce);
+        match (lives, self.has_keeper) {
+            (true, true) => Evidence::Running,
+            (true, false) => Evidence::Orphaned,
             _ => {
                 let because = "nobody knows".to_owned();
                 Evidence::Tells(EventKind::AttemptUnknown {
@@ -376,8 +423,8 @@ impl<'a> World<'a> {
 
     /// `--retry-failed`, which a person forgets once.
     fn retries(&mut self) -> bool {
-        let open = self.state.open_steps().next();
-        let is_failed = open.is_some_and(|(_, it)| it.phase == Phase::Finished(Verdict::Failed));
+        let mut all = self.state.steps();
+        let is_failed = all.any(|(_, it)| it.phase == Phase::Finished(Verdict::Failed));
         let forgets = is_failed && self.forgets > 0 && self.choices.choose(2) == 1;
         self.forgets -= usize::from(forgets);
         !forgets
@@ -388,11 +435,16 @@ impl<'a> World<'a> {
         if self.terminal {
             return Ok(());
         }
-        let Some((planned, step)) = self.state.open_steps().next() else {
+        let unknown = self
+            .state
+            .steps()
+            .find(|(_, it)| matches!(it.phase, Phase::Unknown { .. }));
+        let Some((planned, step)) = unknown.or_else(|| self.state.open_steps().next()) else {
             return Ok(());
         };
         let id = planned.id.clone();
-        if planned.idempotent && matches!(step.phase, Phase::Unknown { .. }) {
+        let is_guarded = planned.flow.unless.is_some() || self.is_guard(&id);
+        if (planned.idempotent || is_guarded) && matches!(step.phase, Phase::Unknown { .. }) {
             // Nobody need say anything.
             return Ok(());
         }
@@ -450,35 +502,51 @@ impl<'a> World<'a> {
     ) -> Result<Option<Leaving>, Died> {
         match action {
             Action::Commit(events) => self.commit(events)?,
-            Action::Prepare(step) => {
-                assert!(self.running.is_none(), "two at once\n{}", self.tell());
+            Action::Prepare(steps) => {
+                let jobs = self.plan.request.jobs.unwrap_or(1) as usize;
+                let beside = self.running.iter().filter(|it| !self.is_server(&it.step));
+                assert!(
+                    beside.count() + steps.len() <= jobs,
+                    "too many at once\n{}",
+                    self.tell()
+                );
                 // A keeper that is gone is noticed when it is asked; without one, one is started.
                 self.has_keeper = true;
-                self.nonces += 1;
-                let nonce = format!("n{}", self.nonces);
-                let attempt = self.state.step(&step).unwrap().1.attempts + 1;
-                self.held = Some((step, nonce.clone()));
-                self.point("with a step at its gate")?;
-                inputs.push_front(if self.has_keeper {
-                    Input::Held {
+                let mut held = Vec::new();
+                for step in steps {
+                    self.nonces += 1;
+                    let nonce = format!("n{}", self.nonces);
+                    let attempt = self.state.step(&step).unwrap().1.attempts + 1;
+                    self.held.push((step.clone(), nonce.clone()));
+                    held.push(Holding {
+                        step,
                         attempt,
                         nonce,
                         identity: identity(),
                         command: "c".to_owned(),
-                    }
+                    });
+                }
+                self.point("with a step at its gate")?;
+                inputs.push_front(if self.has_keeper {
+                    let refused = Vec::new();
+                    Input::Held { held, refused }
                 } else {
-                    self.held = None;
+                    self.held.clear();
                     Input::KeeperGone
                 });
             }
+            Action::Pause { step, .. } => self.pauses.push_back(step),
             Action::Release(events) => {
                 self.commit(events)?;
                 self.point("before a release")?;
                 // The process at the gate needs no keeper to pass it.
-                if let Some((step, nonce)) = self.held.take() {
+                for (step, nonce) in std::mem::take(&mut self.held) {
                     self.ledger.push((step.to_string(), nonce.clone()));
-                    self.running = Some((step, nonce));
-                    self.ended_by = None;
+                    self.running.push(Alive {
+                        step,
+                        nonce,
+                        ended_by: None,
+                    });
                 }
                 self.point("after a release")?;
             }
@@ -489,7 +557,12 @@ impl<'a> World<'a> {
             Action::Again => inputs.push_back(Input::Go),
             Action::Ask(question) => inputs.push_back(Input::Answer(self.answer(&question))),
             Action::Withdraw => {}
-            Action::End { by, .. } => self.ended_by = Some(by),
+            Action::End { nonce, by, .. } => {
+                let mut running = self.running.iter_mut();
+                if let Some(it) = running.find(|it| it.nonce == nonce) {
+                    it.ended_by = Some(by);
+                }
+            }
             Action::Leave(leaving) => return Ok(Some(leaving)),
         }
         Ok(None)
@@ -505,6 +578,9 @@ impl<'a> World<'a> {
                 vec![Answer::Done, Answer::Quit]
             }
             Question::Run { .. } => vec![Answer::Run, Answer::Quit],
+            Question::Failed(step) if self.undoes(step) => {
+                vec![Answer::Run, Answer::Undo, Answer::Done, Answer::Quit]
+            }
             Question::Failed(_) | Question::Unknown { .. } => {
                 vec![Answer::Run, Answer::Done, Answer::Quit]
             }
@@ -541,15 +617,35 @@ impl<'a> World<'a> {
             .is_some_and(|(planned, _)| planned.language.is_none())
     }
 
-    /// The engine waits: a step ends, the keeper is found dead, a signal comes.
+    fn undoes(&self, step: &StepId) -> bool {
+        let order = self.state.order();
+        let is_part = *order.role(order.place(step).unwrap()) == Role::Part;
+        is_part && !self.state.look_ahead(&[]).unwrap().undoable().is_empty()
+    }
+
+    fn is_guard(&self, step: &StepId) -> bool {
+        let order = self.state.order();
+        *order.role(order.place(step).unwrap()) == Role::Guard
+    }
+
+    fn is_server(&self, step: &StepId) -> bool {
+        self.state.step(step).unwrap().0.flow.background
+    }
+
+    /// The engine waits: a step ends, the keeper is found dead, a signal comes, a pause is over.
     fn wait(&mut self, session: &Session) -> Result<Input, Died> {
-        if !self.has_keeper {
+        if !self.has_keeper && !self.running.is_empty() {
             return Ok(Input::KeeperGone);
         }
-        let Some((step, nonce)) = self.running.clone() else {
-            panic!("it waits for nothing: {session:?}\n{}", self.tell());
-        };
-        if self.signals > 0 && self.ended_by.is_none() {
+        // A server that nobody told to end goes on.
+        let ending: Vec<usize> = (0..self.running.len())
+            .filter(|at| {
+                let it = &self.running[*at];
+                it.ended_by.is_some() || !self.is_server(&it.step)
+            })
+            .collect();
+        let is_told = self.running.iter().any(|it| it.ended_by.is_some());
+        if self.signals > 0 && !is_told && !self.running.is_empty() {
             let turn = self.choices.choose(5);
             if turn > 0 {
                 self.signals -= 1;
@@ -558,7 +654,9 @@ impl<'a> World<'a> {
                     2 => Input::Signal(Signal::Interrupt),
                     3 => Input::Signal(Signal::HangUp),
                     _ => {
-                        self.ended_by = Some(EndedBy::Stop);
+                        for it in &mut self.running {
+                            it.ended_by = Some(EndedBy::Stop);
+                        }
                         Input::Told(Message::Stop {
                             by: "me".to_owned(),
                         })
@@ -566,28 +664,38 @@ impl<'a> World<'a> {
                 });
             }
         }
+        let at = match (ending.as_slice(), self.pauses.pop_front()) {
+            (_, Some(step)) => return Ok(Input::Woke(step)),
+            ([], None) => panic!("it waits for nothing: {session:?}\n{}", self.tell()),
+            ([one], None) => *one,
+            (several, None) => several[self.choices.choose(several.len())],
+        };
         let fails = self.failures > 0 && self.choices.choose(2) == 1;
         self.failures -= usize::from(fails);
-        self.running = None;
+        let Alive {
+            step,
+            nonce,
+            ended_by,
+        } = self.running.remove(at);
         self.point("between the end of a step and its record")?;
         if !self.has_keeper {
             return Ok(Input::KeeperGone);
         }
-        let exited = exited(step, &nonce, fails, self.ended_by.take());
+        let exited = exited(step, &nonce, fails, ended_by);
         let outcome = Outcome::Exited(Box::new(exited));
         self.records.insert(nonce.clone(), outcome.clone());
         self.point("between a record and the news of it")?;
         if !self.has_keeper {
             return Ok(Input::KeeperGone);
         }
-        Ok(Input::Ended(Box::new(AttemptRecord {
+        Ok(Input::Ended(vec![AttemptRecord {
             v: 1,
             seq: 0,
             prev: String::new(),
             wall: String::new(),
             nonce,
             outcome,
-        })))
+        }]))
     }
 }
 
@@ -721,6 +829,75 @@ fn search(steps: &[&str], crashes: usize, signals: usize, terminal: bool) -> u64
         count += 1;
     }
     count
+}
+
+/// A plan whose steps run side by side, or are undone after a failure.
+fn flow(steps: &[&str], jobs: u32, on_failure: Option<OnFailure>) -> Plan {
+    let mut plan = plan(steps);
+    plan.request.jobs = Some(jobs);
+    plan.request.on_failure = on_failure;
+    plan
+}
+
+fn search_flow(plan: &Plan, crashes: usize, signals: usize, terminal: bool) -> u64 {
+    let mut next = Some(Vec::new());
+    let mut count = 0;
+    while let Some(taken) = next {
+        let mut world = World::new(plan, Choices::new(taken), crashes, signals, terminal);
+        world.live();
+        next = world.choices.next();
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn every_history_of_steps_side_by_side_with_a_crash_keeps_the_promises() {
+    let plan = flow(&["needs=\"\"", "needs=\"\" idempotent", ""], 2, None);
+    assert!(search_flow(&plan, 1, 0, false) > 100);
+    let plan = flow(&["needs=\"\"", "needs=\"\""], 2, Some(OnFailure::Stop));
+    assert!(search_flow(&plan, 0, 1, false) > 20);
+    assert!(search_flow(&plan, 0, 1, true) > 20);
+}
+
+#[test]
+fn every_history_of_steps_that_are_tried_again_keeps_the_promises() {
+    for steps in [
+        &["retries=1", ""][..],
+        &["allow-fail", "always"],
+        &["", "always", "always"],
+    ] {
+        let plan = flow(steps, 1, None);
+        assert!(search_flow(&plan, 1, 0, false) > 50, "{steps:?}");
+        assert!(search_flow(&plan, 0, 1, true) > 10, "{steps:?}");
+    }
+}
+
+#[test]
+fn every_history_of_steps_that_others_tell_of_keeps_the_promises() {
+    for steps in [
+        &["effect=reads", "unless=#a"][..],
+        &["effect=reads", "if=#a", ""],
+        &["effect=reads", "if=#a needs=\"\"", "unless=#a needs=\"\""],
+    ] {
+        let plan = flow(steps, 2, None);
+        assert!(search_flow(&plan, 1, 0, false) > 50, "{steps:?}");
+        assert!(search_flow(&plan, 1, 0, true) > 50, "{steps:?}");
+    }
+}
+
+#[test]
+fn every_history_of_an_undo_keeps_the_promises() {
+    let steps = &["", "undo-of=a", ""];
+    let plan = flow(steps, 1, Some(OnFailure::Undo));
+    assert!(search_flow(&plan, 1, 1, false) > 100);
+    assert!(search_flow(&plan, 1, 0, true) > 100);
+    let plan = flow(
+        &["", "undo-of=a idempotent", "always"],
+        1,
+        Some(OnFailure::Undo),
+    );
+    assert!(search_flow(&plan, 1, 0, false) > 100);
 }
 
 #[test]

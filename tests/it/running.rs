@@ -596,9 +596,7 @@ fn what_this_version_does_not_perform_is_refused_before_step_one() {
     let fixture = Fixture::new().steps(&[("bash {#s}", "true")]);
     for args in [
         &["run", "a.md", "--dry-run"][..],
-        &["run", "a.md", "--jobs", "2"],
         &["run", "a.md", "--on", "web=x"],
-        &["run", "a.md", "--on-failure", "undo"],
         &["run", "a.md", "--report", "junit=x"],
         &["plan", "a.md"],
         &["preview", "a.md"],
@@ -606,8 +604,6 @@ fn what_this_version_does_not_perform_is_refused_before_step_one() {
         fixture.run(args).code(2).says("not in this version");
     }
     for info in [
-        "retries=2",
-        "needs=s",
         "on=web",
         "background",
         "if=\"true\"",
@@ -619,7 +615,6 @@ fn what_this_version_does_not_perform_is_refused_before_step_one() {
         "user=root",
         "until=\"1\"",
         "file=x",
-        "undo-of=s",
     ] {
         let fixture = Fixture::new().steps(&[
             ("bash {#s}", "true"),

@@ -368,6 +368,24 @@ fn a_failure_shows_the_line_and_the_output_and_can_be_retried() {
 }
 
 #[test]
+fn after_a_failure_what_was_done_can_be_undone() {
+    let desk = Desk::new();
+    desk.file(
+        "undo.md",
+        "---\nrunbook: 1\n---\n# Do\n\n```bash {#do effect=changes}\necho do >> \"$DESK/ledger\"\n```\n\n\
+         ```bash {#undo undo-of=do effect=changes}\necho undo >> \"$DESK/ledger\"\n```\n\n\
+         # Fail\n\n```bash {#fail effect=changes}\nfalse\n```\n",
+    );
+    let mut pty = desk.terminal(&["run", "undo.md", "--yes"]);
+    pty.expect("[u]ndo all").expect(" > ");
+    pty.send("u\n")
+        .expect("undoing what was done")
+        .expect("undone: do");
+    assert_eq!(pty.wait(), 1);
+    assert_eq!(desk.read("ledger"), "do\nundo\n");
+}
+
+#[test]
 fn the_first_ctrl_c_touches_nothing_the_second_interrupts_the_third_kills() {
     let mut desk = Desk::new();
     desk.set("RUNBOOK_TEST_GRACE_MS", "60000");

@@ -244,7 +244,7 @@ fn a_runbook_is_listed_in_eighty_columns() {
           hecho
       Rollback · on demand
       ~rollback       19  sh          destroys
-      1 error, 1 warning: `runbook lint docs/deploy.md`
+      0 errors, 1 warning: `runbook lint docs/deploy.md`
     ");
     insta::assert_snapshot!(check(source, true), @"
     デプロイ 🛒 de la tienda                               docs/deploy.md · declared
@@ -264,7 +264,7 @@ fn a_runbook_is_listed_in_eighty_columns() {
       Rollback · on demand
       ~rollback       19  sh          destroys
           rm -rf x
-      1 error, 1 warning: `runbook lint docs/deploy.md`
+      0 errors, 1 warning: `runbook lint docs/deploy.md`
     ");
     insta::assert_snapshot!(check("text\n", false), @r#"
     deploy                                                    docs/deploy.md · plain

@@ -1,38 +1,39 @@
 //! The loop: wait for news, decide, record, act, tell.
 
+mod launch;
+mod syncer;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, channel};
-use std::thread::JoinHandle;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::event::{AttemptExited, Event, EventKind, Exit, Text};
 use crate::host::files::existing;
-use crate::host::{fault, held, machine};
+use crate::host::{clock, fault, held};
 use crate::keeper::link::{Held, Link};
-use crate::keeper::protocol::{Ask, Launch, Say};
+use crate::keeper::protocol::{Ask, Say};
 use crate::model::{Step, StepId, Task};
 use crate::plan::Plan;
-use crate::render::Value;
 use crate::report::{Outputs, Progress};
-use crate::state::Phase;
+use crate::state::{Phase, Role};
 use crate::store::attempts::{Outcome, read_attempts};
 use crate::store::folder::RunFolder;
 use crate::store::journal::{Journal, JournalError};
-use crate::target::{Start, Survey, launch, line_offset, named_line};
+use crate::target::{Survey, line_offset, named_line};
 
-use super::conceal::{conceal, filled, text_filled};
+use super::conceal::{conceal, text_filled};
 use super::decide::{Action, Answer, Input, Leaving, Question, Session, decide};
 use super::operator::{Asking, Operator};
 use super::publish::{Publisher, StoredOutputs};
 use super::recover::{Evidence, evidence};
 use super::signals::{News, Signals, suspend};
+use syncer::Syncer;
 
 /// Why a session ended without having been left.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +80,9 @@ pub struct Parts<'a> {
 /// Runs one session of a run.
 pub struct Engine<'a> {
     parts: Parts<'a>,
-    held: Option<Held>,
+    held: Vec<Held>,
+    // When steps are tried again, since boot.
+    pauses: Vec<(Duration, StepId)>,
     asking: bool,
     inputs: VecDeque<Input>,
     syncer: Syncer,
@@ -91,7 +94,8 @@ impl<'a> Engine<'a> {
         let syncer = Syncer::start();
         Self {
             parts,
-            held: None,
+            held: Vec::new(),
+            pauses: Vec::new(),
             asking: false,
             inputs: VecDeque::new(),
             syncer,
@@ -122,7 +126,9 @@ impl<'a> Engine<'a> {
 
     /// Takes hold of an attempt that an earlier session began; `starting` is the event of it.
     pub fn attach(&mut self, step: StepId, nonce: String, starting: Option<Event>) {
-        self.parts.session.attached(step, nonce);
+        let planned = self.parts.journal.state().step(&step);
+        let is_server = planned.is_some_and(|(it, _)| it.flow.background);
+        self.parts.session.attached(step, nonce, is_server);
         if let Some(starting) = starting {
             self.parts.publisher.attach(starting);
         }
@@ -168,7 +174,11 @@ impl<'a> Engine<'a> {
     fn act(&mut self, action: Action) -> Result<Option<Leaving>, EngineError> {
         match action {
             Action::Commit(events) => self.record(events)?,
-            Action::Prepare(step) => self.prepare(&step)?,
+            Action::Prepare(steps) => self.prepare(&steps)?,
+            Action::Pause { step, ms } => {
+                let due = clock::since_boot() + Duration::from_millis(ms);
+                self.pauses.push((due, step));
+            }
             Action::Release(events) => self.release(events)?,
             Action::Look(step) => self.look(step),
             Action::Again => self.inputs.push_back(Input::Go),
@@ -186,7 +196,7 @@ impl<'a> Engine<'a> {
             }
             Action::Leave(leaving) => {
                 // A step at its gate is not released any more: its gate closes with this.
-                self.held = None;
+                self.held.clear();
                 if leaving == Leaving::KeeperLost {
                     return self.without_keeper().map(Some);
                 }
@@ -201,17 +211,19 @@ impl<'a> Engine<'a> {
         let Ok(records) = read_attempts(&self.parts.folder) else {
             return Ok(Leaving::KeeperLost);
         };
-        match evidence(self.parts.journal.state(), None, &records) {
-            Evidence::Tells(event) => {
-                let leaving = match &event {
-                    EventKind::AttemptUnknown { step, .. } => Leaving::Unknown(step.clone()),
-                    _ => Leaving::KeeperLost,
-                };
-                self.record(vec![event])?;
-                Ok(leaving)
+        let mut leaving = Leaving::KeeperLost;
+        let mut events = Vec::new();
+        for it in evidence(self.parts.journal.state(), None, &records) {
+            let Evidence::Tells(event) = it else { continue };
+            if let (EventKind::AttemptUnknown { step, .. }, Leaving::KeeperLost) =
+                (&event, &leaving)
+            {
+                leaving = Leaving::Unknown(step.clone());
             }
-            _ => Ok(Leaving::KeeperLost),
+            events.push(event);
         }
+        self.record(events)?;
+        Ok(leaving)
     }
 
     fn ask(&mut self, question: &Question) {
@@ -234,6 +246,17 @@ impl<'a> Engine<'a> {
         let known = self.parts.session.known(state, plan);
         let left = state.steps();
         let left = left.filter(|(_, it)| it.phase == Phase::Pending).count();
+        let undoes = match question {
+            Question::Failed(step) => {
+                let order = state.order();
+                let is_part = order
+                    .place(step)
+                    .is_some_and(|at| *order.role(at) == Role::Part);
+                let ahead = state.look_ahead(&[]);
+                is_part && ahead.is_ok_and(|it| !it.undoable().is_empty())
+            }
+            _ => false,
+        };
         let existing = step.map_or(&[][..], |it| self.parts.session.found(&it.id));
         self.parts.operator.ask(Asking {
             question,
@@ -244,6 +267,7 @@ impl<'a> Engine<'a> {
             values: &known.values,
             existing,
             left,
+            undoes,
         });
         if self.parts.operator.fd().is_none() {
             self.hear();
@@ -311,207 +335,11 @@ impl<'a> Engine<'a> {
         self.inputs.push_front(Input::Looked { step: id, found });
     }
 
-    fn cwd(&self, step: &Step, carried: Option<&Text>) -> Text {
-        let plan = &self.parts.plan;
-        match (&step.settings.cwd, carried) {
-            (Some(cwd), _) => path_text(&plan.cwd.join(cwd)),
-            (None, Some(carried)) => carried.clone(),
-            (None, None) => path_text(&plan.cwd),
-        }
-    }
-
-    fn prepare(&mut self, step: &StepId) -> Result<(), EngineError> {
-        if self.parts.foreign_keeper {
-            self.dismiss_keeper();
-        }
-        if self.parts.link.is_none() {
-            let link = Link::start(&self.parts.folder, &self.parts.program);
-            self.parts.link = Some(link.map_err(EngineError::Keeper)?);
-        }
-        let attempts = self
-            .parts
-            .journal
-            .state()
-            .step(step)
-            .map_or(0, |(_, it)| it.attempts);
-        let attempt = attempts + 1;
-        let launch = match self.launch(step, attempt) {
-            Ok(launch) => launch,
-            Err(because) => {
-                self.inputs.push_back(Input::Refused(because));
-                return Ok(());
-            }
-        };
-        let command = launch.digest(self.parts.session.texts());
-        let wanted = launch.nonce.clone();
-        let Some(link) = &mut self.parts.link else {
-            return Ok(());
-        };
-        if link.ask(&Ask::Prepare(Box::new(launch))).is_err() {
-            self.inputs.push_back(Input::KeeperGone);
-            self.parts.link = None;
-            return Ok(());
-        }
-        // What else the keeper says meanwhile waits its turn.
-        loop {
-            let Some(link) = &mut self.parts.link else {
-                return Ok(());
-            };
-            match link.wait(Duration::from_secs(30)) {
-                Ok(Some(Say::Held { nonce, identity })) if nonce == wanted => {
-                    let Some(gate) = link.take_gate() else {
-                        let because = "the gate did not come along".to_owned();
-                        self.inputs.push_front(Input::Refused(because));
-                        return Ok(());
-                    };
-                    self.held = Some(Held::new(nonce.clone(), identity.clone(), gate));
-                    self.inputs.push_front(Input::Held {
-                        attempt,
-                        nonce,
-                        identity,
-                        command,
-                    });
-                    return Ok(());
-                }
-                Ok(Some(Say::Refused { nonce, because })) if nonce == wanted => {
-                    self.inputs.push_front(Input::Refused(because));
-                    return Ok(());
-                }
-                Ok(Some(say)) => self.said(say)?,
-                Ok(None) | Err(_) => {
-                    self.parts.link = None;
-                    self.inputs.push_back(Input::KeeperGone);
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    // The steps of one operator never run as another: a keeper that runs as somebody else goes.
-    fn dismiss_keeper(&mut self) {
-        self.parts.foreign_keeper = false;
-        if let Some(mut link) = self.parts.link.take()
-            && link.ask(&Ask::Retire).is_ok()
-        {
-            while let Ok(Some(_)) = link.wait(Duration::from_secs(10)) {}
-        }
-    }
-
-    fn launch(&self, id: &StepId, attempt: u32) -> Result<Launch, String> {
-        let plan = &self.parts.plan;
-        let step = plan.step(id).ok_or("the plan has no such step")?;
-        let step = &*self.now(step);
-        let (language, _) = plan.command(step).ok_or("a person does this step")?;
-        let interpreter = self
-            .parts
-            .survey
-            .interpreter(language)
-            .ok_or_else(|| format!("nothing here runs {}", language.0))?;
-        let state = self.parts.journal.state();
-        let carried = state.carried(id, self.parts.session.pending());
-        let secrets = self.parts.session.texts();
-        let again = |text: &Text, what: &str| {
-            text_filled(text, secrets).map_err(|lost| {
-                format!(
-                    "{what} is lost: {lost}; run the step that set it again (--rerun STEP), or give \
-                     the secret"
-                )
-            })
-        };
-        let cwd = match &carried.cwd {
-            Some(cwd) => Some(again(cwd, "the folder that an earlier step went to")?),
-            None => None,
-        };
-        let cwd = self.cwd(step, cwd.as_ref());
-        // What stands for a value is never passed to an interpreter.
-        let known = self.parts.session.known(state, plan);
-        let body = match plan.filled(step, &known.values) {
-            None => self.body(step).0,
-            Some(Ok(filled)) => filled.body,
-            Some(Err(unfit)) => return Err(format!("`{}`: {}", unfit.name, unfit.because)),
-        };
-        let is_edited = state.step(id).is_some_and(|(_, it)| it.edited.is_some());
-        let body = if is_edited {
-            filled(&body, secrets).map_err(|lost| format!("the edited command is lost: {lost}"))?
-        } else {
-            body
-        };
-        let nonce = machine::nonce();
-        let mut env = self.parts.environment.clone();
-        let plain = |value: &str| Text::Plain(value.to_owned());
-        for (name, value) in &plan.runbook.env {
-            env.insert(name.clone(), plain(value));
-        }
-        for input in &plan.inputs {
-            env.insert(input.name.clone(), plain(&input.value));
-        }
-        for input in plan.runbook.inputs.iter().filter(|it| it.secret) {
-            if let Some(secret) = self.parts.session.secrets().get(&input.name) {
-                env.insert(input.name.clone(), plain(secret.expose()));
-            }
-        }
-        for (name, value) in &known.values {
-            let secret = self.parts.session.secrets().get(name);
-            match (value, secret) {
-                (Value::Plain(value), _) if plan.is_variable(name) => {
-                    env.insert(name.clone(), plain(value));
-                }
-                (Value::Secret { variable }, Some(secret)) => {
-                    if body.contains(variable.as_str()) {
-                        env.insert(variable.clone(), plain(secret.expose()));
-                    }
-                    if plan.is_variable(name) {
-                        env.insert(name.clone(), plain(secret.expose()));
-                    }
-                }
-                _ => {}
-            }
-        }
-        for (name, value) in carried.variables {
-            match value {
-                Some(value) => {
-                    let value = again(&value, &format!("`{name}`, which an earlier step set,"))?;
-                    env.insert(name, value);
-                }
-                None => drop(env.remove(&name)),
-            }
-        }
-        for (name, value) in &step.settings.env {
-            env.insert(name.clone(), plain(value));
-        }
-        let run = self.parts.folder.run();
-        env.insert("RUNBOOK_RUN_ID".to_owned(), plain(run));
-        env.insert("RUNBOOK_STEP_ID".to_owned(), plain(id.as_str()));
-        env.insert(
-            "RUNBOOK_IDEMPOTENCY_KEY".to_owned(),
-            plain(&format!("{run}-{id}")),
-        );
-        env.insert("RUNBOOK_ATTEMPT".to_owned(), plain(&nonce));
-        env.insert("PWD".to_owned(), cwd.clone());
-        Ok(launch(
-            Start {
-                step: id,
-                nonce: &nonce,
-                attempt,
-                body: &body,
-                body_line: step.body_line,
-                document: &plan.document,
-                kind: plan.runbook.kind,
-                env: env.into_iter().collect(),
-                cwd,
-                timeout: step.settings.timeout.or(plan.runbook.default_timeout),
-                secrets: secrets.secrets().to_vec(),
-                private: false,
-            },
-            interpreter,
-        ))
-    }
-
     fn release(&mut self, events: Vec<EventKind>) -> Result<(), EngineError> {
-        let held = self.held.take();
+        let held = std::mem::take(&mut self.held);
         let events = self.concealed(events);
         let recorded = self.parts.journal.commit(events)?;
-        if let Some(held) = held {
+        for held in held {
             // Where its process is gone the keeper says so.
             let _ = held.release(&recorded);
         }
@@ -529,7 +357,11 @@ impl<'a> Engine<'a> {
                         self.syncer.sync(self.parts.folder.path().join(&output.log));
                     }
                 }
-                self.inputs.push_back(Input::Ended(record));
+                // Those that come together are one commit.
+                match self.inputs.back_mut() {
+                    Some(Input::Ended(records)) => records.push(*record),
+                    _ => self.inputs.push_back(Input::Ended(vec![*record])),
+                }
             }
             Say::Told(message) => self.inputs.push_back(Input::Told(message)),
             Say::Broken { because } => return Err(EngineError::Broken(because)),
@@ -583,7 +415,15 @@ impl<'a> Engine<'a> {
                 fds.push(PollFd::from_borrowed_fd(it, PollFlags::IN));
                 fds.len() - 1
             });
-            match poll(&mut fds, None) {
+            let pause = self.pauses.iter().map(|it| it.0).min();
+            let pause = pause.map(|due| {
+                let left = due.saturating_sub(clock::since_boot());
+                rustix::event::Timespec {
+                    tv_sec: left.as_secs() as i64,
+                    tv_nsec: left.subsec_nanos().into(),
+                }
+            });
+            match poll(&mut fds, pause.as_ref()) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(EngineError::Keeper(error.into())),
             }
@@ -604,6 +444,10 @@ impl<'a> Engine<'a> {
         }
         if answered {
             self.hear();
+        }
+        let now = clock::since_boot();
+        for (_, step) in self.pauses.extract_if(.., |(due, _)| *due <= now) {
+            self.inputs.push_back(Input::Woke(step));
         }
         Ok(())
     }
@@ -647,50 +491,8 @@ impl<'a> Engine<'a> {
     }
 }
 
-fn path_text(path: &Path) -> Text {
-    Text::of_bytes(path.as_os_str().as_bytes())
-}
-
 /// Returns the width of the terminal that this process writes to.
 pub fn terminal_width() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr()).ok()?;
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
-}
-
-// Syncs what steps printed, apart from the journal: a step need not wait for it.
-struct Syncer {
-    queue: Option<Sender<PathBuf>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Syncer {
-    fn start() -> Self {
-        Self {
-            queue: None,
-            thread: None,
-        }
-    }
-
-    fn sync(&mut self, path: PathBuf) {
-        let queue = self.queue.get_or_insert_with(|| {
-            let (queue, paths) = channel::<PathBuf>();
-            self.thread = std::thread::Builder::new()
-                .name("output-sync".to_owned())
-                .spawn(move || paths.iter().for_each(|path| sync_file(&path)))
-                .ok();
-            queue
-        });
-        let _ = queue.send(path);
-    }
-
-    fn finish(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn sync_file(path: &Path) {
-    let _ = std::fs::File::open(path).and_then(|file| file.sync_data());
 }

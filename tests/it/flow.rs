@@ -1,0 +1,301 @@
+#![cfg(feature = "testing")]
+//! Order, side by side, tries, conditions, failure and undo, from outside.
+
+use runbook::event::{EventKind, Verdict};
+use runbook::model::StepId;
+use runbook::state::Phase;
+
+use crate::fixture::Fixture;
+
+/// Writes a runbook of these fences and runs it with `args` until it ends with `code`; returns what
+/// happened, one word for each event that tells of order.
+fn check(fences: &[(&str, &str)], args: &[&str], code: i32) -> (Fixture, String) {
+    let fixture = Fixture::new().steps(fences);
+    let all: Vec<&str> = ["run", "a.md"].iter().chain(args).copied().collect();
+    fixture.run(&all).code(code);
+    let story = told(&fixture);
+    (fixture, story)
+}
+
+fn told(fixture: &Fixture) -> String {
+    let told = fixture.happened().into_iter().filter_map(|it| match it {
+        EventKind::StepStarting(it) => Some(format!("{}…", it.step)),
+        EventKind::StepFinished { step, verdict, .. } => {
+            let mark = match verdict {
+                Verdict::Ok => "✓",
+                Verdict::Failed => "✗",
+                Verdict::Skipped => "–",
+                Verdict::OperatorAsserted => "●",
+            };
+            Some(format!("{step}{mark}"))
+        }
+        EventKind::StepRetrying { step, .. } => Some(format!("{step}↻")),
+        EventKind::UndoStarted { steps, .. } => {
+            let steps: Vec<&str> = steps.iter().map(StepId::as_str).collect();
+            Some(format!("undo({})", steps.join(",")))
+        }
+        EventKind::RunClosed { .. } => Some("closed".to_owned()),
+        _ => None,
+    });
+    told.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn steps_that_wait_for_nothing_more_run_side_by_side() {
+    let fences = &[
+        ("bash {#a needs=\"\"}", "read x < fifo-a"),
+        (
+            "bash {#b needs=\"\" effect=changes}",
+            "echo > fifo-a; read x < fifo-b",
+        ),
+        ("bash {#c needs=\"\" effect=changes}", "echo > fifo-b"),
+        ("bash {#d needs=a,b,c}", "true"),
+    ];
+    let fixture = Fixture::new().steps(fences);
+    let _fifos = (fixture.fifo("fifo-a"), fixture.fifo("fifo-b"));
+    // Each waits for another: alone none of the first two would ever end.
+    fixture.run(&["run", "a.md", "--jobs", "3"]).code(0);
+    let story = told(&fixture);
+    assert!(story.starts_with("a… b… c… "), "{story}");
+    assert!(story.ends_with(" d… d✓ closed"), "{story}");
+    let durable: Vec<i64> = fixture.events().iter().map(|it| it.durable).collect();
+    // The three starts are one write and one sync: all saw the same events durable.
+    assert_eq!(durable[1], durable[3], "{durable:?}");
+}
+
+#[test]
+fn a_failed_need_keeps_what_needs_it_and_nothing_else_from_running() {
+    let fences = &[
+        ("bash {#a needs=\"\"}", "false"),
+        ("bash {#b needs=a}", "true"),
+        ("bash {#c needs=\"\"}", "true"),
+        ("bash {#d needs=c}", "true"),
+        ("bash {#e needs=b}", "true"),
+    ];
+    let (fixture, story) = check(fences, &[], 1);
+    assert_eq!(story, "a… a✗ c… c✓ d… d✓");
+    let shown = fixture.run(&["resume", "last"]).code(1);
+    let shown = shown.says("b was not run: needs `a`");
+    shown.says("e was not run: needs `b`");
+    let (_, story) = check(fences, &["--on-failure", "stop"], 1);
+    assert_eq!(story, "a… a✗");
+}
+
+#[test]
+fn a_step_sees_the_environment_of_what_it_waits_for() {
+    let fences = &[
+        ("bash {#a needs=\"\"}", "export A=1; mkdir -p in-a; cd in-a"),
+        ("bash {#b needs=\"\"}", "export B=2"),
+        (
+            "bash {#c needs=a}",
+            "test \"$A ${B-none} ${PWD##*/}\" = '1 none in-a'",
+        ),
+        (
+            "bash {#d needs=a,b}",
+            "test \"$A $B ${PWD##*/}\" = '1 2 in-a'",
+        ),
+    ];
+    check(fences, &["--jobs", "2"], 0);
+    // Two that moved: then the folder is the start folder.
+    let fences = &[
+        ("bash {#a needs=\"\"}", "mkdir -p in-a; cd in-a"),
+        ("bash {#b needs=\"\"}", "mkdir -p in-b; cd in-b"),
+        ("bash {#c}", "test -d in-a -a -d in-b"),
+    ];
+    check(fences, &[], 0);
+}
+
+#[test]
+fn a_name_that_two_unordered_steps_set_fails_the_step_that_would_see_it() {
+    let fences = &[
+        ("bash {#a needs=\"\"}", "export WHO=a"),
+        ("bash {#b needs=\"\"}", "export WHO=b"),
+        ("bash {#c needs=a,b}", "true"),
+    ];
+    let fixture = Fixture::new().steps(fences);
+    let told = fixture.run(&["run", "a.md"]).code(1);
+    told.says("`a` and `b` both set `WHO`, and nothing says which of them comes first");
+    assert_eq!(fixture.times("c"), 0);
+    // One that comes after both decides.
+    let fences = &[
+        ("bash {#a needs=\"\"}", "export WHO=a"),
+        ("bash {#b needs=\"\"}", "export WHO=b"),
+        ("bash {#c needs=b,a env=\"X=1\"}", "export WHO=c"),
+        ("bash {#d}", "true"),
+    ];
+    let (fixture, _) = check(
+        &[fences[0], ("bash {#b needs=a}", "export WHO=b"), fences[3]],
+        &[],
+        0,
+    );
+    assert_eq!(fixture.times("d"), 1);
+}
+
+#[test]
+fn a_step_is_tried_again_by_itself_and_each_attempt_is_recorded() {
+    let body = "echo x >> tries; test \"$(wc -l < tries)\" -ge 3";
+    let (fixture, story) = check(
+        &[
+            ("bash {#s retries=3 every=1ms}", body),
+            ("bash {#t}", "true"),
+        ],
+        &[],
+        0,
+    );
+    assert_eq!(story, "s… s↻ s… s↻ s… s✓ t… t✓ closed");
+    assert_eq!(fixture.times("s"), 3);
+    let (fixture, story) = check(&[("bash {#s retries=1 every=1ms}", "false")], &[], 1);
+    assert_eq!(story, "s… s↻ s… s✗");
+    // Who resumes it gives it all its tries again.
+    fixture.run(&["resume", "last", "--retry-failed"]).code(1);
+    assert_eq!(fixture.times("s"), 4);
+}
+
+#[test]
+fn a_kill_in_the_pause_between_tries_is_survived() {
+    let body = "echo x >> tries; test \"$(wc -l < tries)\" -ge 2";
+    let fixture = Fixture::new().steps(&[("bash {#s retries=1 every=1h}", body)]);
+    let running = fixture.spawn(&["run", "a.md"]);
+    running.until_said("s is tried again in");
+    running.kill();
+    fixture.until_quiet();
+    fixture.run(&["resume", "last"]).code(0);
+    assert_eq!(told(&fixture), "s… s↻ s… s✓ closed");
+}
+
+#[test]
+fn a_step_that_reads_tells_whether_another_runs() {
+    let fences = &[
+        ("bash {#there effect=reads}", "test -e made"),
+        ("bash {#make unless=#there}", "touch made"),
+        ("bash {#use if=#there}", "cat made"),
+        ("bash {#again unless=#there}", "false"),
+    ];
+    let (fixture, story) = check(fences, &[], 0);
+    assert_eq!(
+        story,
+        "there… there✗ make… make✓ there… there✓ use… use✓ there… there✓ again– closed"
+    );
+    let skipped = fixture.happened().into_iter().find_map(|it| match it {
+        EventKind::StepFinished {
+            step,
+            because: Some(because),
+            ..
+        } if step.as_str() == "again" => Some(because),
+        _ => None,
+    });
+    assert_eq!(skipped.unwrap(), "done already: `#there` holds");
+}
+
+#[test]
+fn an_unknown_outcome_is_told_by_the_guard() {
+    let fences = &[
+        ("bash {#there effect=reads}", "test -e made"),
+        ("bash {#make unless=#there}", "touch made; read x < fifo"),
+        ("bash {#after}", "true"),
+    ];
+    let fixture = Fixture::new().steps(fences);
+    let _fifo = fixture.fifo("fifo");
+    let running = fixture.spawn(&["run", "a.md"]);
+    fixture.until("it was made", || fixture.path("made").exists());
+    for keeper in fixture.keepers() {
+        runbook::host::process::kill(keeper).unwrap();
+    }
+    running.wait().code(6);
+    for it in fixture.processes() {
+        let _ = runbook::host::process::kill(it.pid);
+    }
+    fixture.until_quiet();
+    fixture.run(&["resume", "last"]).code(0);
+    assert_eq!(fixture.times("make"), 1);
+    assert!(told(&fixture).ends_with("there… there✓ make– after… after✓ closed"));
+}
+
+#[test]
+fn what_always_runs_does_so_after_a_failure_and_again_when_the_run_goes_on() {
+    let fences = &[
+        ("bash {#a}", "test -e fine"),
+        ("bash {#b}", "true"),
+        ("bash {#clean always}", "true"),
+    ];
+    let (fixture, story) = check(fences, &[], 1);
+    assert_eq!(story, "a… a✗ clean… clean✓");
+    fixture.write("fine", "");
+    fixture.run(&["resume", "last", "--retry-failed"]).code(0);
+    assert_eq!(
+        told(&fixture),
+        "a… a✗ clean… clean✓ a… a✓ b… b✓ clean… clean✓ closed"
+    );
+}
+
+#[test]
+fn an_allowed_failure_is_told_and_gone_on_from() {
+    let fixture = Fixture::new().steps(&[("bash {#a allow-fail}", "false"), ("bash {#b}", "true")]);
+    let told_of = fixture.run(&["run", "a.md"]).code(0);
+    told_of.says("passed · 1 ok, 1 failed as allowed");
+    assert_eq!(told(&fixture), "a… a✗ b… b✓ closed");
+}
+
+const DEPLOY: &[(&str, &str)] = &[
+    ("bash {#one}", "echo one >> log"),
+    ("bash {#back-one undo-of=one}", "echo -one >> log"),
+    ("bash {#two}", "echo two >> log; test -e fine"),
+    ("bash {#back-two undo-of=two}", "echo -two >> log"),
+    ("bash {#three}", "echo three >> log"),
+    ("bash {#back-three undo-of=three}", "echo -three >> log"),
+];
+
+#[test]
+fn what_ran_is_undone_the_last_step_first_and_what_did_not_is_not() {
+    let (fixture, story) = check(DEPLOY, &["--on-failure=undo"], 1);
+    assert_eq!(
+        story,
+        "one… one✓ two… two✗ undo(back-two,back-one) back-two… back-two✓ back-one… back-one✓"
+    );
+    assert_eq!(fixture.read("log"), "one\ntwo\n-two\n-one\n");
+    // It was undone: nothing goes on by itself.
+    fixture.run(&["resume", "last"]).code(1);
+    assert_eq!(fixture.read("log"), "one\ntwo\n-two\n-one\n");
+    fixture.write("fine", "");
+    fixture.run(&["resume", "last", "--retry-failed"]).code(0);
+    assert_eq!(
+        fixture.read("log"),
+        "one\ntwo\n-two\n-one\none\ntwo\nthree\n"
+    );
+    // Without a failure nothing is undone, and nothing is missing.
+    let (fixture, story) = check(&DEPLOY[..2], &["--on-failure=undo"], 0);
+    assert_eq!(story, "one… one✓ closed");
+    assert_eq!(fixture.read("log"), "one\n");
+}
+
+#[test]
+fn a_failed_undo_does_not_hide_the_first_failure() {
+    let fences = &[
+        ("bash {#one}", "true"),
+        ("bash {#back-one undo-of=one}", "test -e fine"),
+        ("bash {#two}", "false"),
+    ];
+    let fixture = Fixture::new().steps(fences);
+    let told_of = fixture.run(&["run", "a.md", "--on-failure=undo"]).code(1);
+    let told_of = told_of.says("✗ 2/2 Steps (3)");
+    told_of.says("✗ undo Steps (2)");
+    let phase = |step: &str| {
+        let state = fixture.state();
+        state
+            .step(&StepId::new(step).unwrap())
+            .unwrap()
+            .1
+            .phase
+            .clone()
+    };
+    assert_eq!(phase("two"), Phase::Finished(Verdict::Failed));
+    assert_eq!(phase("back-one"), Phase::Finished(Verdict::Failed));
+    // The undo goes on where it stopped.
+    fixture.write("fine", "");
+    fixture.run(&["resume", "last", "--retry-failed"]).code(1);
+    assert!(
+        told(&fixture).contains("back-one✗ back-one… back-one✓"),
+        "{}",
+        told(&fixture)
+    );
+}
