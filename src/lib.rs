@@ -7,9 +7,9 @@ pub mod event;
 pub mod state;
 pub mod markdown;
 pub mod classify;
+pub mod render;
 pub mod resolve;
 pub mod lint;
-pub mod render;
 pub mod plan;
 pub mod report;
 // Touches the machine.

@@ -8,22 +8,27 @@ use std::path::Path;
 use crate::engine::Signals;
 use crate::engine::decide::{Secret, Session};
 use crate::event::{EventKind, InputValue};
+use crate::markdown::Syntax;
 use crate::markdown::attributes::nearest;
-use crate::model::{Input, Kind};
-use crate::plan::{Known, Plan};
-use crate::render::Value;
-use crate::report::clean;
+use crate::markdown::front_matter::{Broken, Node, Value, parse};
+use crate::model::{Input, InputType, Kind};
+use crate::plan::{Known, Plan, datum};
+use crate::render::{self, Datum, template};
+use crate::resolve::accept;
 
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::print;
-use super::prompt::{self, Lines};
+use super::prompt::Lines;
+use super::questions::{self, cannot_be};
 
 /// What the operator gave on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
     set: BTreeMap<String, String>,
     file: BTreeMap<String, (String, String)>,
+    /// Names of the files whose values are lists.
+    lists: BTreeSet<String>,
 }
 
 impl Given {
@@ -49,52 +54,137 @@ impl Given {
             }
         }
         for path in files {
-            for (name, value) in read(path)? {
+            let (values, lists) = read(path)?;
+            for (name, value) in values {
+                // A later file wins.
+                given.lists.remove(&name);
                 given.file.insert(name, (value, path.display().to_string()));
             }
+            given.lists.extend(lists);
         }
         Ok(given)
     }
 }
 
-/// Returns the values of the inputs of `runbook`. Where someone can be asked, what is missing is
-/// asked for; else all that is missing is told at once.
+/// Returns the values of the inputs of `runbook`. Where someone can be asked, what is missing or wrong
+/// is asked for; else all of it is told at once.
 ///
 /// # Errors
-/// Unknown names, values that are no choice, missing values.
+/// Unknown names, values that do not fit, missing values.
 pub fn values(
     plan: &Plan,
     given: &Given,
-    asking: Option<(&mut Lines, &Signals)>,
+    mut asking: Option<(&mut Lines, &Signals)>,
 ) -> Result<Vec<InputValue>, Failure> {
-    let runbook = &plan.runbook;
     are_known(plan, given)?;
-    let mut values = Vec::new();
-    let mut missing = Vec::new();
-    for input in &runbook.inputs {
-        match find(input, given) {
-            Some(found) => values.push(found),
-            None if input.required => missing.push(input),
-            None => {}
-        }
-    }
-    for value in &values {
-        if let Some(input) = runbook.inputs.iter().find(|it| it.name == value.name) {
-            check(input, &value.value, &value.source)?;
-        }
-    }
-    match asking {
-        Some((lines, signals)) => {
-            for input in missing {
-                values.push(ask(input, lines, signals)?);
+    let mut values: Vec<InputValue> = Vec::new();
+    let mut known: BTreeMap<String, Datum> = BTreeMap::new();
+    let mut missing: Vec<&Input> = Vec::new();
+    let mut wrong: Vec<String> = Vec::new();
+    for input in &plan.runbook.inputs {
+        let default = default(input, &known);
+        let found = match find(input, given) {
+            Some(found) => Some(found),
+            None => match &default {
+                Some(Ok(value)) => Some((value.clone(), "default".to_owned())),
+                // What it is made of is missing itself.
+                Some(Err(_)) if !missing.is_empty() || !wrong.is_empty() => continue,
+                Some(Err(because)) if input.required => {
+                    wrong.push(format!("input `{}` has no default: {because}", input.name));
+                    continue;
+                }
+                Some(Err(_)) | None => None,
+            },
+        };
+        let default = default.and_then(Result::ok);
+        let accepted = match found {
+            Some((text, source)) => match fit(input, given, &text, &source) {
+                Ok(value) => Some((value, source)),
+                Err(because) => {
+                    let Some((lines, signals)) = &mut asking else {
+                        wrong.push(because);
+                        continue;
+                    };
+                    print::note(because);
+                    Some(ask(input, default.as_deref(), lines, signals)?)
+                }
+            },
+            None if !input.required => None,
+            None => {
+                let Some((lines, signals)) = &mut asking else {
+                    missing.push(input);
+                    continue;
+                };
+                Some(ask(input, None, lines, signals)?)
             }
+        };
+        if let Some((value, source)) = accepted {
+            known.insert(input.name.clone(), datum(input, &value));
+            values.push(InputValue {
+                name: input.name.clone(),
+                value,
+                source,
+            });
         }
-        None if missing.is_empty() => {}
-        None => return Err(tell_missing(&missing)),
     }
-    let place = |value: &InputValue| runbook.inputs.iter().position(|it| it.name == value.name);
-    values.sort_by_key(place);
-    Ok(values)
+    if missing.is_empty() && wrong.is_empty() {
+        return Ok(values);
+    }
+    Err(tell(&missing, &wrong))
+}
+
+// A default that is a template is made of the inputs before it.
+fn default(input: &Input, known: &BTreeMap<String, Datum>) -> Option<Result<String, String>> {
+    let default = input.default.as_deref()?;
+    if !template::is_template(default) {
+        return Some(Ok(default.to_owned()));
+    }
+    let made = template::plain(default, known).map_err(|fault| fault.message);
+    Some(made.and_then(|text| {
+        accept(input, &text).map_err(|right| cannot_be(input, &text, Some("default"), &right))
+    }))
+}
+
+fn fit(input: &Input, given: &Given, text: &str, source: &str) -> Result<String, String> {
+    let is_of_file = source.starts_with("--inputs");
+    if is_of_file && input.kind != InputType::List && given.lists.contains(&input.name) {
+        let right = "it is one value, not a list";
+        return Err(cannot_be(input, text, Some(source), right));
+    }
+    let value =
+        accept(input, text).map_err(|right| cannot_be(input, text, Some(source), &right))?;
+    Ok(match input.kind {
+        InputType::Path if source != "default" => absolute(&value),
+        _ => value,
+    })
+}
+
+// Steps start elsewhere than where the operator typed it.
+fn absolute(text: &str) -> String {
+    let home = std::env::var_os("HOME").filter(|_| text == "~" || text.starts_with("~/"));
+    let path = match home {
+        Some(home) => Path::new(&home).join(text[1..].trim_start_matches('/')),
+        None => Path::new(text).to_owned(),
+    };
+    std::path::absolute(&path)
+        .unwrap_or(path)
+        .into_os_string()
+        .into_string()
+        .unwrap_or_else(|_| text.to_owned())
+}
+
+fn ask(
+    input: &Input,
+    default: Option<&str>,
+    lines: &mut Lines,
+    signals: &Signals,
+) -> Result<(String, String), Failure> {
+    let value = questions::ask(input, default, lines, signals)?;
+    let value = match input.kind {
+        InputType::Path if Some(value.as_str()) != default => absolute(&value),
+        _ => value,
+    };
+    Ok((value, "prompt".to_owned()))
 }
 
 fn are_known(plan: &Plan, given: &Given) -> Result<(), Failure> {
@@ -144,14 +234,14 @@ impl Values {
             {
                 known
                     .values
-                    .insert(name.clone(), Value::Plain(value.clone()));
+                    .insert(name.clone(), render::Value::Plain(value.clone()));
             }
         }
         for (name, secret) in self.secrets.drain(..) {
             let variable = plan.secret_variable(&name);
             known
                 .values
-                .insert(name.clone(), Value::Secret { variable });
+                .insert(name.clone(), render::Value::Secret { variable });
             session.keep(name, secret);
         }
     }
@@ -192,6 +282,10 @@ pub fn placeholders(
             let Some((value, source)) = found else {
                 continue;
             };
+            if given.lists.contains(name) && source.starts_with("--inputs") {
+                let message = format!("`{name}` is one value, not a list ({source})");
+                return Err(Failure::usage(message));
+            }
             if let Some(because) = plan.unfit(name, &value) {
                 let message = format!("`{name}` cannot have this value ({source}): {because}");
                 return Err(Failure::usage(message));
@@ -211,82 +305,26 @@ pub fn placeholders(
     Ok(values)
 }
 
-fn find(input: &Input, given: &Given) -> Option<InputValue> {
+/// Returns what is given for `input`, and by what.
+fn find(input: &Input, given: &Given) -> Option<(String, String)> {
     let name = &input.name;
-    let of = |value: &str, source: &str| {
-        Some(InputValue {
-            name: name.clone(),
-            value: value.to_owned(),
-            source: source.to_owned(),
-        })
-    };
     if let Some(value) = given.set.get(name) {
-        return of(value, "--set");
+        return Some((value.clone(), "--set".to_owned()));
     }
     if let Some((value, file)) = given.file.get(name) {
-        return of(value, &format!("--inputs {file}"));
+        return Some((value.clone(), format!("--inputs {file}")));
     }
-    if let Ok(value) = std::env::var(name) {
-        return of(&value, "environment");
-    }
-    of(input.default.as_deref()?, "default")
+    let value = std::env::var(name).ok()?;
+    Some((value, "environment".to_owned()))
 }
 
-fn check(input: &Input, value: &str, source: &str) -> Result<(), Failure> {
-    if value.contains('\0') {
-        return Err(Failure::usage(format!(
-            "input `{}` holds a NUL ({source})",
-            input.name
-        )));
-    }
-    if input.choices.is_empty() || input.choices.iter().any(|it| it == value) {
-        return Ok(());
-    }
-    Err(Failure::usage(format!(
-        "input `{}` cannot be `{value}` ({source})",
-        input.name
-    ))
-    .hint(format!("it is one of: {}", input.choices.join(", "))))
-}
-
-fn ask(input: &Input, lines: &mut Lines, signals: &Signals) -> Result<InputValue, Failure> {
-    let mut question = input.name.clone();
-    if let Some(description) = &input.description {
-        question = format!("{question} ({})", clean::inline(description));
-    }
-    if !input.choices.is_empty() {
-        question = format!("{question} [{}]", input.choices.join(", "));
-    }
-    loop {
-        let Some(value) = prompt::ask(&format!("{question}: "), lines, signals) else {
-            return Err(Failure::new(
-                ExitCode::INTERRUPTED,
-                format!(
-                    "interrupted before input `{}` was given; no run was opened",
-                    input.name
-                ),
-            ));
-        };
-        let value = value.trim().to_owned();
-        if value.is_empty() {
-            continue;
-        }
-        match check(input, &value, "prompt") {
-            Ok(()) => {
-                let name = input.name.clone();
-                return Ok(InputValue {
-                    name,
-                    value,
-                    source: "prompt".to_owned(),
-                });
-            }
-            Err(failure) => print::note(&failure),
-        }
-    }
-}
-
-fn tell_missing(missing: &[&Input]) -> Failure {
-    let mut message = "inputs have no value:".to_owned();
+fn tell(missing: &[&Input], wrong: &[String]) -> Failure {
+    let mut message = match (missing, wrong) {
+        ([], [one]) => return Failure::usage(one.clone()),
+        (_, []) => "inputs have no value:".to_owned(),
+        ([], _) => "inputs have wrong values:".to_owned(),
+        _ => "inputs have no value, or a wrong one:".to_owned(),
+    };
     for input in missing {
         message.push_str("\n  ");
         message.push_str(&input.name);
@@ -295,13 +333,20 @@ fn tell_missing(missing: &[&Input]) -> Failure {
             message.push_str(description);
         }
     }
-    let first = &missing[0].name;
+    for because in wrong {
+        message.push_str("\n  ");
+        message.push_str(because);
+    }
+    let name = missing.first().map_or("NAME", |it| it.name.as_str());
     Failure::usage(message).hint(format!(
-        "give them with --set {first}=VALUE or --inputs FILE"
+        "give them with --set {name}=VALUE or --inputs FILE"
     ))
 }
 
-fn read(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
+/// What a file of inputs holds: texts by their names, and which of them are lists, a line for each item.
+type Held = (BTreeMap<String, String>, BTreeSet<String>);
+
+fn read(path: &Path) -> Result<Held, Failure> {
     let text = fs::read_to_string(path).map_err(|error| {
         let code = match error.kind() {
             std::io::ErrorKind::NotFound => ExitCode::USAGE,
@@ -324,46 +369,78 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let fault = |error: String| {
         Failure::usage(format!("cannot understand inputs in `{}`", path.display())).cause(error)
     };
+    let broken = |text: &str, broken: Broken| {
+        let line = crate::markdown::line_of(text, broken.span.start);
+        format!("line {line}: {}", broken.message)
+    };
     match ending {
         "json" => {
             let values: BTreeMap<String, serde_json::Value> =
                 serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?;
-            scalars(values).map_err(fault)
+            let mut held = Held::default();
+            for (name, value) in values {
+                let text = scalar(&value).or_else(|| {
+                    let items: Option<Vec<_>> = value.as_array()?.iter().map(scalar).collect();
+                    held.1.insert(name.clone());
+                    Some(items?.join("\n"))
+                });
+                let text = text.ok_or_else(|| fault(is_a_map(&name)))?;
+                held.0.insert(name, text);
+            }
+            Ok(held)
         }
-        "yaml" | "yml" => {
-            let values: BTreeMap<String, serde_json::Value> =
-                serde_saphyr::from_str(&text).map_err(|error| fault(error.to_string()))?;
-            scalars(values).map_err(&fault)?;
-            // As it is written: `1.10` is no 1.1, and `no` is no `false`.
-            let values: BTreeMap<String, Option<String>> =
-                serde_saphyr::from_str(&text).map_err(|error| fault(error.to_string()))?;
-            let given = |(name, value): (_, Option<String>)| (name, value.unwrap_or_default());
-            Ok(values.into_iter().map(given).collect())
+        // As it is written: `1.10` is no 1.1, and `no` is no `false`.
+        "yaml" | "yml" | "toml" => {
+            let syntax = match ending {
+                "toml" => Syntax::Toml,
+                _ => Syntax::Yaml,
+            };
+            let node = parse(&text, syntax).map_err(|it| fault(broken(&text, it)))?;
+            let Node {
+                value: Value::Map(entries),
+                ..
+            } = node
+            else {
+                return Err(fault("it holds no names and values".to_owned()));
+            };
+            let mut held = Held::default();
+            for (name, _, node) in entries {
+                let text = match &node.value {
+                    Value::Null => Some(String::new()),
+                    Value::List(nodes) => {
+                        held.1.insert(name.clone());
+                        let items: Option<Vec<_>> = nodes.iter().map(Node::scalar).collect();
+                        items.map(|it| it.join("\n"))
+                    }
+                    _ => node.scalar(),
+                };
+                let text = text.ok_or_else(|| fault(is_a_map(&name)))?;
+                held.0.insert(name, text);
+            }
+            Ok(held)
         }
         _ if ending == "env" || name.starts_with(".env") => {
-            dotenvy::from_read_iter(text.as_bytes())
+            let values = dotenvy::from_read_iter(text.as_bytes())
                 .collect::<Result<_, _>>()
-                .map_err(|error| fault(error.to_string()))
+                .map_err(|error| fault(error.to_string()))?;
+            Ok((values, BTreeSet::new()))
         }
         _ => Err(fault("its ending says nothing of its format".to_owned())
-            .hint("name it .yaml, .json or .env")),
+            .hint("name it .yaml, .toml, .json or .env")),
     }
 }
 
-fn scalars(
-    values: BTreeMap<String, serde_json::Value>,
-) -> Result<BTreeMap<String, String>, String> {
+fn is_a_map(name: &str) -> String {
+    format!("`{name}` is neither one value nor a list of values")
+}
+
+fn scalar(value: &serde_json::Value) -> Option<String> {
     use serde_json::Value;
-    values
-        .into_iter()
-        .map(|(name, value)| match value {
-            Value::String(text) => Ok((name, text)),
-            Value::Number(number) => Ok((name, number.to_string())),
-            Value::Bool(flag) => Ok((name, flag.to_string())),
-            Value::Null => Ok((name, String::new())),
-            Value::Array(_) | Value::Object(_) => Err(format!(
-                "`{name}` is a list or a map; an input is one value"
-            )),
-        })
-        .collect()
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null => Some(String::new()),
+        Value::Array(_) | Value::Object(_) => None,
+    }
 }

@@ -16,6 +16,7 @@ mod mend;
 mod prepare;
 pub mod print;
 mod prompt;
+mod questions;
 mod records;
 mod resume;
 mod run;

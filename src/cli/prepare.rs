@@ -150,6 +150,22 @@ pub fn admit(
     Ok(())
 }
 
+/// Refuses a run some of whose templates cannot be rendered with its inputs: all of them at once.
+///
+/// # Errors
+/// [`ExitCode::USAGE`].
+pub fn admit_templates(plan: &Plan) -> Result<(), Failure> {
+    let broken = plan.broken_templates();
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let mut message = "nothing was run:".to_owned();
+    for (step, unfit) in &broken {
+        let _ = write!(message, "\n  {} (step `{}`)", unfit.because, step.id);
+    }
+    Err(Failure::usage(message))
+}
+
 /// Returns the folder in which steps start: `-C`, else the document's `cwd:`, else the document's
 /// folder when declared, the folder of the call when plain.
 pub fn start_folder(
@@ -191,6 +207,7 @@ pub fn plan(
         left_out: prepared.selection.left_out,
         inputs: Vec::new(),
         request,
+        run: String::new(),
         document,
         cwd,
         knowledge: Arc::new(config.knowledge.clone()),

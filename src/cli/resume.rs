@@ -55,7 +55,7 @@ pub struct ResumeArgs {
     /// Give a placeholder of a plain document its value
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
-    /// Read such values from a file: .yaml, .json or .env
+    /// Read such values from a file: .yaml, .toml, .json or .env
     #[arg(long, value_name = "FILE")]
     inputs: Vec<PathBuf>,
     /// Go on with the document as it is now, instead of the snapshot
@@ -436,6 +436,7 @@ fn plan(path: &Path, opened: &RunOpened, config: &Config) -> Result<Plan, Failur
         left_out: opened.left_out.clone(),
         inputs: opened.inputs.clone(),
         request: opened.request.clone(),
+        run: opened.run.clone(),
         document: name_of(&opened.file),
         cwd: PathBuf::from(&opened.cwd),
         knowledge: Arc::new(config.knowledge.clone()),

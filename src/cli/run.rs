@@ -47,7 +47,7 @@ pub struct RunArgs {
     /// Give an input, or a placeholder of a plain document, its value
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
-    /// Read inputs from a file: .yaml, .json or .env
+    /// Read inputs from a file: .yaml, .toml, .json or .env
     #[arg(long, value_name = "FILE")]
     inputs: Vec<PathBuf>,
     /// Begin at this step
@@ -167,6 +167,7 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     admit(&plan, &known, &survey, terminal, &search)?;
     prepare::doubt_missing(&mut plan, &survey);
     plan.inputs = inputs::values(&plan, &given, asking)?;
+    prepare::admit_templates(&plan)?;
     let versions = versions(&survey);
     let opening = Opening {
         args: &args,
@@ -190,7 +191,7 @@ struct Opening<'a> {
 
 fn open(
     opening: Opening<'_>,
-    plan: Plan,
+    mut plan: Plan,
     survey: crate::target::Survey,
     signals: Signals,
 ) -> Result<ExitCode, Failure> {
@@ -212,6 +213,7 @@ fn open(
     };
     let before = before(&state, &file);
     let run = machine::ulid(clock.wall_ms());
+    plan.run.clone_from(&run);
     if signals.was_interrupted() {
         let message = "interrupted before a run was opened";
         return Err(Failure::new(ExitCode::INTERRUPTED, message));

@@ -35,6 +35,21 @@ pub struct Section {
     pub on_demand: bool,
 }
 
+/// A table that steps run through, row by row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Table {
+    /// What `each=#…` calls it: its own id, or its section's anchor.
+    pub id: String,
+    /// The names of its columns, as variables are called.
+    pub columns: Vec<String>,
+    /// What stands in the cells of each row, without markup; as many as columns.
+    pub rows: Vec<Vec<String>>,
+    /// The line of its head, from 1.
+    pub line: u32,
+    /// Its bytes.
+    pub span: Span,
+}
+
 /// A document, resolved. Plain data; nothing in it has touched the machine.
 #[derive(Clone, Debug, Serialize)]
 pub struct Runbook {
@@ -48,6 +63,8 @@ pub struct Runbook {
     pub steps: Vec<Step>,
     /// What was made of each fence, in document order, those that are no steps included.
     pub fences: Vec<FenceReading>,
+    /// The tables that steps run through; each such step is there once for every row already.
+    pub tables: Vec<Table>,
     /// In the order of the front matter.
     pub inputs: Vec<Input>,
     /// `env:` of the front matter, in its order.

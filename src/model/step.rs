@@ -200,6 +200,10 @@ pub struct Settings {
     pub allow_fail: bool,
     /// Runs once for every row of a table.
     pub each: Option<String>,
+    /// Where it runs for a row of a table: the columns with what stands in them.
+    pub row: Vec<(String, String)>,
+    /// The step of the document that it is a row of.
+    pub row_of: Option<StepId>,
     /// Its body is a template.
     pub template: bool,
 }
@@ -266,7 +270,15 @@ pub struct Step {
     pub checks: Vec<Check>,
 }
 
+/// Why a step has the effect that its document gives it.
+pub const SAID: &str = "the document says so";
+
 impl Step {
+    /// Whether the document itself says what it does to the world.
+    pub fn effect_is_explicit(&self) -> bool {
+        self.because == SAID
+    }
+
     /// Says what is offered of it: what a person does by hand is never run as it stands.
     pub fn offer(&self) -> Offer {
         match &self.task {

@@ -103,7 +103,8 @@ impl Plan {
         })
     }
 
-    /// Returns the command of `step` with its values; `None` where it has no placeholders.
+    /// Returns the command of `step` with its values; `None` where it neither is a template nor has
+    /// placeholders.
     ///
     /// # Errors
     /// A value that is missing, or does not fit.
@@ -112,6 +113,9 @@ impl Plan {
         step: &Step,
         values: &BTreeMap<String, Value>,
     ) -> Option<Result<Filled, Unfit>> {
+        if let Some(rendered) = self.rendered(step, values) {
+            return Some(rendered);
+        }
         let (language, body) = self.command(step)?;
         let places = &step.circumstances.placeholders;
         (self.runbook.kind == Kind::Plain && !places.is_empty())
@@ -175,6 +179,9 @@ impl Plan {
             return Cow::Owned(self.as_edited(step, body));
         }
         match self.filled(step, values) {
+            Some(Ok(filled)) if step.settings.template => {
+                Cow::Owned(self.as_rendered(step, &filled))
+            }
             Some(Ok(filled)) => Cow::Owned(self.as_filled(step, &filled, values)),
             _ => Cow::Borrowed(step),
         }
@@ -208,6 +215,16 @@ impl Plan {
         now
     }
 
+    // A value may make a command one that destroys, unless the author has said what it does.
+    fn as_rendered(&self, step: &Step, filled: &Filled) -> Step {
+        let mut now = step.clone();
+        let read = self.read(step, &filled.shown);
+        if read.effect == Effect::Destroys && !step.effect_is_explicit() {
+            (now.effect, now.because) = (read.effect, read.because);
+        }
+        now
+    }
+
     fn read(&self, step: &Step, body: &str) -> Understanding {
         let kind = self.kind(step);
         understanding::understand(body, tongue(kind), &self.knowledge)
@@ -225,6 +242,8 @@ impl Plan {
         let mut edited = step.clone();
         edited.doubts.clear();
         edited.nature = Nature::Command;
+        // What was edited is what the template had made: it runs as it is written.
+        edited.settings.template = false;
         match &mut edited.task {
             Task::Command { body: old, .. } => body.clone_into(old),
             Task::ByHand { offered, .. } => {

@@ -48,6 +48,10 @@ enum Written {
     Double,
     /// Between single quotes.
     Single,
+    /// In a here-document that the shell expands.
+    Here,
+    /// In one that it takes as it is.
+    Verbatim,
     /// As it is.
     Bare,
     /// Not at all: a variable carries it.
@@ -106,9 +110,9 @@ pub fn fill(
             Value::Secret { variable } => {
                 let text = match spot.written {
                     Written::Word => format!("\"${{{variable}}}\""),
-                    Written::Double => format!("${{{variable}}}"),
+                    Written::Double | Written::Here => format!("${{{variable}}}"),
                     Written::Single => format!("'\"${{{variable}}}\"'"),
-                    Written::Bare | Written::Carried => {
+                    Written::Bare | Written::Verbatim | Written::Carried => {
                         return Err(unfit("a secret is written only where a shell quotes it"));
                     }
                 };
@@ -231,6 +235,8 @@ fn spot(body: &str, language: Language, placeholder: &Placeholder) -> Result<Spo
         Stands::Bare => Written::Word,
         Stands::DoubleQuoted => Written::Double,
         Stands::SingleQuoted => Written::Single,
+        Stands::Expanded => Written::Here,
+        Stands::Verbatim => Written::Verbatim,
         Stands::Plain | Stands::Variable => Written::Bare,
     };
     let only_plain = doubtful.or((written == Written::Bare).then_some("nothing quotes it there"));
@@ -246,13 +252,23 @@ fn spot(body: &str, language: Language, placeholder: &Placeholder) -> Result<Spo
 
 fn written(text: &str, written: Written, next: Option<char>) -> String {
     match written {
-        Written::Bare | Written::Carried => text.to_owned(),
+        Written::Bare | Written::Verbatim | Written::Carried => text.to_owned(),
         Written::Word => word(text, next),
         Written::Single => text.replace('\'', r"'\''"),
         Written::Double => {
             let mut escaped = String::with_capacity(text.len());
             for c in text.chars() {
                 if matches!(c, '\\' | '"' | '$' | '`') {
+                    escaped.push('\\');
+                }
+                escaped.push(c);
+            }
+            escaped
+        }
+        Written::Here => {
+            let mut escaped = String::with_capacity(text.len());
+            for c in text.chars() {
+                if matches!(c, '\\' | '$' | '`') {
                     escaped.push('\\');
                 }
                 escaped.push(c);
@@ -299,11 +315,65 @@ fn is_computed(before: &str) -> bool {
 
 /// Programs and builtins that read their arguments, or what they are piped, as code once more.
 const READERS: &[&str] = &[
-    "ansible", "at", "awk", "bash", "batch", "clush", "crontab", "dash", "declare", "eval", "ex",
-    "expect", "fish", "gawk", "gdb", "ksh", "let", "lua", "make", "mapfile", "mawk", "mongo",
-    "mongosh", "node", "parallel", "pdsh", "perl", "php", "pssh", "python", "python2", "python3",
-    "read", "rsync", "ruby", "salt", "scp", "screen", "sed", "sftp", "sh", "source", "sqlite3",
-    "ssh", "su", "tmux", "trap", "typeset", "unset", "vim", "watch", "xargs", "zsh",
+    "ansible",
+    "at",
+    "awk",
+    "bash",
+    "batch",
+    "clush",
+    "crontab",
+    "dash",
+    "declare",
+    "eval",
+    "ex",
+    "expect",
+    "fish",
+    "gawk",
+    "gdb",
+    "ksh",
+    "let",
+    "lua",
+    "make",
+    "mapfile",
+    "mariadb",
+    "mawk",
+    "mongo",
+    "mongosh",
+    "mysql",
+    "node",
+    "parallel",
+    "pdsh",
+    "perl",
+    "php",
+    "pssh",
+    "python",
+    "python2",
+    "python3",
+    "psql",
+    "read",
+    "redis-cli",
+    "rsync",
+    "ruby",
+    "salt",
+    "scp",
+    "screen",
+    "sed",
+    "sftp",
+    "sh",
+    "source",
+    "sqlcmd",
+    "sqlite3",
+    "sqlplus",
+    "ssh",
+    "su",
+    "tmux",
+    "trap",
+    "typeset",
+    "unset",
+    "vim",
+    "watch",
+    "xargs",
+    "zsh",
 ];
 
 /// Programs whose `-c` and `-e` mean something else.

@@ -8,7 +8,7 @@ use super::attributes::{Of, Run, Said};
 use super::names::Names;
 use super::needs::{self, Need};
 use super::pieces::{self, Made};
-use super::{declaration, sections};
+use super::{declaration, sections, tables, templates};
 use crate::classify::chores::Chore;
 use crate::classify::readings::Readings;
 use crate::classify::{self, Kind as Tagged, language};
@@ -54,8 +54,13 @@ pub fn resolve(
     };
     resolver.comments();
     resolver.all(declaration.fence);
-    let steps = resolver.steps(&title);
+    let mut steps = resolver.steps(&title);
     let mut diagnostics = resolver.diagnostics;
+    let kind = declaration.kind;
+    let tables = tables::tables(document, &sections, &steps, kind, &mut diagnostics);
+    let inputs = &declaration.inputs;
+    templates::check(document, inputs, &tables, &mut steps, &mut diagnostics);
+    let steps = tables::expand(document, steps, &tables, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
     let runbook = Runbook {
         title,
@@ -63,6 +68,7 @@ pub fn resolve(
         sections,
         steps,
         fences: readings.fences,
+        tables,
         inputs: declaration.inputs,
         env: declaration.env,
         cwd: declaration.cwd,
@@ -126,14 +132,8 @@ impl<'a> Resolver<'_, 'a> {
             match comment.speaks_for {
                 SpeaksFor::Section(section) => own[section as usize].push(index),
                 SpeaksFor::Fence(fence) => self.above.push((fence, index)),
-                SpeaksFor::Table(_) => self.diagnostics.push(
-                    Diagnostic::error(
-                        "not-in-this-version",
-                        comment.span,
-                        "attributes of a table are not in this version",
-                    )
-                    .way_out("take the comment out"),
-                ),
+                // What it says is read where a step runs through the table.
+                SpeaksFor::Table(_) => {}
                 SpeaksFor::Nothing => {
                     let message = "this comment speaks for no fence and no section";
                     let diagnostic = match self.kind {
@@ -654,7 +654,7 @@ impl<'a> Resolver<'_, 'a> {
             };
             needs.extend(said.needs.into_iter().map(|(id, span)| (index, id, span)));
             let (effect, because) = match said.effect {
-                Some(effect) => (effect, "the document says so".to_owned()),
+                Some(effect) => (effect, crate::model::SAID.to_owned()),
                 None => (effect, because),
             };
             steps.push(Step {
@@ -880,11 +880,11 @@ mod tests {
         assert_eq!(diagnostics, []);
         insta::assert_snapshot!(
             format!("{:?}\n{:?}\n{:?} {:?} {:?}", runbook.inputs, runbook.env, runbook.cwd, runbook.requires, runbook.default_timeout),
-            @r##"
-        [Input { name: "v", description: Some("d"), default: Some("1.10"), choices: ["1.10", "b"], required: false, span: Span { start: 34, end: 35 } }, Input { name: "w", description: None, default: None, choices: [], required: true, span: Span { start: 124, end: 125 } }]
+            @r#"
+        [Input { name: "v", kind: Choice, description: Some("d"), default: Some("1.10"), choices: ["1.10", "b"], pattern: None, min: None, max: None, required: false, span: Span { start: 34, end: 35 } }, Input { name: "w", kind: String, description: None, default: None, choices: [], pattern: None, min: None, max: None, required: true, span: Span { start: 124, end: 125 } }]
         [("TZ", "UTC"), ("N", "010")]
         Some("sub") ["docker", "psql"] Some(600s)
-        "##
+        "#
         );
         let toml = "+++\nrunbook = 1\ntitle = \"T\"\n[defaults]\ntimeout = \"10m\"\n+++\n";
         assert_eq!(check(toml), "Declared \"T\"\n");
@@ -904,10 +904,11 @@ mod tests {
             "---\r\nrunbook: 1\r\ntargets: {}\r\ninputs:\r\n  p: { secret: true, patern: x }\r\n  RUNBOOK_X: {}\r\n  a-b: {}\r\n  n: { type: number, default: z, choices: [a] }\r\nenv: []\r\nlayout: x\r\ninput: {}\r\n---\r\n",
             "---\nrunbok: 1\nlayout: x\nenv: {}\n---\n",
             "---\nrunbook: 1\n---\n```yaml {runbook}\nrunbook: 1\n```\n",
+            "---\nrunbook: 1\ninputs:\n  a: { type: numbr, pattern: '(', min: x }\n  b: { type: number, min: 3, max: 1, pattern: x }\n  c: { type: choice }\n  d: { type: bool, choices: [a], default: maybe }\n  e: { type: secret }\n  f: { default: '{{ g }}-{{ d | uper }}' }\n  g: { type: list, choices: [x], default: [x, z] }\n  h: { default: '{{ a' }\n---\n",
         ]
         .map(check)
         .join("--\n");
-        insta::assert_snapshot!(shown, @r##"
+        insta::assert_snapshot!(shown, @r#"
         Declared "file"
         ! 2: not-in-this-version: `runbook: 2` is not in this version @ "2" → write `runbook: 1`
         --
@@ -923,8 +924,8 @@ mod tests {
         ! 5: unknown-key: unknown key `patern` @ "patern" → did you mean `pattern`?
         ! 6: variable-name: `RUNBOOK_X`: names that begin with `RUNBOOK_` are ours @ "RUNBOOK_X" → take another name
         ! 7: variable-name: `a-b` is no name of a variable @ "a-b" → use letters, digits and `_`, no digit first
-        ! 8: not-in-this-version: `type: number` is not in this version @ "number" → take it out
-        ! 8: front-matter-value: default `z` of `n` is none of its choices @ "z" → make it one of them
+        ! 8: front-matter-value: `n` cannot have the default `z` @ "z" → it is a number, `3` or `0.5`
+        ! 8: front-matter-value: `n` is a number with choices @ "choices" → take `type` out, or the choices
         ! 9: front-matter-value: `env` wants names and values @ "[" → write `env: { TZ: UTC }`
         ? 10: foreign-key: key `layout` is not ours, and is not read @ "layout" → leave it, if another tool reads it
         ! 11: unknown-key: unknown key `input` @ "input" → did you mean `inputs`?
@@ -936,7 +937,22 @@ mod tests {
         --
         Declared "file"
         ! 4: declared-twice: this runbook is declared twice [the first stands on line 1] @ "yaml {runbook}" → put both into one
-        "##);
+        --
+        Declared "file"
+        ! 4: front-matter-value: `numbr` is no type of an input @ "numbr" → did you mean `number`?
+        ! 4: front-matter-value: `(` is no pattern: unclosed group @ "'('" → write a regular expression, or take it out
+        ! 4: front-matter-value: `min` wants a number @ "x" → write `min: 3`
+        ! 5: front-matter-value: `b` can have no value: min 3 is above max 1 @ "max" → make one of them another
+        ! 5: front-matter-value: `pattern` says nothing of a number @ "pattern" → take it out
+        ! 6: front-matter-value: `c` is a choice without choices @ "choice" → add `choices: [blue, green]`
+        ! 7: front-matter-value: `d` is a bool with choices @ "choices" → take `type` out, or the choices
+        ! 7: front-matter-value: `d` cannot have the default `maybe` @ "maybe" → it is `true` or `false`, `yes` or `no`
+        ! 8: not-in-this-version: `type: secret` is not in this version @ "secret" → take it out
+        ! 9: template-name: the default of `f`: no value is called `g` @ "'{{ g }}-{{ d | uper }}'" → name an input above it
+        ! 9: template: the default of `f`: no filter is called `uper` @ "'{{ g }}-{{ d | uper }}'" → did you mean `upper`?
+        ! 10: front-matter-value: `g` cannot have the default `x, z` @ "[" → each item is one of: x
+        ! 11: template: the default of `h`: this template does not parse: unexpected end of input, expected end of variable block @ "'{{ a'" → `{% raw %}…{% endraw %}` keeps braces as they are
+        "#);
     }
 
     #[test]
@@ -963,7 +979,7 @@ mod tests {
         ~file-4 "file (4)" 19:20 bash "f\n" unknown
         ~file-5 "file (5)" 22:23 bash "g\n" unknown
         ! 4: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
-        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `timeout`, `cwd`, `env`, `effect`, `confirm`, `idempotent`, `exit`
+        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `timeout`, `cwd`, `env`, `effect`, `confirm`, `idempotent`, `exit`, `each`, `template`
         - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
         ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
         ! 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?
@@ -1001,7 +1017,7 @@ mod tests {
     #[test]
     fn what_this_version_does_not_perform_is_refused() {
         let source = "```bash {retries=3 background if=\"a\" capture=x interactive=false}\na\n```\n```rhai\nassert(x)\n```\n```psql\nselect\n```\n```output\nsample\n```\n```output {match=lines}\nx\n```\n```yaml {file=a.yml}\nx\n```\n```sql {run=never}\n```\n<!-- runbook: #hosts -->\n| a |\n|---|\n\n# S\n<!-- runbook: on=web -->\n\n```sh\nb\n```\n```sh\nc\n```\n";
-        insta::assert_snapshot!(declared(source), @r##"
+        insta::assert_snapshot!(declared(source), @r#"
         Declared "S"
         ~s "S" 4:5 bash "a\n" unknown
         ~s-2 "S (2)" 31:32 sh "b\n" unknown
@@ -1014,9 +1030,8 @@ mod tests {
         ! 10: not-in-this-version: `psql` fences (queries) are not in this version @ "psql" → mark the fence `{run=never}`
         ! 16: not-in-this-version: attribute `match` is not in this version @ "match=lines" → take it out, or mark the fence `run=never`
         ! 19: not-in-this-version: attribute `file` is not in this version @ "file=a.yml" → take it out, or mark the fence `run=never`
-        ! 24: not-in-this-version: attributes of a table are not in this version @ "<!-- runbook: #hosts -->" → take the comment out
         ! 29: not-in-this-version: attribute `on` is not in this version @ "on=web" → take it out, or mark the fence `run=never`
-        "##);
+        "#);
     }
 
     #[test]

@@ -580,6 +580,38 @@ fn the_documents_and_the_examples_have_nothing_to_complain_of() {
     assert!(lint.text.contains("0 errors, 0 warnings"), "{}", lint.text);
 }
 
+/// Every example that is a whole declared document does what it says: it runs, and all of it is ok.
+#[test]
+fn whole_documents_in_the_documentation_run() {
+    let mut count = 0;
+    for name in ["docs/format.md"] {
+        let text = read(name);
+        let document = outline(&text);
+        for fence in &document.fences {
+            let body = document.body(fence);
+            if document.text(fence.info) != "markdown" || !body.starts_with("---\nrunbook: 1\n") {
+                continue;
+            }
+            count += 1;
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("example.md");
+            std::fs::write(&path, body.as_bytes()).unwrap();
+            let state = folder.path().join("state");
+            let run = runbook(&state, &["run", path.to_str().unwrap()]);
+            assert_eq!(run.code, 0, "{name}:{}: {}", fence.line, run.text);
+            assert!(
+                run.text.contains("✓ passed"),
+                "{name}:{}: {}",
+                fence.line,
+                run.text
+            );
+            let lint = runbook(&state, &["lint", "--strict", path.to_str().unwrap()]);
+            assert_eq!(lint.code, 0, "{name}:{}: {}", fence.line, lint.text);
+        }
+    }
+    assert!(count >= 3, "{count} whole documents");
+}
+
 #[test]
 fn the_readmes_main_job_runs() {
     let state = tempfile::tempdir().unwrap();

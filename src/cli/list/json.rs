@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::{counts, shown};
 use crate::markdown::Lines;
 use crate::model::{
-    Diagnostic, Doubt, Effect, FenceReading, Kind, Nature, Offer, Piece, Place, Placeholder,
-    Runbook, Span, Stands, Step, Task,
+    Diagnostic, Doubt, Effect, FenceReading, InputType, Kind, Nature, Offer, Piece, Place,
+    Placeholder, Runbook, Span, Stands, Step, Task,
 };
 
 /// The whole answer. `version` changes when a field changes its meaning or goes.
@@ -39,9 +39,14 @@ pub(super) struct ListedRunbook {
 #[derive(Serialize)]
 struct ListedInput {
     name: String,
+    #[serde(rename = "type")]
+    kind: InputType,
     description: Option<String>,
     default: Option<String>,
     choices: Vec<String>,
+    pattern: Option<String>,
+    min: Option<String>,
+    max: Option<String>,
     required: bool,
 }
 
@@ -175,9 +180,13 @@ pub(super) fn listed(
             .into_iter()
             .map(|input| ListedInput {
                 name: input.name,
+                kind: input.kind,
                 description: input.description,
                 default: input.default,
                 choices: input.choices,
+                pattern: input.pattern,
+                min: input.min,
+                max: input.max,
                 required: input.required,
             })
             .collect(),
