@@ -192,8 +192,10 @@ fn are_known(plan: &Plan, given: &Given) -> Result<(), Failure> {
     let placeholders = plan.placeholders();
     let is_plain = plan.runbook.kind == Kind::Plain;
     let placeholders = placeholders.iter().filter(|_| is_plain);
+    let fields = plan.runbook.forms.iter().flat_map(|it| &it.fields);
     let names: Vec<&str> = inputs
         .chain(placeholders.map(|(it, _)| it.name.as_str()))
+        .chain(fields.map(|it| it.name.as_str()))
         .collect();
     let Some(name) = given.set.keys().find(|it| !names.contains(&it.as_str())) else {
         return Ok(());
@@ -223,6 +225,27 @@ pub struct Values {
 }
 
 impl Values {
+    /// Adds a value that was given.
+    pub fn add(&mut self, plan: &Plan, name: &str, value: String, source: String, by: &str) {
+        let is_secret = plan.is_secret(name);
+        self.events.push(EventKind::ValueGiven {
+            name: name.to_owned(),
+            value: (!is_secret).then(|| value.clone()),
+            source,
+            by: by.to_owned(),
+        });
+        if is_secret {
+            self.secrets.push((name.to_owned(), Secret::new(value)));
+        }
+    }
+
+    /// Whether it has a value of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.events
+            .iter()
+            .any(|it| matches!(it, EventKind::ValueGiven { name: given, .. } if given == name))
+    }
+
     /// Lets `session` keep the secrets, and adds all of them to `known`.
     pub fn tell(&mut self, plan: &Plan, session: &mut Session, known: &mut Known) {
         for event in &self.events {
@@ -290,17 +313,21 @@ pub fn placeholders(
                 let message = format!("`{name}` cannot have this value ({source}): {because}");
                 return Err(Failure::usage(message));
             }
-            let is_secret = plan.is_secret(name);
-            values.events.push(EventKind::ValueGiven {
-                name: name.to_owned(),
-                value: (!is_secret).then(|| value.clone()),
-                source,
-                by: by.to_owned(),
-            });
-            if is_secret {
-                values.secrets.push((name.to_owned(), Secret::new(value)));
-            }
+            values.add(plan, name, value, source, by);
         }
+    }
+    for field in plan.runbook.forms.iter().flat_map(|it| &it.fields) {
+        let name = field.name.as_str();
+        if !seen.insert(name) {
+            continue;
+        }
+        let found = match (given.set.get(name), given.file.get(name)) {
+            (Some(value), _) => (value, "--set".to_owned()),
+            (None, Some((value, file))) => (value, format!("--inputs {file}")),
+            // What the environment has, steps have anyway.
+            (None, None) => continue,
+        };
+        values.add(plan, name, found.0.clone(), found.1, by);
     }
     Ok(values)
 }

@@ -7,6 +7,7 @@ mod control;
 pub mod document;
 pub mod exit;
 pub mod failure;
+mod forms;
 mod highlight;
 mod init;
 mod inputs;

@@ -23,6 +23,7 @@ use super::config::Config;
 use super::document::{read_document, shown, text_of};
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::forms;
 use super::inputs::{self, Given};
 use super::prepare::{self, admit, start_folder};
 use super::prompt::Lines;
@@ -152,7 +153,6 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     }
     let prepared = prepare::choose(runbook, &request)?;
     request.sections.clone_from(&prepared.selection.sections);
-    let asking = terminal.then_some((&mut lines, &signals));
     let path = (!is_stdin).then_some(args.file.as_path());
     let cwd = start_folder(&prepared.runbook, path, args.directory.as_deref(), &here);
     let search = std::env::var_os("PATH").unwrap_or_default();
@@ -161,11 +161,15 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let by = machine::by(&machine::operator(terminal));
     let mut session = Session::new(by, terminal, args.watch.on_term());
     let mut values = inputs::placeholders(&plan, &given, &session.by, |_| false)?;
+    if terminal {
+        forms::fill(&plan, &mut values, &session.by, &mut lines, &signals)?;
+    }
     let mut known = Known::default();
     values.tell(&plan, &mut session, &mut known);
     prepare::look_for_files(&plan, &mut known);
     admit(&plan, &known, &survey, terminal, &search)?;
     prepare::doubt_missing(&mut plan, &survey);
+    let asking = terminal.then_some((&mut lines, &signals));
     plan.inputs = inputs::values(&plan, &given, asking)?;
     prepare::admit_templates(&plan)?;
     let versions = versions(&survey);

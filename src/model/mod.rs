@@ -12,7 +12,7 @@ pub use check::{Check, Condition, Expression, Matching, Probe};
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use input::{Input, InputType};
 pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands};
-pub use runbook::{Kind, Runbook, Section, Table};
+pub use runbook::{Field, Form, Kind, Runbook, Section, Table};
 pub use step::{
     Capture, Circumstances, Doubt, Effect, Language, Offered, SAID, Service, Settings, Step,
     StepId, Task,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::classify::understanding::{self, Understanding};
 use crate::classify::{self, Kind as Tagged, language};
 use crate::model::{
-    Doubt, Effect, Kind, Language, Nature, Placeholder, Span, Stands, Step, StepId, Task,
+    Doubt, Effect, Field, Kind, Language, Nature, Placeholder, Span, Stands, Step, StepId, Task,
 };
 use crate::render::{self, Filled, Unfit, Value};
 
@@ -65,14 +65,23 @@ impl Plan {
         steps
             .flat_map(|step| &step.circumstances.placeholders)
             .any(|it| it.name == name && it.secret)
+            || self.field(name).is_some_and(|it| it.secret)
     }
 
-    /// Whether the value called `name` is a variable of the environment for some step.
+    /// Returns the line of the document's forms that is called `name`.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        let forms = self.runbook.forms.iter();
+        forms.flat_map(|it| &it.fields).find(|it| it.name == name)
+    }
+
+    /// Whether the value called `name` is a variable of the environment for some step: what a form of
+    /// the document asks for is one for all of them.
     pub fn is_variable(&self, name: &str) -> bool {
         let steps = self.runbook.steps.iter();
         steps
             .flat_map(|step| &step.circumstances.placeholders)
             .any(|it| it.name == name && it.stands == Stands::Variable)
+            || self.field(name).is_some()
     }
 
     /// Returns the variable that carries the secret `name` into a command: always the same one, so

@@ -121,7 +121,7 @@ pub fn declare(document: &Document<'_>, runbook: &Runbook) -> Result<Declared, N
         line_end,
         ..
     } = copier;
-    let forms = Forms::of(document, runbook);
+    let forms = Forms::of(runbook);
     // Where two begin at one byte, what is added there comes before what is replaced.
     edits.insert(0, top.edit(&inputs, &forms, runbook, line_end));
     edits.sort_by_key(|edit| (edit.span.start, edit.span.end));

@@ -8,7 +8,7 @@ use super::attributes::{Of, Run, Said};
 use super::names::Names;
 use super::needs::{self, Need};
 use super::pieces::{self, Made};
-use super::{declaration, sections, tables, templates};
+use super::{declaration, forms, sections, tables, templates};
 use crate::classify::chores::Chore;
 use crate::classify::readings::Readings;
 use crate::classify::{self, Kind as Tagged, language};
@@ -62,6 +62,10 @@ pub fn resolve(
     templates::check(document, inputs, &tables, &mut steps, &mut diagnostics);
     let steps = tables::expand(document, steps, &tables, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+    let forms = match kind {
+        Kind::Declared => Vec::new(),
+        Kind::Plain => forms::forms(document, &readings.fences),
+    };
     let runbook = Runbook {
         title,
         kind: declaration.kind,
@@ -69,6 +73,7 @@ pub fn resolve(
         steps,
         fences: readings.fences,
         tables,
+        forms,
         inputs: declaration.inputs,
         env: declaration.env,
         cwd: declaration.cwd,

@@ -9,6 +9,7 @@ mod declaration;
 mod declare;
 mod duration;
 mod fences;
+mod forms;
 mod inputs;
 mod names;
 mod needs;

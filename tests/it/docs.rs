@@ -258,7 +258,7 @@ fn listed(text: &str) -> serde_json::Value {
 #[test]
 fn every_field_of_list_is_documented_and_every_documented_field_is_there() {
     let document = read("docs/json.md");
-    let text = "# A\n\n- [ ] look\n\n```bash\nssh deploy@<HOST> uptime > /tmp/x\n```\n";
+    let text = "# A\n\n- [ ] look\n\n```bash\nssh deploy@<HOST> uptime > /tmp/x\n```\n\n```env\nA=1\n```\n";
     let plain = listed(text);
     let declared = listed("---\nrunbook: 1\ninputs: { a: { default: b } }\n---\n");
     let runbook = &plain["runbooks"][0];
@@ -269,6 +269,8 @@ fn every_field_of_list_is_documented_and_every_documented_field_is_there() {
         ("an input", &declared["runbooks"][0]["inputs"][0]),
         ("a section", &runbook["sections"][0]),
         ("a fence", &runbook["fences"][0]),
+        ("a form", &runbook["forms"][0]),
+        ("a field", &runbook["forms"][0]["fields"][0]),
         ("a piece", piece),
         ("a step", &runbook["steps"][0]),
         ("a doubt", &piece["doubts"][0]),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{counts, shown};
 use crate::markdown::Lines;
 use crate::model::{
-    Diagnostic, Doubt, Effect, FenceReading, InputType, Kind, Nature, Offer, Piece, Place,
+    Diagnostic, Doubt, Effect, FenceReading, Form, InputType, Kind, Nature, Offer, Piece, Place,
     Placeholder, Runbook, Span, Stands, Step, Task,
 };
 
@@ -32,6 +32,7 @@ pub(super) struct ListedRunbook {
     sections: Vec<ListedSection>,
     steps: Vec<ListedStep>,
     fences: Vec<ListedFence>,
+    forms: Vec<Form>,
     errors: usize,
     warnings: usize,
 }
@@ -208,6 +209,7 @@ pub(super) fn listed(
             .map(|it| step(it, &mut lines))
             .collect(),
         fences,
+        forms: runbook.forms,
         errors,
         warnings,
     }
