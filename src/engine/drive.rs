@@ -389,11 +389,11 @@ impl<'a> Engine<'a> {
         let plan = &self.parts.plan;
         let step = plan.step(id).ok_or("the plan has no such step")?;
         let step = &*self.now(step);
-        let (language, _) = plan.command(step).ok_or("a person does this step")?;
+        let (language, text) = plan.command(step).ok_or("a person does this step")?;
         let interpreter = self
             .parts
             .survey
-            .interpreter(language)
+            .runs(language, text)
             .ok_or_else(|| format!("nothing here runs {}", language.0))?;
         let state = self.parts.journal.state();
         let carried = state.carried(id, self.parts.session.pending());

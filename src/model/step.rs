@@ -97,6 +97,7 @@ impl Doubt {
                 | "leaves-machine"
                 | "prompts"
                 | "tag"
+                | "other-shell"
                 | "too-long"
         )
     }
@@ -277,6 +278,11 @@ impl Step {
     /// Whether the document itself says what it does to the world.
     pub fn effect_is_explicit(&self) -> bool {
         self.because == SAID
+    }
+
+    /// Whether bash would run what its document tags as PowerShell.
+    pub fn is_of_another_shell(&self) -> bool {
+        self.doubts.iter().any(|it| it.rule == "other-shell")
     }
 
     /// Says what is offered of it: what a person does by hand is never run as it stands.

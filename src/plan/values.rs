@@ -196,6 +196,15 @@ impl Plan {
         }
     }
 
+    /// Returns what `step` does where bash runs it, and why; `None` where that is graver than what it is
+    /// shown to do, and more than a change.
+    pub fn in_bash(&self, step: &Step) -> Option<(Effect, String)> {
+        let body = self.command(step).map_or("", |(_, body)| body);
+        let read = understanding::understand(body, understanding::Tongue::Shell, &self.knowledge);
+        let most = weight(step.effect).max(weight(Effect::Changes));
+        (weight(read.effect) <= most).then_some((read.effect, read.because))
+    }
+
     // A value may make a command another one: `systemctl <ACTION> nginx`. It never makes it harmless.
     fn as_filled(&self, step: &Step, filled: &Filled, values: &BTreeMap<String, Value>) -> Step {
         let mut now = step.clone();

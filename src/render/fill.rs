@@ -1,6 +1,7 @@
 //! Placeholders of a command → the command with their values.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::classify::{Kind, language};
 use crate::model::{Language, Placeholder, Stands};
@@ -28,6 +29,8 @@ pub struct Filled {
     pub body: String,
     /// The same for people and records: secrets are [`MASK`].
     pub shown: String,
+    /// The bytes of `shown` that values take up, in their order.
+    pub places: Vec<Range<usize>>,
 }
 
 /// Why a value does not go in.
@@ -82,6 +85,7 @@ pub fn fill(
     let mut filled = Filled {
         body: String::with_capacity(body.len()),
         shown: String::with_capacity(body.len()),
+        places: Vec::with_capacity(order.len()),
     };
     let mut at = 0;
     for placeholder in order {
@@ -122,7 +126,9 @@ pub fn fill(
         filled.body.push_str(before);
         filled.body.push_str(&run);
         filled.shown.push_str(before);
+        let start = filled.shown.len();
         filled.shown.push_str(&shown);
+        filled.places.push(start..filled.shown.len());
     }
     filled.body.push_str(&body[at..]);
     filled.shown.push_str(&body[at..]);

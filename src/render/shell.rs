@@ -1,6 +1,8 @@
 //! Where in a shell script a value stands. Reads the script as a shell does, quote by quote, and says
 //! so where it does not know: there only harmless characters go in.
 
+use std::ops::Range;
+
 use crate::model::Stands;
 
 /// What the shell is reading.
@@ -19,7 +21,7 @@ enum Frame {
     Arithmetic,
 }
 
-/// What opened or closed, in its order. Quotes that a value brings along leave no trace.
+/// What opened or closed. Single quotes, which values bring along, leave no trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Trace {
     Opened(Frame),
@@ -36,11 +38,13 @@ enum Trace {
 pub(super) struct Reading {
     /// Where each of the offsets that were asked for stands.
     pub(super) stands: Vec<Stands>,
-    trace: Vec<Trace>,
+    /// In its order, each with its place, what values take up aside.
+    trace: Vec<(Trace, usize)>,
 }
 
 impl Reading {
-    /// Whether both scripts open and close the same: the values of one became no code of the other.
+    /// Whether both scripts open and close the same in the same places: the values of one became no
+    /// code of the other.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.trace == other.trace
     }
@@ -49,12 +53,21 @@ impl Reading {
 /// Programs that hand a here-document on as it is.
 const COPIES: &[&str] = &["cat", "sudo", "tee", "wc"];
 
-/// Reads `script`; `offsets` are in ascending order. `knows_ansi` says whether `$'…'` is a quote for
-/// this shell: an `sh` may be one or the other.
-pub(super) fn read(script: &str, offsets: &[usize], knows_ansi: bool) -> Reading {
+/// Reads `script`; `offsets`, of which it says where they stand, are in ascending order, and so are
+/// `values`, the bytes that values take up. `knows_ansi` says whether `$'…'` is a quote for this shell:
+/// an `sh` may be one or the other.
+pub(super) fn read(
+    script: &str,
+    offsets: &[usize],
+    values: &[Range<usize>],
+    knows_ansi: bool,
+) -> Reading {
     let mut reader = Reader {
         script,
         offsets,
+        values,
+        passed: (0, 0),
+        at: 0,
         knows_ansi,
         frames: vec![Frame::Code],
         waiting: Vec::new(),
@@ -79,6 +92,11 @@ struct HereDocument {
 struct Reader<'s> {
     script: &'s str,
     offsets: &'s [usize],
+    values: &'s [Range<usize>],
+    /// How many values are behind, and how many bytes they take up.
+    passed: (usize, usize),
+    /// Where the reader is.
+    at: usize,
     knows_ansi: bool,
     frames: Vec<Frame>,
     waiting: Vec<HereDocument>,
@@ -94,6 +112,7 @@ impl Reader<'_> {
         let mut at = 0;
         let mut before = '\n';
         while let Some(c) = self.script[at..].chars().next() {
+            self.at = at;
             let stands = self.stands();
             self.tell(at, stands);
             let rest = &self.script[at..];
@@ -177,8 +196,9 @@ impl Reader<'_> {
         }
         let stands = self.stands();
         self.tell(usize::MAX, stands);
+        self.at = self.script.len();
         if self.line < self.script.len() {
-            self.reading.trace.push(Trace::Line);
+            self.record(Trace::Line);
         }
     }
 
@@ -195,7 +215,7 @@ impl Reader<'_> {
             '(' => self.open(Frame::Code),
             ')' if self.frames.len() > 1 && self.top() == Frame::Code => self.close(),
             '#' if begins_word => {
-                self.reading.trace.push(Trace::Comment);
+                self.record(Trace::Comment);
                 let end = memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
                 self.tell(at + end, Stands::Plain);
                 return end;
@@ -260,7 +280,7 @@ impl Reader<'_> {
                 .split("sudo ")
                 .skip(1)
                 .all(|it| COPIES.contains(&it.split_whitespace().next().unwrap_or_default()));
-        self.reading.trace.push(Trace::HereDocument(word.clone()));
+        self.record(Trace::HereDocument(word.clone()));
         self.waiting.push(HereDocument {
             word,
             strips_tabs,
@@ -273,7 +293,7 @@ impl Reader<'_> {
     // The end of a line: what was announced on it comes now.
     fn here_documents(&mut self, at: usize) -> usize {
         let mut start = at + 1;
-        self.reading.trace.push(Trace::Line);
+        self.record(Trace::Line);
         for document in std::mem::take(&mut self.waiting) {
             let text = &self.script[start..];
             let (mut length, mut inner) = (text.len(), text.len());
@@ -306,7 +326,8 @@ impl Reader<'_> {
                 stands
             };
             self.tell(start + inner, stands);
-            self.reading.trace.push(Trace::Ended);
+            self.at = start + inner;
+            self.record(Trace::Ended);
             start += length;
         }
         self.line = start;
@@ -317,23 +338,37 @@ impl Reader<'_> {
         self.frames.last().copied().unwrap_or(Frame::Code)
     }
 
+    fn record(&mut self, trace: Trace) {
+        while let Some(value) = self
+            .values
+            .get(self.passed.0)
+            .filter(|it| it.end <= self.at)
+        {
+            self.passed = (self.passed.0 + 1, self.passed.1 + value.len());
+        }
+        let inside = self.values.get(self.passed.0);
+        let inside = inside.map_or(0, |it| self.at.saturating_sub(it.start));
+        let place = self.at - self.passed.1 - inside;
+        self.reading.trace.push((trace, place));
+    }
+
     fn open(&mut self, frame: Frame) {
         self.frames.push(frame);
-        self.reading.trace.push(Trace::Opened(frame));
+        self.record(Trace::Opened(frame));
     }
 
     fn close(&mut self) {
         if self.frames.len() > 1
             && let Some(frame) = self.frames.pop()
         {
-            self.reading.trace.push(Trace::Closed(frame));
+            self.record(Trace::Closed(frame));
         }
     }
 
     fn close_arithmetic(&mut self) {
         self.frames.pop();
         if self.top() != Frame::Arithmetic {
-            self.reading.trace.push(Trace::Closed(Frame::Arithmetic));
+            self.record(Trace::Closed(Frame::Arithmetic));
         }
     }
 
@@ -372,7 +407,7 @@ mod tests {
     /// Where each `@` of the script stands.
     fn check(script: &str, wanted: &[Stands]) {
         let offsets: Vec<usize> = script.match_indices('@').map(|(at, _)| at).collect();
-        assert_eq!(read(script, &offsets, true).stands, wanted, "{script}");
+        assert_eq!(read(script, &offsets, &[], true).stands, wanted, "{script}");
     }
 
     #[test]

@@ -229,7 +229,7 @@ fn into_shell(
 ) -> Result<Filled, Fault> {
     let knows_ansi = !matches!(language.0, "sh" | "shell");
     let offsets: Vec<usize> = found.iter().map(|(at, ..)| *at).collect();
-    let reading = shell::read(text, &offsets, knows_ansi);
+    let reading = shell::read(text, &offsets, &[], knows_ansi);
     let mut script = String::with_capacity(text.len());
     let mut places = Vec::new();
     let mut given = BTreeMap::new();
@@ -265,8 +265,9 @@ fn into_shell(
         unfit(at.copied().unwrap_or(0), it.because)
     })?;
     // Read once more with its values: what opens and closes is what opened and closed without them.
-    let before = shell::read(&script, &[], knows_ansi);
-    let after = shell::read(&filled.shown, &[], knows_ansi);
+    let marks: Vec<Range<usize>> = places.iter().map(|it| it.range.clone()).collect();
+    let before = shell::read(&script, &[], &marks, knows_ansi);
+    let after = shell::read(&filled.shown, &[], &filled.places, knows_ansi);
     if !before.is_like(&after) {
         let at = origins.first().copied().unwrap_or(0);
         return Err(unfit(at, "with it the script reads otherwise".to_owned()));
@@ -311,18 +312,21 @@ fn into_others(
     unfit: &dyn Fn(usize, String) -> Fault,
 ) -> Result<Filled, Fault> {
     let mut body = String::with_capacity(text.len());
+    let mut places = Vec::with_capacity(found.len());
     let mut end = 0;
     for (at, length, value) in found {
         body.push_str(&text[end..*at]);
         end = at + length;
         let written = encode::encode(language.0, &body, &text[end..], value)
             .map_err(|because| unfit(*at, because))?;
+        places.push(body.len()..body.len() + written.len());
         body.push_str(&written);
     }
     body.push_str(&text[end..]);
     Ok(Filled {
         shown: body.clone(),
         body,
+        places,
     })
 }
 

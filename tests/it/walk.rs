@@ -380,6 +380,62 @@ fn what_a_list_or_a_table_asks_for_is_run_done_or_skipped() {
 }
 
 #[test]
+fn a_task_of_a_declared_runbook_offers_its_command_too() {
+    let desk = desk();
+    desk.file(
+        "turno.md",
+        "---\nrunbook: 1\n---\n# Turno\n\n- [ ] Crear la marca: `touch marca`\n- [ ] Avisar\n",
+    );
+    let mut pty = desk.terminal(&["run", "turno.md", "--yes"]);
+    pty.expect("[r]un it").expect("[d]one").expect(" > ");
+    pty.send("r\n")
+        .expect("Avisar")
+        .expect("[d]one")
+        .expect(" > ");
+    pty.send("d\n").expect("passed");
+    assert_eq!(pty.wait(), 0);
+    assert!(desk.path().join("marca").exists());
+}
+
+#[test]
+fn what_only_its_tag_makes_powershell_is_run_by_bash_once_that_is_agreed() {
+    let desk = desk();
+    desk.file(
+        "turno.md",
+        "# Turno\n\n```powershell\necho hola >> registro\n```\n\n```powershell\n$env:X = 1\necho $env:X >> registro\n```\n",
+    );
+    let mut pty = desk.terminal(&["run", "turno.md"]);
+    pty.expect("so that bash can run it").expect(" > ");
+    assert_snapshot!("other_shell", seen(&desk, &mut pty));
+    // Enter is not enough, and neither is `r`.
+    pty.send("\n").expect(" > ").send("r\n").expect(" > ");
+    assert!(!desk.path().join("registro").exists());
+    pty.send("turno\n")
+        .expect("nothing here runs powershell")
+        .expect(" > ");
+    // What is PowerShell's own is never offered.
+    pty.send("r\n")
+        .expect(" > ")
+        .send("turno-2\n")
+        .expect(" > ");
+    pty.send("q\n");
+    assert_eq!(pty.wait(), 3);
+    assert_eq!(desk.read("registro"), "hola\n");
+    let recorded = holding(
+        &desk,
+        "its fence is tagged `powershell`: is bash to run it?",
+    );
+    assert_ne!(recorded, [""; 0], "the agreement is recorded");
+    let fixture = place().file(
+        "turno.md",
+        "# A\n\n```powershell\necho hola >> registro\n```\n",
+    );
+    let outcome = fixture.run(&["run", "turno.md", "A", "--yes"]);
+    assert_ne!(outcome.code, 0, "{outcome}");
+    assert!(!fixture.path("registro").exists(), "nobody agreed");
+}
+
+#[test]
 fn what_was_answered_is_remembered_by_resume_but_no_secret() {
     let desk = desk();
     let mut pty = walk(&desk, &[]);

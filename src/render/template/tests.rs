@@ -156,8 +156,18 @@ fn what_cannot_be_written_is_refused_with_its_place() {
         told.push('\n');
     }
     insta::assert_snapshot!(told);
-    let ended = rendered("bash", "cat <<EOF\n{{ v }}\nEOF\n", &text("a\nEOF\nid"));
-    assert!(ended.contains("reads otherwise"), "{ended}");
+    // Also where what follows happens to open and close the same.
+    for (body, value) in [
+        ("cat <<EOF\n{{ v }}\nEOF\n", "a\nEOF\nid"),
+        (
+            "cat <<E\nx{{ v }}y\nE\nprintf 1\n: $\"it's\" $$\n",
+            "\nE\nid\n\"); --",
+        ),
+        ("cat <<'E'\n{{ v }}\nE\n", "E"),
+    ] {
+        let ended = rendered("bash", body, &text(value));
+        assert!(ended.contains("reads otherwise"), "{ended}");
+    }
 }
 
 /// What is wrong with a template before any value is known, a line each.
@@ -352,6 +362,11 @@ fn shell_takes(program: &'static str, cases: &[(String, usize, Vec<usize>, Vec<u
         };
         let told = run(program, &filled.body, folder.path());
         assert!(!folder.path().join("hit").exists(), "{}", filled.body);
+        // dash loses a byte where a line of a here-document begins like its last one.
+        let is_lossy = program == "sh" && line.contains("<<") && !value.is_ascii();
+        if is_lossy {
+            continue;
+        }
         if head != "\u{0}" && !line.contains('`') && !line.contains("${n") && !line.contains("$'{")
         {
             // Tabs before a line of a `<<-` document are the document's.
