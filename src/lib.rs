@@ -7,6 +7,7 @@ pub mod event;
 pub mod state;
 pub mod markdown;
 pub mod classify;
+pub mod redact;
 pub mod render;
 pub mod resolve;
 pub mod lint;
@@ -15,6 +16,7 @@ pub mod report;
 // Touches the machine.
 pub mod host;
 pub mod store;
+pub mod secret;
 pub mod keeper;
 pub mod target;
 pub mod engine;

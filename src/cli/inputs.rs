@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::engine::Signals;
 use crate::engine::decide::{Secret, Session};
@@ -14,13 +14,16 @@ use crate::markdown::front_matter::{Broken, Node, Value, parse};
 use crate::model::{Input, InputType, Kind};
 use crate::plan::{Known, Plan, datum};
 use crate::render::{self, Datum, template};
+use crate::report::clean;
 use crate::resolve::accept;
+use crate::secret;
 
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::print;
 use super::prompt::Lines;
 use super::questions::{self, cannot_be};
+use super::secrets;
 
 /// What the operator gave on the command line.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +39,7 @@ impl Given {
     ///
     /// # Errors
     /// What is not `k=v`, and files that cannot be read.
-    pub fn new(set: &[String], files: &[std::path::PathBuf]) -> Result<Self, Failure> {
+    pub fn new(set: &[String], files: &[PathBuf]) -> Result<Self, Failure> {
         let mut given = Self::default();
         for text in set {
             let Some((name, value)) = text.split_once('=') else {
@@ -64,33 +67,175 @@ impl Given {
         }
         Ok(given)
     }
+
+    /// Whether `--set` gives a value called `name`.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.set.contains_key(name)
+    }
+
+    /// Returns what a file gives for `name`, and its source.
+    pub fn of_file(&self, name: &str) -> Option<(String, String)> {
+        let (value, file) = self.file.get(name)?;
+        Some((value.clone(), format!("--inputs {file}")))
+    }
+
+    /// Whether what `source` gives for `name` is a list.
+    pub fn is_list(&self, name: &str, source: &str) -> bool {
+        source.starts_with("--inputs") && self.lists.contains(name)
+    }
 }
 
-/// Returns the values of the inputs of `runbook`. Where someone can be asked, what is missing or wrong
-/// is asked for; else all of it is told at once.
+/// What keeps a run from its values: all of it, to be told at once.
+#[derive(Debug, Default)]
+pub struct Lack<'p> {
+    /// Inputs that nobody gave.
+    pub missing: Vec<&'p Input>,
+    /// What is given and cannot be taken.
+    pub wrong: Vec<Failure>,
+}
+
+impl Lack<'_> {
+    /// Tells what there is to tell.
+    ///
+    /// # Errors
+    /// Everything that is missing or wrong.
+    pub fn tell(mut self) -> Result<(), Failure> {
+        if self.missing.is_empty() && self.wrong.len() < 2 {
+            return self.wrong.pop().map_or(Ok(()), Err);
+        }
+        let secret = self.missing.iter().find(|it| it.is_secret());
+        let plain = self.missing.iter().find(|it| !it.is_secret());
+        // A source that gives nothing is a matter of the machine, unless there is more to mend.
+        let is_of_machine = |it: &Failure| it.code == ExitCode::ENVIRONMENT;
+        let is_all = self.missing.is_empty() && self.wrong.iter().all(is_of_machine);
+        let code = if is_all {
+            ExitCode::ENVIRONMENT
+        } else {
+            ExitCode::USAGE
+        };
+        let mut message = match (self.missing.as_slice(), self.wrong.as_slice()) {
+            (_, []) if plain.is_none() => "secrets have no value:",
+            (_, []) => "inputs have no value:",
+            _ if is_all => "secrets cannot be had:",
+            ([], _) => "inputs have wrong values:",
+            _ => "inputs have no value, or a wrong one:",
+        }
+        .to_owned();
+        for input in &self.missing {
+            message.push_str("\n  ");
+            message.push_str(&input.name);
+            if let Some(description) = &input.description {
+                message.push_str(": ");
+                message.push_str(&clean::inline(description));
+            }
+        }
+        for failure in &self.wrong {
+            message.push_str("\n  ");
+            message.push_str(&failure.message);
+            for cause in &failure.causes {
+                message.push_str(": ");
+                message.push_str(cause);
+            }
+        }
+        let mut ways = Vec::new();
+        let is_plain = |it: &Failure| it.hint.is_none() && !is_of_machine(it);
+        if plain.is_some() || self.wrong.iter().any(is_plain) {
+            let name = plain.map_or("NAME", |it| &it.name);
+            ways.push(format!(
+                "give them with --set {name}=VALUE or --inputs FILE"
+            ));
+        }
+        if let Some(secret) = secret {
+            let what = if ways.is_empty() { "them" } else { "secrets" };
+            ways.push(format!(
+                "give {what} with --inputs FILE or in the environment (`{}`), or run it on a terminal",
+                secret.name
+            ));
+        }
+        for failure in &mut self.wrong {
+            ways.extend(failure.hint.take().filter(|it| !ways.contains(it)));
+        }
+        let failure = Failure::new(code, message);
+        Err(match ways.as_slice() {
+            [] => failure,
+            ways => failure.hint(ways.join("; ")),
+        })
+    }
+}
+
+/// Who answers, where someone can be asked.
+type Asking<'a, 's> = Option<(&'a mut Lines, &'s Signals)>;
+
+/// Returns the values of the inputs of a declared runbook, and its secrets apart. Where someone can be
+/// asked, what is missing or does not fit is asked for; else all of it is told at once. Relative
+/// sources of secrets begin at `base`.
 ///
 /// # Errors
-/// Unknown names, values that do not fit, missing values.
-pub fn values(
+/// Unknown names, values that do not fit, missing values, secrets that everybody could read on the
+/// command line or that their source does not give.
+pub fn declared(
     plan: &Plan,
     given: &Given,
-    mut asking: Option<(&mut Lines, &Signals)>,
-) -> Result<Vec<InputValue>, Failure> {
+    base: &Path,
+    by: &str,
+    mut asking: Asking<'_, '_>,
+) -> Result<(Vec<InputValue>, Values), Failure> {
     are_known(plan, given)?;
+    let mut lack = Lack::default();
+    let found = secrets::find(plan, given, base, &mut lack);
+    if asking.is_some() {
+        // Nobody answers questions for a run that cannot begin.
+        std::mem::take(&mut lack).tell()?;
+    }
+    let lent = asking
+        .as_mut()
+        .map(|(lines, signals)| (&mut **lines, *signals));
+    let values = plain(plan, given, lent, &mut lack)?;
+    let secrets = secrets::take(found, given, by, asking, &mut lack)?;
+    lack.tell()?;
+    Ok((values, secrets))
+}
+
+/// Returns only the secrets of a declared runbook.
+///
+/// # Errors
+/// As for [`declared`].
+pub fn secrets(
+    plan: &Plan,
+    given: &Given,
+    base: &Path,
+    by: &str,
+    asking: Asking<'_, '_>,
+) -> Result<Values, Failure> {
+    let mut lack = Lack::default();
+    let found = secrets::find(plan, given, base, &mut lack);
+    if asking.is_some() {
+        std::mem::take(&mut lack).tell()?;
+    }
+    let secrets = secrets::take(found, given, by, asking, &mut lack)?;
+    lack.tell()?;
+    Ok(secrets)
+}
+
+fn plain<'p>(
+    plan: &'p Plan,
+    given: &Given,
+    mut asking: Asking<'_, '_>,
+    lack: &mut Lack<'p>,
+) -> Result<Vec<InputValue>, Failure> {
     let mut values: Vec<InputValue> = Vec::new();
     let mut known: BTreeMap<String, Datum> = BTreeMap::new();
-    let mut missing: Vec<&Input> = Vec::new();
-    let mut wrong: Vec<String> = Vec::new();
-    for input in &plan.runbook.inputs {
+    for input in plan.runbook.inputs.iter().filter(|it| !it.is_secret()) {
         let default = default(input, &known);
         let found = match find(input, given) {
             Some(found) => Some(found),
             None => match &default {
                 Some(Ok(value)) => Some((value.clone(), "default".to_owned())),
                 // What it is made of is missing itself.
-                Some(Err(_)) if !missing.is_empty() || !wrong.is_empty() => continue,
+                Some(Err(_)) if !lack.missing.is_empty() || !lack.wrong.is_empty() => continue,
                 Some(Err(because)) if input.required => {
-                    wrong.push(format!("input `{}` has no default: {because}", input.name));
+                    let message = format!("input `{}` has no default: {because}", input.name);
+                    lack.wrong.push(Failure::usage(message));
                     continue;
                 }
                 Some(Err(_)) | None => None,
@@ -102,7 +247,7 @@ pub fn values(
                 Ok(value) => Some((value, source)),
                 Err(because) => {
                     let Some((lines, signals)) = &mut asking else {
-                        wrong.push(because);
+                        lack.wrong.push(Failure::usage(because));
                         continue;
                     };
                     print::note(because);
@@ -112,7 +257,7 @@ pub fn values(
             None if !input.required => None,
             None => {
                 let Some((lines, signals)) = &mut asking else {
-                    missing.push(input);
+                    lack.missing.push(input);
                     continue;
                 };
                 Some(ask(input, None, lines, signals)?)
@@ -127,10 +272,7 @@ pub fn values(
             });
         }
     }
-    if missing.is_empty() && wrong.is_empty() {
-        return Ok(values);
-    }
-    Err(tell(&missing, &wrong))
+    Ok(values)
 }
 
 // A default that is a template is made of the inputs before it.
@@ -146,8 +288,7 @@ fn default(input: &Input, known: &BTreeMap<String, Datum>) -> Option<Result<Stri
 }
 
 fn fit(input: &Input, given: &Given, text: &str, source: &str) -> Result<String, String> {
-    let is_of_file = source.starts_with("--inputs");
-    if is_of_file && input.kind != InputType::List && given.lists.contains(&input.name) {
+    if input.kind != InputType::List && given.is_list(&input.name, source) {
         let right = "it is one value, not a list";
         return Err(cannot_be(input, text, Some(source), right));
     }
@@ -305,7 +446,7 @@ pub fn placeholders(
             let Some((value, source)) = found else {
                 continue;
             };
-            if given.lists.contains(name) && source.starts_with("--inputs") {
+            if given.is_list(name, &source) {
                 let message = format!("`{name}` is one value, not a list ({source})");
                 return Err(Failure::usage(message));
             }
@@ -343,31 +484,6 @@ fn find(input: &Input, given: &Given) -> Option<(String, String)> {
     }
     let value = std::env::var(name).ok()?;
     Some((value, "environment".to_owned()))
-}
-
-fn tell(missing: &[&Input], wrong: &[String]) -> Failure {
-    let mut message = match (missing, wrong) {
-        ([], [one]) => return Failure::usage(one.clone()),
-        (_, []) => "inputs have no value:".to_owned(),
-        ([], _) => "inputs have wrong values:".to_owned(),
-        _ => "inputs have no value, or a wrong one:".to_owned(),
-    };
-    for input in missing {
-        message.push_str("\n  ");
-        message.push_str(&input.name);
-        if let Some(description) = &input.description {
-            message.push_str(": ");
-            message.push_str(description);
-        }
-    }
-    for because in wrong {
-        message.push_str("\n  ");
-        message.push_str(because);
-    }
-    let name = missing.first().map_or("NAME", |it| it.name.as_str());
-    Failure::usage(message).hint(format!(
-        "give them with --set {name}=VALUE or --inputs FILE"
-    ))
 }
 
 /// What a file of inputs holds: texts by their names, and which of them are lists, a line for each item.
@@ -447,9 +563,8 @@ fn read(path: &Path) -> Result<Held, Failure> {
             Ok(held)
         }
         _ if ending == "env" || name.starts_with(".env") => {
-            let values = dotenvy::from_read_iter(text.as_bytes())
-                .collect::<Result<_, _>>()
-                .map_err(|error| fault(error.to_string()))?;
+            let values = secret::read_dotenv(&text)
+                .map_err(|line| fault(format!("line {line} is no NAME=value")))?;
             Ok((values, BTreeSet::new()))
         }
         _ => Err(fault("its ending says nothing of its format".to_owned())

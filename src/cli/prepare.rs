@@ -154,8 +154,8 @@ pub fn admit(
 ///
 /// # Errors
 /// [`ExitCode::USAGE`].
-pub fn admit_templates(plan: &Plan) -> Result<(), Failure> {
-    let broken = plan.broken_templates();
+pub fn admit_templates(plan: &Plan, known: &Known) -> Result<(), Failure> {
+    let broken = plan.broken_templates(&known.values);
     if broken.is_empty() {
         return Ok(());
     }

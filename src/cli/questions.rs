@@ -15,7 +15,8 @@ use crate::resolve::accept;
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::print;
-use super::prompt::{self, Echo, Lines};
+use super::prompt::{self, Lines};
+use super::secrets;
 
 /// Asks for the value of `input` until one fits; an empty line is `default`, where there is one.
 ///
@@ -29,20 +30,20 @@ pub fn ask(
 ) -> Result<String, Failure> {
     let question = question(input, default);
     loop {
-        let echo = (input.kind == InputType::Secret).then(Echo::off).flatten();
-        let answer = prompt::ask(&question, lines, signals);
-        if echo.is_some() && answer.is_some() {
-            print::show("\n");
-        }
-        drop(echo);
+        let answer = if input.is_secret() {
+            prompt::ask_unseen(&question, lines, signals)
+        } else {
+            prompt::ask(&question, lines, signals)
+        };
         let Some(answer) = answer else {
-            return Err(Failure::new(
-                ExitCode::INTERRUPTED,
-                format!(
-                    "interrupted before input `{}` was given; no run was opened",
-                    input.name
-                ),
-            ));
+            let name = &input.name;
+            // `resume` asks for secrets too.
+            let message = if input.is_secret() {
+                format!("interrupted before the secret `{name}` was given")
+            } else {
+                format!("interrupted before input `{name}` was given; no run was opened")
+            };
+            return Err(Failure::new(ExitCode::INTERRUPTED, message));
         };
         match answered(input, default, &answer) {
             Answered::Value(value) => return Ok(value),
@@ -62,13 +63,19 @@ enum Answered {
 
 fn answered(input: &Input, default: Option<&str>, answer: &str) -> Answered {
     // A space may belong to a secret.
-    let text = if input.kind == InputType::Secret {
+    let text = if input.is_secret() {
         answer
     } else {
         answer.trim()
     };
     if text.is_empty() {
         return default.map_or(Answered::Nothing, |it| Answered::Value(it.to_owned()));
+    }
+    if input.is_secret() {
+        return match secrets::fit(input, text, false, None) {
+            Ok(()) => Answered::Value(text.to_owned()),
+            Err(failure) => Answered::Wrong(failure.message),
+        };
     }
     let text = match meant(input, text) {
         Ok(text) => text,
@@ -128,7 +135,10 @@ fn question(input: &Input, default: Option<&str>) -> String {
         told.push(clean::inline(description).into_owned());
     }
     match input.kind {
-        InputType::Secret => told.push("unseen".to_owned()),
+        InputType::Secret => {
+            told.push("unseen".to_owned());
+            told.extend(default.map(|_| "Enter leaves it out".to_owned()));
+        }
         InputType::List => told.push("with commas between".to_owned()),
         InputType::Number => {
             let limits = match (&input.min, &input.max) {
@@ -183,6 +193,8 @@ mod tests {
             min: None,
             max: None,
             required: true,
+            from: None,
+            short: false,
             span: Span::default(),
         }
     }
@@ -224,7 +236,8 @@ mod tests {
             question(&input(InputType::Choice, &["blue", "green"]), Some("blue")),
             question(&input(InputType::Bool, &[]), Some("false")),
             question(&input(InputType::Bool, &[]), None),
-            question(&input(InputType::Secret, &[]), Some("hidden")),
+            question(&input(InputType::Secret, &[]), None),
+            question(&input(InputType::Secret, &[]), Some("")),
             question(&input(InputType::List, &[]), Some("a\nb")),
             question(&number, None),
         ]

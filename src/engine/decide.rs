@@ -11,9 +11,12 @@ use crate::event::{
 use crate::keeper::protocol::{Ending, Message};
 use crate::model::{Effect, Kind, Nature, Step, StepId};
 use crate::plan::{Consent, Existing, Facts, Known, Manner, Plan, consent, facts};
+use crate::redact::{Lost, Named, Texts};
 use crate::render::Value;
 use crate::state::{Phase, State, StepState, is_accepted};
 use crate::store::attempts::{AttemptRecord, Outcome};
+
+use super::conceal::filled;
 
 /// What this engine knows besides the journal. Lost in a crash, and not missed.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +33,7 @@ pub struct Session {
     all: bool,
     agreed: BTreeSet<StepId>,
     secrets: BTreeMap<String, Secret>,
+    texts: Texts,
     // The section whose rest was agreed to.
     rest: Option<usize>,
     // What the step that is proposed would overwrite.
@@ -112,9 +116,29 @@ impl Session {
         &self.pending
     }
 
-    /// Keeps the value of a secret for this session.
+    /// Keeps the value of a secret for this session; from now on it is masked.
     pub fn keep(&mut self, name: String, secret: Secret) {
         self.secrets.insert(name, secret);
+        let named = self.secrets.iter();
+        let named = named.filter(|(_, it)| !it.expose().is_empty());
+        self.texts = Texts::new(
+            named
+                .map(|(name, it)| Named::new(name, it.expose()))
+                .collect(),
+        );
+    }
+
+    /// Returns what masks the secrets of this session.
+    pub fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// Returns `text`, as a record holds it, with its secrets.
+    ///
+    /// # Errors
+    /// The secret that is not there.
+    pub fn filled(&self, text: &str) -> Result<String, Lost> {
+        filled(text, &self.texts)
     }
 
     /// Returns the secrets of this session by name.
@@ -133,9 +157,13 @@ impl Session {
 
     /// Returns what has been given and confirmed so far, in the run and in this session.
     pub fn known(&self, state: &State, plan: &Plan) -> Known {
+        // A value with a secret in it is known only where the secret is.
         let plain = state.values().iter();
         let mut values: BTreeMap<String, Value> = plain
-            .map(|(name, value)| (name.clone(), Value::Plain(value.clone())))
+            .filter_map(|(name, value)| {
+                let value = filled(value, &self.texts).ok()?;
+                Some((name.clone(), Value::Plain(value)))
+            })
             .collect();
         for name in self.secrets.keys() {
             let variable = plan.secret_variable(name);
@@ -147,6 +175,7 @@ impl Session {
             hosts: state.hosts().clone(),
             workstation: state.workstation(),
             overwriting: overwriting.map(|(id, _)| id.clone()).collect(),
+            left_behind: BTreeSet::new(),
         }
     }
 
@@ -483,7 +512,11 @@ impl Turn<'_> {
         if self.session.agreed.contains(&id) && !is_plain {
             return self.prepare(id, events);
         }
-        let known = self.session.known(self.state, self.plan);
+        let mut known = self.session.known(self.state, self.plan);
+        // What has just ended is not in the state yet: its end and the next start are one commit.
+        let carried = self.state.carried(&id, &events).variables;
+        let set = carried.into_iter().filter(|(_, value)| value.is_some());
+        known.left_behind = set.map(|(name, _)| name).collect();
         let now = self
             .plan
             .now(proposed, step.edited.as_deref(), &known.values);

@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::event::{AttemptExited, Event, EventKind, Exit, Text};
 use crate::host::files::existing;
-use crate::host::{fault, machine};
+use crate::host::{fault, held, machine};
 use crate::keeper::link::{Held, Link};
 use crate::keeper::protocol::{Ask, Launch, Say};
 use crate::model::{Step, StepId, Task};
@@ -27,6 +27,7 @@ use crate::store::folder::RunFolder;
 use crate::store::journal::{Journal, JournalError};
 use crate::target::{Start, Survey, launch, line_offset, named_line};
 
+use super::conceal::{conceal, filled, text_filled};
 use super::decide::{Action, Answer, Input, Leaving, Question, Session, decide};
 use super::operator::{Asking, Operator};
 use super::publish::{Publisher, StoredOutputs};
@@ -105,9 +106,18 @@ impl<'a> Engine<'a> {
         if events.is_empty() {
             return Ok(());
         }
+        let events = self.concealed(events);
         let recorded = self.parts.journal.commit(events)?;
         self.parts.publisher.events(recorded.into_events());
         Ok(())
+    }
+
+    // The only way to the journal: no secret of this session gets past.
+    fn concealed(&self, events: Vec<EventKind>) -> Vec<EventKind> {
+        let secrets = self.parts.session.texts();
+        held::conceal(secrets);
+        let events = events.into_iter();
+        events.map(|event| conceal(event, secrets)).collect()
     }
 
     /// Takes hold of an attempt that an earlier session began; `starting` is the event of it.
@@ -292,7 +302,9 @@ impl<'a> Engine<'a> {
             let now = self.now(step);
             let names = &now.circumstances.overwrites;
             let carried = self.parts.journal.state().carried(&id, &[]);
-            let folder = self.cwd(&now, carried.cwd.as_ref());
+            let folder = carried.cwd.as_ref();
+            let folder = folder.and_then(|it| text_filled(it, self.parts.session.texts()).ok());
+            let folder = self.cwd(&now, folder.as_ref());
             let folder = PathBuf::from(OsStr::from_bytes(&folder.to_bytes()));
             found = existing(&folder, names);
         }
@@ -330,7 +342,7 @@ impl<'a> Engine<'a> {
                 return Ok(());
             }
         };
-        let command = launch.digest();
+        let command = launch.digest(self.parts.session.texts());
         let wanted = launch.nonce.clone();
         let Some(link) = &mut self.parts.link else {
             return Ok(());
@@ -397,13 +409,32 @@ impl<'a> Engine<'a> {
             .ok_or_else(|| format!("nothing here runs {}", language.0))?;
         let state = self.parts.journal.state();
         let carried = state.carried(id, self.parts.session.pending());
-        let cwd = self.cwd(step, carried.cwd.as_ref());
+        let secrets = self.parts.session.texts();
+        let again = |text: &Text, what: &str| {
+            text_filled(text, secrets).map_err(|lost| {
+                format!(
+                    "{what} is lost: {lost}; run the step that set it again (--rerun STEP), or give \
+                     the secret"
+                )
+            })
+        };
+        let cwd = match &carried.cwd {
+            Some(cwd) => Some(again(cwd, "the folder that an earlier step went to")?),
+            None => None,
+        };
+        let cwd = self.cwd(step, cwd.as_ref());
         // What stands for a value is never passed to an interpreter.
         let known = self.parts.session.known(state, plan);
         let body = match plan.filled(step, &known.values) {
             None => self.body(step).0,
             Some(Ok(filled)) => filled.body,
             Some(Err(unfit)) => return Err(format!("`{}`: {}", unfit.name, unfit.because)),
+        };
+        let is_edited = state.step(id).is_some_and(|(_, it)| it.edited.is_some());
+        let body = if is_edited {
+            filled(&body, secrets).map_err(|lost| format!("the edited command is lost: {lost}"))?
+        } else {
+            body
         };
         let nonce = machine::nonce();
         let mut env = self.parts.environment.clone();
@@ -413,6 +444,11 @@ impl<'a> Engine<'a> {
         }
         for input in &plan.inputs {
             env.insert(input.name.clone(), plain(&input.value));
+        }
+        for input in plan.runbook.inputs.iter().filter(|it| it.is_secret()) {
+            if let Some(secret) = self.parts.session.secrets().get(&input.name) {
+                env.insert(input.name.clone(), plain(secret.expose()));
+            }
         }
         for (name, value) in &known.values {
             let secret = self.parts.session.secrets().get(name);
@@ -433,7 +469,10 @@ impl<'a> Engine<'a> {
         }
         for (name, value) in carried.variables {
             match value {
-                Some(value) => drop(env.insert(name, value)),
+                Some(value) => {
+                    let value = again(&value, &format!("`{name}`, which an earlier step set,"))?;
+                    env.insert(name, value);
+                }
                 None => drop(env.remove(&name)),
             }
         }
@@ -461,6 +500,8 @@ impl<'a> Engine<'a> {
                 env: env.into_iter().collect(),
                 cwd,
                 timeout: step.settings.timeout.or(plan.runbook.default_timeout),
+                secrets: secrets.secrets().to_vec(),
+                private: false,
             },
             interpreter,
         ))
@@ -468,6 +509,7 @@ impl<'a> Engine<'a> {
 
     fn release(&mut self, events: Vec<EventKind>) -> Result<(), EngineError> {
         let held = self.held.take();
+        let events = self.concealed(events);
         let recorded = self.parts.journal.commit(events)?;
         if let Some(held) = held {
             // Where its process is gone the keeper says so.
@@ -483,7 +525,7 @@ impl<'a> Engine<'a> {
                 fault::point("heard");
                 if let Outcome::Exited(exited) = &mut record.outcome {
                     self.explain(exited);
-                    if let Some(output) = &exited.output {
+                    if let Some(output) = exited.output.as_ref().filter(|it| !it.log.is_empty()) {
                         self.syncer.sync(self.parts.folder.path().join(&output.log));
                     }
                 }
@@ -517,6 +559,7 @@ impl<'a> Engine<'a> {
             .step(&exited.step)
             .map_or(1, |it| it.body_line);
         let text = String::from_utf8_lossy(&bytes);
+        // Read from the log, which holds no secret.
         exited.failed_at = named_line(&text, line_offset(body_line))
             .map(|(line, command)| crate::event::FailedAt { line, command });
     }

@@ -10,7 +10,7 @@ mod step;
 
 pub use check::{Check, Condition, Expression, Matching, Probe};
 pub use diagnostic::{Diagnostic, Severity, Span};
-pub use input::{Input, InputType};
+pub use input::{Input, InputType, SecretSource};
 pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands};
 pub use runbook::{Field, Form, Kind, Runbook, Section, Table};
 pub use step::{

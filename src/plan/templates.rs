@@ -43,15 +43,14 @@ impl Plan {
     }
 
     /// Returns the selected steps whose templates can be known not to render before anything runs,
-    /// with what is wrong.
-    pub fn broken_templates(&self) -> Vec<(&Step, Unfit)> {
-        let none = BTreeMap::new();
+    /// with what is wrong. Of `values` they see the secrets among the inputs.
+    pub fn broken_templates(&self, values: &BTreeMap<String, Value>) -> Vec<(&Step, Unfit)> {
         let steps = self.steps().filter(|step| {
             let body = self.command(step).map_or("", |(_, body)| body);
             step.settings.template && template::is_ready(body)
         });
         steps
-            .filter_map(|step| Some((step, self.rendered(step, &none)?.err()?)))
+            .filter_map(|step| Some((step, self.rendered(step, values)?.err()?)))
             .collect()
     }
 
@@ -65,7 +64,7 @@ impl Plan {
                 .find(|it| it.name == value.name)?;
             Some((value.name.clone(), datum(input, &value.value)))
         });
-        let values = values.iter().map(|(name, value)| {
+        let given = values.iter().map(|(name, value)| {
             let value = match value {
                 Value::Plain(value) => text(value),
                 Value::Secret { variable } => Datum::Secret {
@@ -74,10 +73,12 @@ impl Plan {
             };
             (name.clone(), value)
         });
+        let (secrets, values): (Vec<_>, Vec<_>) =
+            given.partition(|(name, _)| self.is_secret_input(name));
         let row = step.settings.row.iter();
         Context {
-            inputs: inputs.collect(),
-            values: values.collect(),
+            inputs: inputs.chain(secrets).collect(),
+            values: values.into_iter().collect(),
             row: row.map(|(name, cell)| (name.clone(), text(cell))).collect(),
             run: [
                 ("document".to_owned(), text(&self.document)),

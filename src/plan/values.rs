@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::classify::understanding::{self, Understanding};
 use crate::classify::{self, Kind as Tagged, language};
@@ -66,6 +67,12 @@ impl Plan {
             .flat_map(|step| &step.circumstances.placeholders)
             .any(|it| it.name == name && it.secret)
             || self.field(name).is_some_and(|it| it.secret)
+            || self.is_secret_input(name)
+    }
+
+    pub(super) fn is_secret_input(&self, name: &str) -> bool {
+        let mut inputs = self.runbook.inputs.iter();
+        inputs.any(|it| it.name == name && it.is_secret())
     }
 
     /// Returns the line of the document's forms that is called `name`.
@@ -85,8 +92,11 @@ impl Plan {
     }
 
     /// Returns the variable that carries the secret `name` into a command: always the same one, so
-    /// that an edited command still finds it.
+    /// that an edited command still finds it. All steps see an input under its own name.
     pub fn secret_variable(&self, name: &str) -> String {
+        if self.is_secret_input(name) {
+            return name.to_owned();
+        }
         let number = self.placeholders().iter().position(|it| it.0.name == name);
         format!("RUNBOOK_SECRET_{}", number.map_or(0, |it| it + 1))
     }
@@ -248,6 +258,18 @@ impl Plan {
         understanding::understand(body, tongue(kind), &self.knowledge)
     }
 
+    /// Returns the variables that `step` sets, where a step of the document waits for some.
+    pub fn sets(&self, step: &Step) -> Vec<String> {
+        let waits = |it: &Step| {
+            let places = &it.circumstances.placeholders;
+            places.iter().any(|place| place.stands == Stands::Variable)
+        };
+        match self.command(step) {
+            Some((_, body)) if self.runbook.steps.iter().any(waits) => self.read(step, body).sets,
+            _ => Vec::new(),
+        }
+    }
+
     fn kind(&self, step: &Step) -> Tagged {
         self.command(step)
             .and_then(|(language, _)| language::find(language.0))
@@ -261,7 +283,7 @@ impl Plan {
         edited.doubts.clear();
         edited.nature = Nature::Command;
         // What was edited is what the template had made: it runs as it is written.
-        edited.settings.template = false;
+        Arc::make_mut(&mut edited.settings).template = false;
         match &mut edited.task {
             Task::Command { body: old, .. } => body.clone_into(old),
             Task::ByHand { offered, .. } => {

@@ -349,6 +349,9 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
             for line in &exited.remarks {
                 remark(&mut text, &self.look, FAINT, line);
             }
+            if let Some(told) = exited.output.as_ref().and_then(words::detected) {
+                remark(&mut text, &self.look, DOUBT, &told);
+            }
         }
         self.say(&text)
     }
@@ -373,6 +376,9 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
         let Some(output) = &exited.output else {
             return remark(text, &self.look, FAINT, "it printed nothing");
         };
+        if output.log.is_empty() {
+            return remark(text, &self.look, FAINT, &words::stored(output));
+        }
         if self.look.detail == Detail::Full {
             return remark(
                 text,

@@ -1,6 +1,7 @@
 //! The attributes of one fence, checklist item or section → what they say of its steps.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::duration::parse_duration;
 use crate::markdown::attributes::{
@@ -33,7 +34,7 @@ pub(super) struct Said {
     /// `needs=`, each id with the place of the attribute.
     pub(super) needs: Vec<(String, Span)>,
     pub(super) effect: Option<Effect>,
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
     /// What this version does not perform, by name, with its place.
     pub(super) refused: Vec<(&'static str, Span)>,
     /// What could not be understood, in a plain document.
@@ -105,6 +106,10 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
+    fn settings(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.said.settings)
+    }
+
     /// In a declared runbook an error; in a plain one the step is in doubt.
     fn fault(&mut self, rule: &'static str, span: Span, message: String, way_out: String) {
         let diagnostic = match self.kind {
@@ -220,12 +225,12 @@ impl Reader<'_> {
                 _ => self.one_of(row, attribute, value),
             },
             "timeout" => match parse_duration(value) {
-                Some(timeout) => self.said.settings.timeout = Some(timeout),
+                Some(timeout) => self.settings().timeout = Some(timeout),
                 None => self.wants(attribute, "a duration with its unit", "timeout=5m"),
             },
-            "cwd" => self.said.settings.cwd = Some(value.to_owned()),
-            "confirm" => self.said.settings.confirm = Some(value.to_owned()),
-            "idempotent" => self.said.settings.idempotent = true,
+            "cwd" => self.settings().cwd = Some(value.to_owned()),
+            "confirm" => self.settings().confirm = Some(value.to_owned()),
+            "idempotent" => self.settings().idempotent = true,
             "each" | "template" if self.kind == Kind::Plain => {
                 let message = format!("`{}` is read in declared runbooks only", row.name);
                 let way_out = "declare it: `runbook: 1` in front matter".to_owned();
@@ -233,19 +238,19 @@ impl Reader<'_> {
             }
             "each" => {
                 let id = value.trim_start_matches('#');
-                self.said.settings.each = Some(id.to_owned());
+                self.settings().each = Some(id.to_owned());
             }
-            "template" => self.said.settings.template = true,
+            "template" => self.settings().template = true,
             "env" => match variables(value) {
                 Some(variables) => {
-                    let env = &mut self.said.settings.env;
+                    let env = &mut self.settings().env;
                     env.retain(|(name, _)| variables.iter().all(|(other, _)| other != name));
                     env.extend(variables);
                 }
                 None => self.wants(attribute, "variables", "env=\"A=1 B='two words'\""),
             },
             "exit" => match codes(value) {
-                Some(codes) => self.said.settings.exit = codes,
+                Some(codes) => self.settings().exit = codes,
                 None => self.wants(attribute, "exit codes from 0 to 255", "exit=0,3"),
             },
             // `runbook` is the declaration's.

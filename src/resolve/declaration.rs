@@ -9,7 +9,7 @@ use super::inputs;
 use crate::markdown::attributes::{Performed, nearest, parse_info};
 use crate::markdown::front_matter::{Broken, Node, Value, parse};
 use crate::markdown::{Document, Fence, Syntax, line_of};
-use crate::model::{Diagnostic, Input, InputType, Kind, Span};
+use crate::model::{Diagnostic, Input, InputType, Kind, SecretSource, Span};
 use crate::render::template;
 
 /// A key of the front matter.
@@ -64,9 +64,15 @@ pub const INPUT_KEYS: &[Key] = &[
         "type",
         "`string`, `number`, `bool`, `choice`, `path`, `secret` or `list`",
     ),
-    later("secret", "is never shown"),
-    later("short", "a secret under eight characters"),
-    later("from", "where a secret comes from"),
+    here(
+        "secret",
+        "is kept in no record, and masked wherever it appears",
+    ),
+    here("short", "a secret that may have under eight characters"),
+    here(
+        "from",
+        "where a secret comes from: env:NAME, file:PATH, dotenv:PATH#KEY, prompt",
+    ),
     here(
         "pattern",
         "a regular expression that all of it must match; of a list each item",
@@ -434,6 +440,8 @@ impl Reader<'_> {
                 min: None,
                 max: None,
                 required: true,
+                from: None,
+                short: false,
                 span: (self.place)(*span),
             };
             match &node.value {
@@ -502,8 +510,21 @@ impl Reader<'_> {
                     }
                     None => self.wants(node, name, "a number", &format!("{name}: 3")),
                 },
-                // `secret: false` asks for nothing.
-                "secret" | "short" if node.value == Value::Bool(false) => {}
+                "secret" => match node.value {
+                    Value::Bool(secret) => places.secret = Some((secret, *span)),
+                    _ => self.wants(node, name, "true or false", "secret: true"),
+                },
+                "short" => {
+                    places.only_secret.push((name.clone(), *span));
+                    match node.value {
+                        Value::Bool(short) => input.short = short,
+                        _ => self.wants(node, name, "true or false", "short: true"),
+                    }
+                }
+                "from" => {
+                    places.only_secret.push((name.clone(), *span));
+                    self.source(input, node);
+                }
                 _ if INPUT_KEYS.iter().any(|key| key.name == name) => self.not_here(name, *span),
                 _ => self.unknown(name, *span, INPUT_KEYS),
             }
@@ -514,27 +535,61 @@ impl Reader<'_> {
     fn kind(&mut self, input: &mut Input, node: &Node) {
         let names = InputType::ALL.map(InputType::name);
         let said = node.scalar();
-        match InputType::ALL
-            .into_iter()
-            .find(|kind| said.as_deref() == Some(kind.name()))
-        {
-            // Where secrets come from, and what keeps them out of records, is one matter.
-            Some(InputType::Secret) => self.not_here("type: secret", node.span),
-            Some(kind) => input.kind = kind,
-            None => {
-                let said = said.unwrap_or_default();
-                let message = format!("`{said}` is no type of an input");
-                let way_out = match nearest(&said, names.into_iter()) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("types are {}", names.join(", ")),
-                };
-                self.error("front-matter-value", node.span, message, &way_out);
+        let mut kinds = InputType::ALL.into_iter();
+        if let Some(kind) = kinds.find(|it| said.as_deref() == Some(it.name())) {
+            input.kind = kind;
+            return;
+        }
+        let said = said.unwrap_or_default();
+        let message = format!("`{said}` is no type of an input");
+        let way_out = match nearest(&said, names.into_iter()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("types are {}", names.join(", ")),
+        };
+        self.error("front-matter-value", node.span, message, &way_out);
+    }
+
+    /// Whether what is said of a secret goes together; `secret: true` and `type: secret` say the same.
+    fn secret(&mut self, input: &mut Input, places: &Places) {
+        let name = input.name.clone();
+        let mut error = |span: Span, message: String, way_out: &str| {
+            self.error("front-matter-value", span, message, way_out);
+        };
+        match (places.secret, input.kind) {
+            (Some((true, span)), kind) => {
+                if !matches!(kind, InputType::String | InputType::Secret) {
+                    let message = format!("`{name}` is a secret, and a {}", kind.name());
+                    error(span, message, "take `type` out: a secret is a text");
+                }
+                input.kind = InputType::Secret;
             }
+            (Some((false, span)), InputType::Secret) => {
+                let message = format!("`{name}` is a secret by its type, and `secret: false`");
+                error(span, message, "take one of them out");
+            }
+            _ => {}
+        }
+        if !input.is_secret() {
+            for (key, span) in &places.only_secret {
+                let message = format!("`{key}` is for secrets");
+                error(*span, message, "add `secret: true`");
+            }
+            return;
+        }
+        if let Some(span) = places.default {
+            let message = format!("the secret `{name}` has a default: everybody reads it");
+            let way_out = "take it out, and say where it comes from: `from: env:NAME`";
+            error(span, message, way_out);
+        }
+        if let Some(span) = places.choices {
+            let message = format!("the secret `{name}` has choices: everybody reads them");
+            error(span, message, "take them out");
         }
     }
 
     /// Whether what is said of an input goes together.
     fn sense(&mut self, input: &mut Input, places: &Places) {
+        self.secret(input, places);
         let name = input.name.clone();
         let mut error = |span: Span, message: String, way_out: &str| {
             self.error("front-matter-value", span, message, way_out);
@@ -576,20 +631,36 @@ impl Reader<'_> {
         let (Some(default), Some(span)) = (&input.default, places.default) else {
             return;
         };
+        if input.is_secret() {
+            return;
+        }
         // What a template makes is judged once the inputs that it names are known.
         if template::is_template(default) {
-            let earlier = self.declaration.inputs.iter();
+            let earlier = &self.declaration.inputs;
+            // What a default is made of stands in the record.
+            let plain = earlier.iter().filter(|it| !it.is_secret());
             let names = template::Names {
-                inputs: earlier.map(|it| it.name.clone()).collect(),
+                inputs: plain.map(|it| it.name.clone()).collect(),
                 ..template::Names::default()
             };
             for fault in template::check(default, &names) {
-                let message = format!("the default of `{name}`: {}", fault.message);
+                let named = default.get(fault.range.clone()).unwrap_or_default();
+                let named = named.rsplit('.').next().unwrap_or_default();
+                let is_secret = earlier.iter().any(|it| it.is_secret() && it.name == named);
+                let because = match &fault.message {
+                    _ if is_secret => format!("the secret `{named}` goes into no default"),
+                    message => message.clone(),
+                };
+                let message = format!("the default of `{name}`: {because}");
                 let diagnostic = Diagnostic::error(fault.rule, (self.place)(span), message);
                 let is_near = |it: &String| it.starts_with("did you mean");
                 let is_name = fault.rule == "template-name";
                 let way_out = fault.way_out.filter(|it| !is_name || is_near(it));
-                let way_out = way_out.unwrap_or_else(|| "name an input above it".to_owned());
+                let way_out = match way_out {
+                    _ if is_secret => "name an input that is no secret".to_owned(),
+                    Some(near) => near,
+                    None => "name an input above it".to_owned(),
+                };
                 self.diagnostics.push(diagnostic.way_out(way_out));
             }
         } else {
@@ -614,8 +685,24 @@ struct Places {
     default: Option<Span>,
     choices: Option<Span>,
     kind: Option<Span>,
+    secret: Option<(bool, Span)>,
+    /// `short`, `from`.
+    only_secret: Vec<(String, Span)>,
     /// `pattern`, `min`, `max`.
     limits: Vec<(String, Span)>,
+}
+
+impl Reader<'_> {
+    fn source(&mut self, input: &mut Input, node: &Node) {
+        let source = node.scalar().and_then(|it| SecretSource::parse(&it));
+        match source {
+            Some(SecretSource::Step(step)) => {
+                self.not_here(&format!("from: \"#{step}\""), node.span);
+            }
+            Some(source) => input.from = Some(source),
+            None => self.wants(node, "from", "a source", "from: env:DB_PASSWORD"),
+        }
+    }
 }
 
 fn texts(node: &Node) -> Option<Vec<String>> {

@@ -149,6 +149,8 @@ mod tests {
             min: None,
             max: None,
             required: true,
+            from: None,
+            short: false,
             span: Span::default(),
         }
     }

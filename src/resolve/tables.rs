@@ -1,6 +1,7 @@
 //! Tables of the document that steps run through, row by row: `each=#hosts`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::attributes::is_variable;
 use crate::markdown::attributes::{nearest, parse_comment, parse_info};
@@ -104,7 +105,8 @@ pub fn each(step: &Step, table: &Table) -> Vec<Step> {
             number.to_string()
         };
         let mut one = step.clone();
-        one.settings.row_of = Some(step.id.clone());
+        let settings = Arc::make_mut(&mut one.settings);
+        settings.row_of = Some(step.id.clone());
         if let Some(id) = StepId::new(&format!("{}.{suffix}", step.id)) {
             one.id = id;
         }
@@ -113,16 +115,16 @@ pub fn each(step: &Step, table: &Table) -> Vec<Step> {
             "" => format!("{}: row {number}", step.title),
             first => format!("{}: {first}", step.title),
         };
-        one.settings.row = table
+        settings.row = table
             .columns
             .iter()
             .cloned()
             .zip(row.iter().cloned())
             .collect();
-        let mut env = one.settings.row.clone();
+        let mut env = settings.row.clone();
         env.retain(|(name, _)| step.settings.env.iter().all(|(other, _)| other != name));
-        env.append(&mut one.settings.env);
-        one.settings.env = env;
+        env.append(&mut settings.env);
+        settings.env = env;
         steps.push(one);
     }
     steps
@@ -166,7 +168,8 @@ pub(super) fn expand(
             row.filter(|_| own.as_ref() == Some(table))
                 .and_then(|row| ids.get(row))
         };
-        if let Some(needs) = &mut step.settings.needs {
+        let settings = Arc::make_mut(&mut step.settings);
+        if let Some(needs) = &mut settings.needs {
             *needs = needs
                 .iter()
                 .flat_map(|id| match (of_row(id), made.get(id)) {
@@ -176,7 +179,6 @@ pub(super) fn expand(
                 })
                 .collect();
         }
-        let settings = &mut step.settings;
         let mut one: Vec<&mut StepId> = Vec::new();
         for condition in [&mut settings.only_if, &mut settings.unless] {
             if let Some(Condition::Step(id)) = condition {

@@ -39,6 +39,8 @@ mod recovery;
 #[cfg(feature = "testing")]
 mod running;
 #[cfg(feature = "testing")]
+mod secrets;
+#[cfg(feature = "testing")]
 mod templates;
 #[cfg(feature = "testing")]
 mod terminal;

@@ -48,13 +48,17 @@ pub(super) fn show(text: &mut String, page: &Page<'_>, verbose: bool) {
 fn show_input(text: &mut String, page: &Page<'_>, input: &Input) {
     let description = input.description.as_deref();
     let default = match &input.default {
+        _ if input.is_secret() => Some(match &input.from {
+            Some(from) => format!("(a secret, from {from})"),
+            None => "(a secret)".to_owned(),
+        }),
         Some(default) => Some(format!("(default {})", default.replace('\n', ", "))),
         None => (!input.required).then(|| "(not required)".to_owned()),
     };
     let choices =
         (!input.choices.is_empty()).then(|| format!("(one of {})", input.choices.join(", ")));
     let kind = match input.kind {
-        InputType::String | InputType::Choice => None,
+        InputType::String | InputType::Choice | InputType::Secret => None,
         kind => Some(format!("({})", kind.name())),
     };
     let mut limits: Vec<String> = Vec::new();

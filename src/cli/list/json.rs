@@ -49,6 +49,8 @@ struct ListedInput {
     min: Option<String>,
     max: Option<String>,
     required: bool,
+    secret: bool,
+    from: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -180,6 +182,7 @@ pub(super) fn listed(
             .inputs
             .into_iter()
             .map(|input| ListedInput {
+                secret: input.is_secret(),
                 name: input.name,
                 kind: input.kind,
                 description: input.description,
@@ -189,6 +192,7 @@ pub(super) fn listed(
                 min: input.min,
                 max: input.max,
                 required: input.required,
+                from: input.from.map(|it| it.to_string()),
             })
             .collect(),
         sections: runbook
