@@ -378,7 +378,7 @@ impl Pty {
                 Ok(())
             });
         }
-        let child = crate::fixture::spawn(&mut command);
+        let child = fixture::spawn(&mut command);
         let told = Arc::new(Told::default());
         let (stopped, stop) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
         let (reading, theirs) = (Arc::clone(&told), master.try_clone().unwrap());
