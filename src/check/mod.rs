@@ -5,7 +5,7 @@
 //! the time) and finds no fact for it comes back as [`Judgement::Needs`]: the caller looks, records
 //! what was found, adds it to [`Facts::probed`], and asks again, until the answer is
 //! [`Judgement::Judged`]. So what is judged again after a crash comes to the same. A script that
-//! errs, loops, panics or grows beyond its [limits](limits) does not hold; it is never an error of
+//! errs, loops, panics or grows beyond its [`limits`] does not hold; it is never an error of
 //! the caller.
 //!
 //! [`compile`] tells before step one what is wrong in an expression: syntax, and names that do not
