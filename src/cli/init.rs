@@ -161,7 +161,7 @@ fn summary(declared: &Declared, path: Option<&Path>, errors: usize) -> String {
     }
     for (names, what) in [
         (&declared.inputs, "inputs"),
-        (&declared.secrets, "secrets, taken from the environment"),
+        (&declared.secrets, "secrets, asked for unseen"),
     ] {
         if !names.is_empty() {
             let words = format!("{what}: {}", names.join(", "));

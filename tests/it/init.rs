@@ -104,7 +104,7 @@ fn a_manual_is_copied_and_what_is_left_to_decide_is_told() {
     # Settings that the manual shows and no step reads. What is to be asked for goes under
     # `inputs`; every step sees it as a variable then.
     #  DB_HOST: { description: "line 18 shows localhost" }
-    #  DB_PASSWORD: { description: "a secret, line 19" }
+    #  DB_PASSWORD: { description: "line 19", secret: true }
     ---
 
     # Mover la tienda

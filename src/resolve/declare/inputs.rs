@@ -182,8 +182,8 @@ fn variables_in(body: &str) -> impl Iterator<Item = &str> {
     words.flatten().filter(|word| is_variable(word))
 }
 
-/// Returns the name of a variable: lower case, as inputs are called; a secret, which stands in the
-/// environment, in capitals.
+/// Returns the name of a variable: lower case, as inputs are called; a secret in capitals, as what often
+/// comes from the environment is.
 fn identifier(name: &str, secret: bool) -> String {
     let mut text = String::new();
     for c in name.nfkd().filter(|c| !is_combining_mark(*c)) {
@@ -227,7 +227,6 @@ impl Forms {
     pub(super) fn described(field: &Field) -> String {
         match &field.example {
             Some(example) => format!("line {} shows {example}", field.line),
-            None if field.secret => format!("a secret, line {}", field.line),
             None => format!("line {}", field.line),
         }
     }

@@ -202,13 +202,11 @@ OTRO=nada
       host: { description: "for <HOST> of line 5" }
       dia: { description: "for <DÍA> of line 5" }
       nombre: { description: "for <NOMBRE> of line 5" }
+      TU_CLAVE: { description: "for tu_clave of line 9", secret: true }
       PUERTO: { description: "for $PUERTO of line 9; the manual shows 5432" }
-    # Secrets. Values of inputs stand in the record, so these are no inputs: set them in the
-    # environment in which `runbook` is called.
-    #   TU_CLAVE: for tu_clave of line 9
     # Settings that the manual shows and no step reads. What is to be asked for goes under
     # `inputs`; every step sees it as a variable then.
-    #  CLAVE_API_KEY: { description: "a secret, line 20" }
+    #  CLAVE_API_KEY: { description: "line 20", secret: true }
     #  OTRO: { description: "line 21 shows nada" }
     ---
 
@@ -236,9 +234,9 @@ OTRO=nada
     OTRO=nada
     ```
     ----
-    5 → 21 a Runs: 
-    9 → 25 a-2 Runs: 
-    13 → 30 a-3 ByHand: a value is to be put in for `<X>`: how it is quoted there is not known
+    5 → 19 a Runs: 
+    9 → 23 a-2 Runs: 
+    13 → 28 a-3 ByHand: a value is to be put in for `<X>`: how it is quoted there is not known
     "#);
 }
 

@@ -108,34 +108,28 @@ fn declaration(title: Option<&str>, inputs: &Inputs, forms: &Forms, syntax: Synt
     if let Some(title) = title {
         writeln!(text, "title{is}{}", quoted(title)).expect(FINE);
     }
-    let entry = |name: &str, description: &str| match syntax {
-        Syntax::Yaml => format!("  {name}: {{ description: {} }}\n", quoted(description)),
-        Syntax::Toml => format!(
-            "inputs.{name} = {{ description = {} }}\n",
-            quoted(description)
-        ),
+    let entry = |name: &str, description: &str, secret: bool| match syntax {
+        Syntax::Yaml => {
+            let secret = if secret { ", secret: true" } else { "" };
+            format!(
+                "  {name}: {{ description: {}{secret} }}\n",
+                quoted(description)
+            )
+        }
+        Syntax::Toml => {
+            let secret = if secret { ", secret = true" } else { "" };
+            format!(
+                "inputs.{name} = {{ description = {}{secret} }}\n",
+                quoted(description)
+            )
+        }
     };
-    if inputs.taken.iter().any(|it| !it.secret) {
+    if !inputs.taken.is_empty() {
         if syntax == Syntax::Yaml {
             text += "inputs:\n";
         }
-        for it in inputs.taken.iter().filter(|it| !it.secret) {
-            text += &entry(&it.name, &described(it, forms));
-        }
-    }
-    let secrets: Vec<&Taken> = inputs.taken.iter().filter(|it| it.secret).collect();
-    if !secrets.is_empty() {
-        text += "# Secrets. Values of inputs stand in the record, so these are no inputs: set them in the\n\
-                 # environment in which `runbook` is called.\n";
-        for it in secrets {
-            writeln!(
-                text,
-                "#   {}: for {} of line {}",
-                it.name,
-                shown(&it.text),
-                it.line
-            )
-            .expect(FINE);
+        for it in &inputs.taken {
+            text += &entry(&it.name, &described(it, forms), it.secret);
         }
     }
     let left: Vec<_> = forms
@@ -147,7 +141,12 @@ fn declaration(title: Option<&str>, inputs: &Inputs, forms: &Forms, syntax: Synt
         text += "# Settings that the manual shows and no step reads. What is to be asked for goes under\n\
                  # `inputs`; every step sees it as a variable then.\n";
         for form in left {
-            write!(text, "#{}", entry(&form.name, &Forms::described(form))).expect(FINE);
+            write!(
+                text,
+                "#{}",
+                entry(&form.name, &Forms::described(form), form.secret)
+            )
+            .expect(FINE);
         }
     }
     text
