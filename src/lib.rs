@@ -7,6 +7,7 @@ pub mod event;
 pub mod state;
 pub mod markdown;
 pub mod classify;
+pub mod check;
 pub mod resolve;
 pub mod lint;
 pub mod render;

@@ -29,7 +29,7 @@ pub fn existing(folder: &Path, names: &[String]) -> Vec<Existing> {
         .collect()
 }
 
-fn place(folder: &Path, name: &str) -> PathBuf {
+pub(super) fn place(folder: &Path, name: &str) -> PathBuf {
     if let Some(rest) = name.strip_prefix("~/")
         && let Some(home) = std::env::var_os("HOME")
     {

@@ -1,10 +1,12 @@
-//! The machine as the program sees it: clock, boot, processes, people, storage, helper commands.
-//! Everything that pure floors must be handed comes from here. Decides nothing.
+//! The machine as the program sees it: clock, boot, processes, people, storage, helper commands, looks
+//! for checks. Everything that pure floors must be handed comes from here. Decides nothing.
 
+mod certificate;
 pub mod clock;
 pub mod command;
 pub mod fault;
 pub mod files;
 pub mod machine;
+pub mod probe;
 pub mod process;
 pub mod storage;

@@ -29,7 +29,7 @@ pub enum Condition {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Matching {
-    /// Byte for byte, but for spaces at the ends of lines and empty lines at the end.
+    /// Byte for byte, but for a line end at the end of all.
     Exact,
     /// It stands somewhere in the output.
     Contains,

@@ -4,6 +4,7 @@
 mod check;
 mod diagnostic;
 mod input;
+mod judged;
 mod reading;
 mod runbook;
 mod step;
@@ -11,6 +12,7 @@ mod step;
 pub use check::{Check, Condition, Expression, Matching, Probe};
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use input::Input;
+pub use judged::{Fact, Judged, Run, Tag};
 pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands};
 pub use runbook::{Kind, Runbook, Section};
 pub use step::{

@@ -20,6 +20,7 @@ mod excerpt;
 mod fixture;
 pub mod history;
 pub mod json;
+pub mod judged;
 pub mod show;
 mod story;
 pub mod transcript;

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
+use super::conditions::Stated;
 use super::duration::parse_duration;
 use crate::markdown::attributes::{
     Attribute, Fault, Performed, Row, TABLE, Takes, find, near_miss, nearest,
 };
-use crate::model::{Diagnostic, Doubt, Effect, Kind, Settings, Span};
+use crate::model::{Diagnostic, Doubt, Effect, Kind, Matching, Service, Settings, Span};
 
 /// More tries than these are a loop that nobody ends.
 const MOST_RETRIES: u32 = 1000;
@@ -35,8 +36,8 @@ pub(super) struct Said {
     pub(super) run: Run,
     /// `needs=`, each id with the place of the attribute.
     pub(super) needs: Vec<(String, Span)>,
-    /// What names another step, or an expression: the attribute, its value, its place.
-    pub(super) named: Vec<(&'static str, String, Span)>,
+    /// `undo-of=`, with the place of the attribute.
+    pub(super) undo_of: Option<(String, Span)>,
     pub(super) effect: Option<Effect>,
     pub(super) settings: Settings,
     /// What this version does not perform, by name, with its place.
@@ -45,8 +46,12 @@ pub(super) struct Said {
     pub(super) doubts: Vec<Doubt>,
     /// Something that only a step can have, and where: for what turns out to be none.
     pub(super) of_a_step: Option<(&'static str, Span)>,
-    /// `output` fences: how they are compared.
-    pub(super) compares: bool,
+    /// `output` fences: how they are compared, and where that is said.
+    pub(super) matching: Option<(Matching, Span)>,
+    /// `rhai` and `output` fences: the step that they judge.
+    pub(super) judges: Option<(String, Span)>,
+    /// What must hold before it runs, or until it has.
+    pub(super) conditions: Vec<Stated>,
 }
 
 impl Said {
@@ -178,7 +183,7 @@ impl Reader<'_> {
             return;
         }
         if row.performed == Performed::NotYet {
-            self.said.compares |= row.name == "match";
+            self.judged(row, attribute, value);
             self.said.refused.push((row.name, span));
             return;
         }
@@ -193,7 +198,7 @@ impl Reader<'_> {
             (_, Some(value)) if !value.is_empty() => value,
             _ => return self.wants(attribute, "a value", &format!("{}=…", row.name)),
         };
-        if !matches!(row.name, "run" | "runbook" | "tag") && of == Of::Fence {
+        if !matches!(row.name, "run" | "runbook" | "tag" | "match" | "of") && of == Of::Fence {
             self.said.of_a_step.get_or_insert((row.name, span));
         }
         match row.name {
@@ -242,9 +247,7 @@ impl Reader<'_> {
                 self.said.needs.extend(ids);
                 self.said.settings.needs = Some(Vec::new());
             }
-            "if" | "unless" | "undo-of" => {
-                self.said.named.push((row.name, value.to_owned(), span));
-            }
+            "undo-of" => self.said.undo_of = Some((value.to_owned(), span)),
             "retries" => match value.parse::<u32>() {
                 Ok(retries @ 1..=MOST_RETRIES) => self.said.settings.retries = retries,
                 _ => self.wants(attribute, "a number from 1 to 1000", "retries=3"),
@@ -253,9 +256,57 @@ impl Reader<'_> {
                 Some(every) => self.said.settings.every = Some(every),
                 None => self.wants(attribute, "a duration with its unit", "every=5s"),
             },
+            "background" => {
+                self.said
+                    .settings
+                    .background
+                    .get_or_insert_with(Service::default);
+            }
+            "stop-at" => match value {
+                "end" => {}
+                "never" => {
+                    let service = &mut self.said.settings.background;
+                    service.get_or_insert_with(Service::default).stays = true;
+                }
+                _ => self.one_of(row, attribute, value),
+            },
             "always" => self.said.settings.always = true,
             "allow-fail" => self.said.settings.allow_fail = true,
             // `runbook` is the declaration's.
+            _ => self.judged(row, attribute, Some(value)),
+        }
+    }
+
+    /// What is judged, and by what.
+    fn judged(&mut self, row: &'static Row, attribute: &Attribute<'_>, value: Option<&str>) {
+        let span = attribute.span;
+        let is_ours = matches!(row.takes, Takes::Condition) || matches!(row.name, "match" | "of");
+        let value = match value {
+            Some(value) if !value.is_empty() => value,
+            _ if is_ours => return self.wants(attribute, "a value", &format!("{}=…", row.name)),
+            _ => return,
+        };
+        match row.name {
+            "match" => {
+                let matching = match value {
+                    "exact" => Matching::Exact,
+                    "contains" => Matching::Contains,
+                    "lines" => Matching::Lines,
+                    "regex" => Matching::Regex,
+                    "json" => Matching::Json,
+                    _ => return self.one_of(row, attribute, value),
+                };
+                self.said.matching = Some((matching, span));
+            }
+            "of" => {
+                let id = value.trim_start_matches('#');
+                self.said.judges = Some((id.to_owned(), span));
+            }
+            name if row.takes == Takes::Condition => self.said.conditions.push(Stated {
+                name,
+                value: value.to_owned(),
+                span,
+            }),
             _ => {}
         }
     }

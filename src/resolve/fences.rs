@@ -1,23 +1,26 @@
 //! Fences and checklist items, in document order → steps.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::attributes::{Of, Run, Said};
-use super::flow::{self, Named};
+use super::checks::{self, Pending};
+use super::conditions::{self, Stated};
+use super::flow::{self, Undoes};
 use super::names::Names;
 use super::needs::{self, Need};
 use super::pieces::{self, Made};
 use super::{declaration, sections};
+use crate::check::Known;
 use crate::classify::chores::Chore;
 use crate::classify::readings::Readings;
 use crate::classify::{self, Kind as Tagged, language};
 use crate::markdown::attributes::{Info, nearest, parse_comment, parse_info};
 use crate::markdown::{Document, Fence, Item, SpeaksFor};
 use crate::model::{
-    Circumstances, Diagnostic, Doubt, Effect, Kind, Nature, Offered, Piece, Runbook, Section,
-    Severity, Span, Step, StepId, Task,
+    Check, Circumstances, Diagnostic, Doubt, Effect, Kind, Nature, Offered, Piece, Runbook,
+    Section, Severity, Span, Step, StepId, Task,
 };
 
 /// Why a manual step has no effect of its own.
@@ -51,11 +54,17 @@ pub fn resolve(
         above: Vec::new(),
         said: Vec::new(),
         drafts: Vec::new(),
+        pending: Vec::new(),
         diagnostics,
     };
     resolver.comments();
     resolver.all(declaration.fence);
-    let steps = resolver.steps(&title);
+    let inputs: BTreeSet<&str> = declaration
+        .inputs
+        .iter()
+        .map(|it| it.name.as_str())
+        .collect();
+    let steps = resolver.steps(&title, &inputs);
     let mut diagnostics = resolver.diagnostics;
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
     let runbook = Runbook {
@@ -116,6 +125,8 @@ struct Resolver<'r, 'a> {
     /// What each section says for its steps, what the sections above it say included.
     said: Vec<Said>,
     drafts: Vec<Draft>,
+    /// Checks, in document order.
+    pending: Vec<Pending>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -333,15 +344,22 @@ impl<'a> Resolver<'_, 'a> {
                 self.refuse(&said);
                 self.command(index, fence, row, said);
             }
+            Tagged::Check if self.kind == Kind::Declared => {
+                if let Some((_, span)) = said.matching {
+                    let message = "`match` on a script: it says itself what must hold";
+                    self.diagnostics.push(
+                        Diagnostic::error("check", span, message)
+                            .way_out("take it out, or tag the fence `output`"),
+                    );
+                }
+                let check = Check::Script(checks::expression(document, fence));
+                self.check(index, fence, check, said);
+            }
             Tagged::Check | Tagged::Sql => {
-                let what = if row.kind == Tagged::Check {
-                    "checks"
-                } else {
-                    "queries"
-                };
                 let (_, span) = info.language.unwrap_or(("", fence.info));
                 if self.kind == Kind::Declared {
-                    let message = format!("`{}` fences ({what}) are not in this version", row.name);
+                    let message =
+                        format!("`{}` fences (queries) are not in this version", row.name);
                     self.diagnostics.push(
                         Diagnostic::error("not-in-this-version", span, message)
                             .way_out("mark the fence `{run=never}`"),
@@ -352,9 +370,47 @@ impl<'a> Resolver<'_, 'a> {
                         .push(Diagnostic::hint("not-a-step", span, message));
                 }
             }
-            Tagged::Output => self.refuse(&said),
+            Tagged::Output => {
+                self.refuse(&said);
+                // Without a word of its own it is a sample, as in any manual.
+                if said.matching.is_some() || said.judges.is_some() {
+                    let matching = said.matching.map(|it| it.0).unwrap_or_default();
+                    let check = checks::output(document, fence, matching);
+                    self.check(index, fence, check, said);
+                }
+            }
             _ => self.listing(&info, &said),
         }
+    }
+
+    /// Tells of words that only a check can have, on a fence that is none.
+    fn judges_nothing(&mut self, matching: Option<(&'static str, Span)>, said: &Said) {
+        let of = said.judges.as_ref().map(|(_, span)| ("of", *span));
+        for (name, span) in matching.into_iter().chain(of) {
+            let message = format!("`{name}` on a fence that judges nothing");
+            let diagnostic = match self.kind {
+                Kind::Declared => Diagnostic::error("check", span, message),
+                Kind::Plain => Diagnostic::hint("check", span, message),
+            };
+            self.diagnostics
+                .push(diagnostic.way_out("tag the fence `output`, or take the word out"));
+        }
+    }
+
+    /// A fence that judges a step.
+    fn check(&mut self, index: usize, fence: &Fence, check: Check, said: Said) {
+        if self.kind == Kind::Plain {
+            return;
+        }
+        let above = self.drafts.iter().rposition(|draft| {
+            draft.section == fence.section as usize && matches!(draft.task, Task::Command { .. })
+        });
+        self.pending.push(Pending {
+            fence: index,
+            check,
+            above,
+            of: said.judges,
+        });
     }
 
     /// Tells of what stands in the info string outside braces.
@@ -442,6 +498,7 @@ impl<'a> Resolver<'_, 'a> {
             self.diagnostics.push(diagnostic);
         }
         self.refuse(said);
+        self.judges_nothing(said.matching.map(|it| ("match", it.1)), said);
         if let Some((name, span)) = said.of_a_step
             && self.kind == Kind::Declared
         {
@@ -467,6 +524,7 @@ impl<'a> Resolver<'_, 'a> {
     /// A fence that is one step as a whole.
     fn command(&mut self, index: usize, fence: &Fence, row: &language::Row, said: Said) {
         let document = self.document;
+        self.judges_nothing(said.matching.map(|it| ("match", it.1)), &said);
         let body = document.body(fence);
         if body.trim().is_empty() {
             self.diagnostics.push(Diagnostic::hint(
@@ -614,13 +672,14 @@ impl<'a> Resolver<'_, 'a> {
     }
 
     /// Gives the drafts their names.
-    fn steps(&mut self, runbook_title: &str) -> Vec<Step> {
+    fn steps(&mut self, runbook_title: &str, inputs: &BTreeSet<&str>) -> Vec<Step> {
         let drafts = std::mem::take(&mut self.drafts);
         let explicit = self.explicit_ids(&drafts);
         let mut names = Names::beside(explicit.iter().flatten().map(ToString::to_string));
         let mut steps = Vec::with_capacity(drafts.len());
         let mut needs: Vec<Need> = Vec::new();
-        let mut named: Vec<Named> = Vec::new();
+        let mut undoes: Vec<Undoes> = Vec::new();
+        let mut stated: Vec<(usize, Stated)> = Vec::new();
         for (index, (draft, explicit)) in drafts.into_iter().zip(explicit).enumerate() {
             let Draft {
                 said,
@@ -651,12 +710,12 @@ impl<'a> Resolver<'_, 'a> {
                 _ => title,
             };
             needs.extend(said.needs.into_iter().map(|(id, span)| (index, id, span)));
-            named.extend(said.named.into_iter().map(|(name, value, span)| Named {
+            undoes.extend(said.undo_of.map(|(of, span)| Undoes {
                 step: index,
-                name,
-                value,
+                of,
                 span,
             }));
+            stated.extend(said.conditions.into_iter().map(|it| (index, it)));
             let (effect, because) = match said.effect {
                 Some(effect) => (effect, "the document says so".to_owned()),
                 None => (effect, because),
@@ -683,8 +742,40 @@ impl<'a> Resolver<'_, 'a> {
             });
         }
         needs::check(&mut steps, &needs, &mut self.diagnostics);
-        flow::settle(&mut steps, &named, self.kind, &mut self.diagnostics);
+        let mut flow = flow::Reader::new(self.kind, &mut self.diagnostics);
+        flow.undoes(&mut steps, &undoes);
+        flow.servers(&mut steps, &stated);
+        self.judgements(&mut steps, &stated, inputs);
+        flow::Reader::new(self.kind, &mut self.diagnostics).contradictions(&mut steps);
         steps
+    }
+
+    /// Gives the steps their checks and conditions.
+    fn judgements(
+        &mut self,
+        steps: &mut [Step],
+        stated: &[(usize, Stated)],
+        inputs: &BTreeSet<&str>,
+    ) {
+        let pending = std::mem::take(&mut self.pending);
+        if pending.is_empty() && stated.is_empty() {
+            return;
+        }
+        let ids: Vec<StepId> = steps.iter().map(|step| step.id.clone()).collect();
+        let captured: Vec<String> = steps
+            .iter()
+            .filter_map(|step| step.settings.capture.as_ref())
+            .map(|capture| capture.name.clone())
+            .collect();
+        let known = Known {
+            steps: &ids.iter().map(StepId::as_str).collect(),
+            inputs,
+            values: &captured.iter().map(String::as_str).collect(),
+            has_step: true,
+        };
+        let (document, kind) = (self.document, self.kind);
+        conditions::attach(document, kind, steps, stated, &known, &mut self.diagnostics);
+        checks::attach(document, steps, pending, &known, &mut self.diagnostics);
     }
 
     /// Returns the id that the document gives to each draft; tells of ids that are no ids, and of
@@ -961,7 +1052,7 @@ mod tests {
         ~file-4 "file (4)" 19:20 bash "f\n" unknown
         ~file-5 "file (5)" 22:23 bash "g\n" unknown
         ! 4: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
-        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `cwd`, `env`, `effect`, `confirm`, `idempotent`, `undo-of`, `always`, `allow-fail`, `exit`
+        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `background`, `ready`, `stop-at`, `effect`, `confirm`, `idempotent`, `undo-of`, `always`, `allow-fail`, `exit`, `match`, `of`
         - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
         ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
         ! 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?
@@ -1001,15 +1092,14 @@ mod tests {
         let source = "```bash {retries=3 background if=\"a\" capture=x interactive=false}\na\n```\n```rhai\nassert(x)\n```\n```psql\nselect\n```\n```output\nsample\n```\n```output {match=lines}\nx\n```\n```yaml {file=a.yml}\nx\n```\n```sql {run=never}\n```\n<!-- runbook: #hosts -->\n| a |\n|---|\n\n# S\n<!-- runbook: on=web -->\n\n```sh\nb\n```\n```sh\nc\n```\n";
         insta::assert_snapshot!(declared(source), @r#"
         Declared "S"
-        ~s "S" 4:5 bash "a\n" unknown {"retries":3}
+        ~s "S" 4:5 bash "a\n" unknown {"background":{"ready":null,"stays":false},"only_if":{"holds":{"line":4,"source":"a","span":{"end":54,"start":53}}},"retries":3}
         ~s-2 "S (2)" 31:32 sh "b\n" unknown
         ~s-3 "S (3)" 34:35 sh "c\n" unknown
-        ! 4: not-in-this-version: attribute `background` is not in this version @ "background" → take it out, or mark the fence `run=never`
-        ! 4: not-in-this-version: expressions in `if` are not in this version @ "if=\"a\"" → name a step that tells: `if=#id`
+        ! 4: flow: `s` is a server: it is not tried again, and gives no value @ "```bash {retries=3 background if=\"a\" capture=x interactive=false}" → take `retries`, `until` and `capture` out
+        ! 4: expression: unknown variable `a` @ "a" → there are `step`, `steps`, `inputs`, `values`, `run`; others begin with `let`
         ! 4: not-in-this-version: attribute `capture` is not in this version @ "capture=x" → take it out, or mark the fence `run=never`
-        ! 7: not-in-this-version: `rhai` fences (checks) are not in this version @ "rhai" → mark the fence `{run=never}`
+        ! 8: expression: unknown variable `x` @ "x" → there are `step`, `steps`, `inputs`, `values`, `run`; others begin with `let`
         ! 10: not-in-this-version: `psql` fences (queries) are not in this version @ "psql" → mark the fence `{run=never}`
-        ! 16: not-in-this-version: attribute `match` is not in this version @ "match=lines" → take it out, or mark the fence `run=never`
         ! 19: not-in-this-version: attribute `file` is not in this version @ "file=a.yml" → take it out, or mark the fence `run=never`
         ! 24: not-in-this-version: attributes of a table are not in this version @ "<!-- runbook: #hosts -->" → take the comment out
         ! 29: not-in-this-version: attribute `on` is not in this version @ "on=web" → take it out, or mark the fence `run=never`

@@ -5,6 +5,8 @@
 //! format names and this version does not perform is an error, never accepted and ignored.
 
 mod attributes;
+mod checks;
+mod conditions;
 mod declaration;
 mod declare;
 mod duration;

@@ -39,7 +39,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(name: &str) -> String {
+pub fn read(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap()
 }
 
@@ -67,7 +67,7 @@ fn runbook(state: &Path, args: &[&str]) -> Outcome {
 }
 
 /// Compares what stands between the marks of `block` in the document `name` with `wanted`.
-fn check_block(name: &str, block: &str, wanted: &str) {
+pub fn check_block(name: &str, block: &str, wanted: &str) {
     let text = read(name);
     let (begin, end) = (
         format!("<!-- begin: {block} -->\n"),

@@ -247,7 +247,7 @@ fn the_seeds_are_read_as_a_prudent_engineer_reads_them() {
         return;
     }
     let score = measure(&seeds);
-    let told = score.tell() + &score.faults.join("\n");
+    let told = score.tell() + score.faults.join("\n").as_str();
     assert!(score.wrong_run() <= 0.0, "{told}");
     assert!(score.right_run() >= 0.9, "{told}");
     assert!(score.nature() >= 0.9, "{told}");

@@ -9,6 +9,8 @@
 #[cfg(feature = "testing")]
 mod bad_input;
 #[cfg(feature = "testing")]
+mod checks;
+#[cfg(feature = "testing")]
 mod config;
 #[cfg(feature = "testing")]
 mod corpora;

@@ -605,15 +605,12 @@ fn what_this_version_does_not_perform_is_refused_before_step_one() {
     }
     for info in [
         "on=web",
-        "background",
-        "if=\"true\"",
         "capture=x",
         "interactive",
         "each=#t",
         "template",
         "with=x",
         "user=root",
-        "until=\"1\"",
         "file=x",
     ] {
         let fixture = Fixture::new().steps(&[
@@ -825,14 +822,15 @@ fn output_beyond_the_cap_keeps_its_head_and_tail_and_the_digest_of_all() {
     }
 }
 
-/// Returns the most memory that the process ever had, in KiB.
+/// Returns the most memory of its own that the process ever had, in KiB: what is mapped from files is
+/// the program itself, which is large where it is not optimised, and is shared.
 fn peak(pid: i32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = text
-        .lines()
-        .find_map(|it| it.strip_prefix("VmHWM:"))
-        .unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
+    let number = |name: &str| -> u64 {
+        let line = text.lines().find_map(|it| it.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    number("VmHWM:") - number("RssFile:")
 }
 
 #[test]
@@ -846,7 +844,7 @@ fn much_output_takes_little_memory() {
     assert!(gate.open());
     engine.wait().code(0);
     assert!(
-        ours + keepers < 32 * 1024,
+        ours + keepers < 12 * 1024,
         "engine {ours} KiB, keeper {keepers} KiB"
     );
     let output = output(&fixture);

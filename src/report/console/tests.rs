@@ -330,7 +330,7 @@ fn titles_of_any_script_stay_aligned() {
     let EventKind::RunOpened(opened) = opened.kind else {
         panic!("opened first")
     };
-    let text = told(&tape, look(60, TERMINAL)) + &planned(look(80, PLAIN), &opened);
+    let text = told(&tape, look(60, TERMINAL)) + planned(look(80, PLAIN), &opened).as_str();
     assert_snapshot!(text);
 }
 

@@ -1,0 +1,102 @@
+//! Checks and conditions over facts → a verdict, or what must be looked at first.
+
+use super::difference;
+use super::evaluate::{Fall, Outcome, evaluate};
+use super::facts::Facts;
+use super::{source, value};
+use crate::model::{Check, Expression, Judged, Probe};
+
+/// What judging came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// A verdict.
+    Judged(Judged),
+    /// These must be looked at first; there may be more after them.
+    Needs(Vec<Probe>),
+}
+
+/// Judges what a document asserts of a step.
+pub fn judge(check: &Check, facts: &Facts<'_>) -> Judgement {
+    match check {
+        Check::Script(script) => scripted(script, facts, Wants::NotFalse),
+        Check::Output { matching, expected } => {
+            let printed = facts.step.map_or("", |step| &step.stdout);
+            Judgement::Judged(super::output::compare(*matching, expected, printed))
+        }
+    }
+}
+
+/// Judges a condition: `if=`, `unless=`, `until=`, `ready=`. It holds when it is `true`, and an
+/// expression that gives anything but `true` or `false` does not.
+pub fn holds(expression: &Expression, facts: &Facts<'_>) -> Judgement {
+    scripted(expression, facts, Wants::Bool)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wants {
+    Bool,
+    NotFalse,
+}
+
+fn scripted(script: &Expression, facts: &Facts<'_>, wants: Wants) -> Judgement {
+    let text = &script.source;
+    let first = || {
+        let mut lines = text.lines().map(str::trim);
+        lines
+            .find(|line| !line.is_empty() && !line.starts_with("//"))
+            .unwrap_or_default()
+    };
+    Judgement::Judged(match evaluate(text, facts) {
+        Outcome::Needs(probes) => return Judgement::Needs(probes),
+        Outcome::Came(found) if wants == Wants::Bool && !found.is_bool() => Judged {
+            holds: false,
+            line: script.line,
+            expression: first().to_owned(),
+            message: format!("it gives {}, not true or false", value::kind(&found)),
+            left: None,
+            right: None,
+            diff: Vec::new(),
+        },
+        Outcome::Came(_) => Judged {
+            holds: true,
+            line: script.line,
+            expression: first().to_owned(),
+            message: String::new(),
+            left: None,
+            right: None,
+            diff: Vec::new(),
+        },
+        Outcome::Fell(fall) => fallen(script, fall, first()),
+    })
+}
+
+fn fallen(script: &Expression, fall: Fall, first: &str) -> Judged {
+    let text = &script.source;
+    let at = source::offset(text, fall.at);
+    let expression = if fall.at.is_none() {
+        first
+    } else if fall.is_assertion {
+        source::assertion(text, at)
+    } else if fall.sides.is_some() {
+        source::from(text, at)
+    } else {
+        source::whole_line(text, at)
+    };
+    let (left, right) = match &fall.sides {
+        Some((left, right)) => (Some(value::shown(left)), Some(value::shown(right))),
+        None => (None, None),
+    };
+    let diff = match (&left, &right) {
+        (Some(left), Some(right)) if left != right => difference::of(left, right),
+        _ => Vec::new(),
+    };
+    Judged {
+        holds: false,
+        line: script.line + source::line(fall.at),
+        expression: expression.to_owned(),
+        message: fall.message,
+        left,
+        right,
+        diff,
+    }
+}
