@@ -1,6 +1,7 @@
 //! The one vocabulary of a run: what the journal stores, what every reporter reads.
 //! Only data; whether an event may follow another is `state`'s to say.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{self, Deserializer, MapAccess, Visitor};
@@ -460,9 +461,8 @@ impl Flow {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 impl PlannedStep {
@@ -623,13 +623,13 @@ pub struct AttemptExited {
 /// What a step printed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
-    /// Path in the run's folder: `output/backup-1.log`.
+    /// Path in the run's folder: `output/backup-1.log`; empty where nothing of it is stored.
     pub log: String,
-    /// Bytes that were printed.
+    /// Bytes that were printed, secrets masked.
     pub bytes: u64,
     /// Bytes that the log holds; fewer than `bytes` when the cap was reached.
     pub stored: u64,
-    /// SHA-256 of all that was printed, hexadecimal.
+    /// SHA-256 of all that was printed, secrets masked, hexadecimal.
     pub digest: String,
     /// SHA-256 of what the log holds; absent when that is all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -640,6 +640,12 @@ pub struct Output {
     /// Why the log holds less than it was meant to: the disk did not take it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,
+    /// Declared secrets that were masked in it, before it was counted, digested and stored.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub masked: u64,
+    /// What else was masked because it looked like a secret, and how often: `a password`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub detected: BTreeMap<String, u64>,
 }
 
 /// What a step changed of its environment.

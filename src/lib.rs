@@ -9,6 +9,7 @@ pub mod markdown;
 pub mod classify;
 pub mod check;
 pub mod resolve;
+pub mod redact;
 pub mod lint;
 pub mod render;
 pub mod plan;
@@ -16,6 +17,7 @@ pub mod report;
 // Touches the machine.
 pub mod host;
 pub mod store;
+pub mod secret;
 pub mod keeper;
 pub mod target;
 pub mod engine;

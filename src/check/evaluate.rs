@@ -19,18 +19,23 @@ use super::facts::{Facts, StepFacts};
 use super::{asserts, functions, value};
 use crate::model::{Fact, Probe, StepId};
 
-/// How far a script may go.
+/// How far a script may go. No clock is asked, so that a check comes to the same on a slow machine: what
+/// one operation can cost is bounded by the sizes, and so the whole is.
 pub mod limits {
-    /// Operations: about a quarter of a million turns of a short loop.
-    pub const OPERATIONS: u64 = 1_000_000;
-    /// Bytes that functions may read in all, so that few operations on long texts end too.
-    pub const BYTES: u64 = 4 << 30;
-    /// Bytes of one text.
-    pub const TEXT: usize = 16 << 20;
+    /// Operations: about a hundred thousand turns of a short loop.
+    pub const OPERATIONS: u64 = 400_000;
+    /// Bytes that our functions may read in all.
+    pub const BYTES: u64 = 1 << 30;
+    /// Bytes of what a step printed that a script reads.
+    pub const PRINTED: usize = 1 << 20;
+    /// Bytes of a text, or of all texts of a list or map: a table holds each of its cells twice.
+    pub const TEXT: usize = 2 << 20;
+    /// Bytes of what a step printed that is compared with an expected output.
+    pub const COMPARED: usize = 16 << 20;
     /// Elements of a list, those of the lists in it included.
-    pub const LIST: usize = 100_000;
-    /// Entries of a map, those of the maps in it included.
-    pub const MAP: usize = 100_000;
+    pub const LIST: usize = 20_000;
+    /// Entries of a map, or of all maps of a list.
+    pub const MAP: usize = 40_000;
     /// Calls within calls.
     pub const CALLS: usize = 16;
     /// Expressions within expressions.

@@ -272,8 +272,6 @@ pub const STANDARD: &[&str] = &[
     "len",
     "ln",
     "log",
-    "make_lower",
-    "make_upper",
     "map",
     "max",
     "min",
@@ -441,7 +439,7 @@ fn texts(module: &mut Module) {
     });
     module.set_native_fn("lines", |context: NativeCallContext, text: Text| {
         reads(&context, text.len())?;
-        within(text.lines().count())?;
+        within(text.lines().count(), limits::LIST)?;
         let lines: Array = text
             .lines()
             .map(|it| Dynamic::from(it.to_owned()))
@@ -455,7 +453,8 @@ fn texts(module: &mut Module) {
     module.set_native_fn("table", |context: NativeCallContext, text: Text| {
         reads(&context, text.len())?;
         let rows = table::table(&text);
-        within(rows.iter().map(Vec::len).sum())?;
+        // Each cell has two names.
+        within(rows.iter().map(Vec::len).sum::<usize>() * 2, limits::MAP)?;
         let rows: Array = rows
             .into_iter()
             .map(|row| Dynamic::from(by_column(row)))
@@ -496,6 +495,15 @@ fn texts(module: &mut Module) {
             Ok(Text::from(text.replace(&*what, &with)))
         },
     );
+    // What the language has for these asks nothing for their length.
+    module.set_native_fn("to_upper", |context: NativeCallContext, text: Text| {
+        reads(&context, 16 * text.len())?;
+        Ok(Text::from(text.to_uppercase()))
+    });
+    module.set_native_fn("to_lower", |context: NativeCallContext, text: Text| {
+        reads(&context, 16 * text.len())?;
+        Ok(Text::from(text.to_lowercase()))
+    });
     module.set_native_fn("number", |context: NativeCallContext, text: Text| {
         reads(&context, text.len())?;
         let found = quantity::number(&text);
@@ -504,9 +512,8 @@ fn texts(module: &mut Module) {
 }
 
 /// Refuses to make more of a text than a script may hold.
-fn within(elements: usize) -> Result<()> {
-    if elements > limits::LIST {
-        let most = limits::LIST;
+fn within(elements: usize, most: usize) -> Result<()> {
+    if elements > most {
         return Err(error(format!(
             "{elements} elements are too many: at most {most}"
         )));
@@ -743,11 +750,11 @@ fn steps(module: &mut Module) {
 
 fn printed(context: &NativeCallContext<'_>, text: &str) -> Result<ImmutableString> {
     reads(context, text.len())?;
-    if text.len() > limits::TEXT {
+    if text.len() > limits::PRINTED {
         return Err(error(format!(
             "the output is {} bytes long: a check reads {} MiB at most",
             text.len(),
-            limits::TEXT >> 20
+            limits::PRINTED >> 20
         )));
     }
     Ok(text.into())

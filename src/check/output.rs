@@ -23,16 +23,16 @@ struct Mismatch {
 pub(super) fn compare(matching: Matching, expected: &Expression, printed: &str) -> Judged {
     let printed = match matching {
         Matching::Exact => printed.to_owned(),
-        _ if printed.len() > limits::TEXT => printed.to_owned(),
+        _ if printed.len() > limits::COMPARED => printed.to_owned(),
         _ => tidy(&plain(printed)),
     };
-    let mismatch = if printed.len() > limits::TEXT {
+    let mismatch = if printed.len() > limits::COMPARED {
         Some(Mismatch {
             line: 0,
             message: format!(
                 "the output is {} bytes long: {} MiB are compared at most",
                 printed.len(),
-                limits::TEXT >> 20
+                limits::COMPARED >> 20
             ),
             diff: Vec::new(),
         })

@@ -2,6 +2,8 @@
 //! Python. Cheap tests of lines and words; whoever is in doubt here is not run.
 
 use super::shell::{Simple, is_name};
+use super::text::{holds, place_of};
+use super::words::Set;
 
 /// Returns why `text` is not meant for a shell although it may parse, by its lines.
 pub fn of_lines(text: &str) -> Option<String> {
@@ -60,7 +62,7 @@ fn quoted(line: &str, mut quote: Option<char>) -> Option<char> {
 }
 
 fn here_document(line: &str) -> Option<&str> {
-    let (_, after) = line.split_once("<<")?;
+    let after = &line[place_of(line, "<<")? + 2..];
     if after.starts_with('<') {
         return None;
     }
@@ -78,7 +80,7 @@ fn here_document(line: &str) -> Option<&str> {
 fn of_line(line: &str) -> Option<String> {
     let first = line.split_whitespace().next().unwrap_or_default();
     let says = |what: &str| Some(format!("`{}` {what}", shortened(line)));
-    if line.contains(['├', '└', '│', '┌', '╔', '║']) {
+    if !line.is_ascii() && line.contains(['├', '└', '│', '┌', '╔', '║']) {
         return says("is part of a picture");
     }
     if is_schedule(line) {
@@ -104,7 +106,7 @@ fn of_line(line: &str) -> Option<String> {
     {
         return says("heads a section of a settings file");
     }
-    if first.contains("://") {
+    if holds(first, "://") {
         return says("is an address, not a command");
     }
     if let Some(name) = first.strip_suffix(':')
@@ -121,7 +123,11 @@ fn of_line(line: &str) -> Option<String> {
     {
         return says("is data");
     }
-    if first.to_ascii_lowercase().starts_with("usage") && first.len() <= 6 {
+    if first.len() <= 6
+        && first
+            .get(..5)
+            .is_some_and(|it| it.eq_ignore_ascii_case("usage"))
+    {
         return says("is a synopsis");
     }
     let mut words = line.split_whitespace();
@@ -239,26 +245,18 @@ fn is_schedule(line: &str) -> bool {
     let field = |word: &str| {
         word.bytes()
             .all(|it| it.is_ascii_digit() || b"*/,-".contains(&it))
-            || matches!(
-                word.to_ascii_lowercase().as_str(),
-                "sun"
-                    | "mon"
-                    | "tue"
-                    | "wed"
-                    | "thu"
-                    | "fri"
-                    | "sat"
-                    | "mon-fri"
-                    | "sat,sun"
-                    | "jan"
-            )
+            || [
+                "sun", "mon", "tue", "wed", "thu", "fri", "sat", "mon-fri", "sat,sun", "jan",
+            ]
+            .iter()
+            .any(|day| day.eq_ignore_ascii_case(word))
     };
     (0..5).all(|_| words.next().is_some_and(field))
 }
 
 /// Words that a sentence has and a command has not, in five languages. One-letter words and those
 /// that are arguments of well-known programs are left out.
-const SENTENCE: &[&str] = &[
+static SENTENCE: Set = Set::new(&[
     "the", "and", "your", "you", "this", "that", "will", "then", "with", "which", "should", "must",
     "before", "after", "when", "into", "of", "is", "are", "to", "it", "its", "has", "have", "be",
     "el", "los", "las", "una", "para", "que", "con", "del", "desde", "por", "como", "cuando", "su",
@@ -268,7 +266,7 @@ const SENTENCE: &[&str] = &[
     "if", "an", "can", "not", "so", "we", "we'll", "don't", "now", "just", "also", "using", "from",
     "for", "cada", "este", "esta", "sin", "nous", "sie", "wenn", "dass", "zum", "zur", "den",
     "dem",
-];
+]);
 
 /// Articles and possessives: one of them as the first argument makes a sentence.
 const ARTICLES: &[&str] = &[
@@ -295,7 +293,7 @@ pub fn of_words(command: &Simple<'_>) -> Option<String> {
     let mut plain = arguments.iter().filter(|it| !it.quoted && it.literal);
     let common = plain
         .clone()
-        .filter(|it| SENTENCE.contains(&it.text.trim_end_matches([',', '.', ':'])))
+        .filter(|it| SENTENCE.contains(it.text.trim_end_matches([',', '.', ':'])))
         .count();
     let article = plain
         .next()

@@ -1,19 +1,21 @@
 //! Tag and body → nature, pieces and what they do, by themselves: nothing here looks at the document
 //! around. What stands here is remembered by tag and body.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use crate::model::{Effect, Language, Nature};
 
 use super::knowledge::Knowledge;
 use super::language::{self, Kind};
-use super::nature::{Form, Leaning, Shape, is_printed, is_sentence, shape_of};
+use super::nature::{Form, Leaning, REDIS_LINES, Shape, is_printed, is_sentence, shape_of};
 use super::pieces::{self, Run};
 use super::placeholders::{self, Found};
 use super::prompted::{self, Asks, Exchange};
 use super::suspicion;
-use super::text::Dialect;
+use super::text::{Dialect, holds};
 use super::understanding::{Sense, Tongue, Understanding, understand};
 use super::words::{self, Heard};
 
@@ -30,6 +32,8 @@ pub(super) struct BodyPiece {
     pub(super) title: String,
     /// The title, folded.
     pub(super) heard: Heard,
+    /// Whether one of its commands could be the opposite of another.
+    pub(super) has_opposite: bool,
     pub(super) nature: Nature,
     pub(super) because: String,
     pub(super) effect: Effect,
@@ -50,6 +54,7 @@ impl BodyPiece {
             range,
             title,
             heard: Heard::default(),
+            has_opposite: false,
             nature,
             because: because.into(),
             effect: Effect::Unknown,
@@ -86,6 +91,57 @@ impl BodyPiece {
     }
 }
 
+/// Whether a piece under a comment of its own cannot be meant for what `opener` opens: no shell is
+/// typed into a console, and no container drives containers.
+fn is_outside(piece: &BodyPiece, opener: &str) -> bool {
+    let Some(understood) = piece
+        .understanding
+        .as_ref()
+        .filter(|_| !piece.title.is_empty())
+    else {
+        return false;
+    };
+    let base = |word: &'_ str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    let is_console = opener
+        .split_whitespace()
+        .any(|word| words::CONSOLES.contains(&base(word).as_str()));
+    if is_console {
+        return understood.sense == Sense::Commands;
+    }
+    let is_driven = opener
+        .split_whitespace()
+        .any(|word| words::DRIVERS.contains(&word));
+    is_driven && drives(piece)
+}
+
+/// Whether all of a piece drives containers: it is not typed inside one.
+pub(super) fn drives(piece: &BodyPiece) -> bool {
+    piece.understanding.as_ref().is_some_and(|understood| {
+        !understood.commands.is_empty()
+            && understood.commands.iter().all(|known| {
+                let program = known.name.split(' ').next().unwrap_or_default();
+                words::DRIVERS.contains(&program)
+            })
+    })
+}
+
+/// Returns why what follows a piece is typed inside a container or a node of a cluster; `None` where it
+/// is not.
+pub(super) fn opens_inside(piece: &BodyPiece) -> Option<String> {
+    let mark = piece.understanding.as_ref()?.opens.as_ref()?;
+    let opener = piece.command.get(mark.range.clone())?;
+    let base = |word: &'_ str| word.rsplit('/').next().unwrap_or_default().to_owned();
+    let mut words = opener.split_whitespace();
+    let is_driven = words.next().is_some_and(|program| {
+        words::DRIVERS.contains(&program) || words::CLOUDS.contains(&program)
+    });
+    let is_console = opener
+        .split_whitespace()
+        .skip(1)
+        .any(|word| words::CONSOLES.contains(&base(word).as_str()));
+    (is_driven && !is_console).then(|| mark.because.clone())
+}
+
 /// Rule, reason and bytes in the body.
 pub(super) type Reason = (&'static str, String, Range<usize>);
 
@@ -112,6 +168,7 @@ pub(super) fn add(
 }
 
 /// What the tag says.
+#[derive(Clone, Copy)]
 struct Tag {
     kind: Option<Kind>,
     name: &'static str,
@@ -163,6 +220,12 @@ fn tag_of(tag: &str) -> Tag {
     }
 }
 
+/// Words of which a command holds one where another undoes it.
+static OPPOSITES: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+    let pairs = words::OPPOSITES.iter();
+    pairs.flat_map(|(does, undoes)| [*does, *undoes]).collect()
+});
+
 /// Reads a body under its tag.
 pub(super) fn read(tag: &str, body: &str, knowledge: &Knowledge) -> Body {
     let reader = Reader {
@@ -176,6 +239,13 @@ pub(super) fn read(tag: &str, body: &str, knowledge: &Knowledge) -> Body {
         if !piece.title.is_empty() {
             piece.heard = Heard::new(&piece.title);
         }
+        piece.has_opposite = piece.understanding.as_ref().is_some_and(|understood| {
+            let ranges = understood.commands.iter().map(|known| known.range.clone());
+            ranges
+                .filter_map(|range| piece.command.get(range))
+                .flat_map(str::split_whitespace)
+                .any(|word| OPPOSITES.contains(word))
+        });
         // It has been said in other words, and there may be a great many bodies.
         if let Some(understood) = &mut piece.understanding {
             understood.because = String::new();
@@ -325,7 +395,14 @@ impl Reader<'_> {
         };
         let mut found: Vec<BodyPiece> = pieces::split(self.body, dialect)
             .into_iter()
-            .map(|run| self.piece(run))
+            .map(|run| {
+                // Then its shape was looked for already.
+                if run.range == whole.range && !run.is_comment {
+                    self.lines(run)
+                } else {
+                    self.piece(run)
+                }
+            })
             .collect();
         self.mind_the_company(&mut found);
         // A fence of one thing that is no command is one piece: its blank lines part nothing.
@@ -465,7 +542,11 @@ impl Reader<'_> {
     fn query(&self, run: Run, because: String) -> BodyPiece {
         let text = &self.body[run.range.clone()];
         let mut piece = BodyPiece::new(run.range, run.title, Nature::Query, because);
-        let verdict = super::sql::judge(text);
+        let verdict = if piece.because.contains(REDIS_LINES) {
+            super::sql::judge_redis(text)
+        } else {
+            super::sql::judge(text)
+        };
         piece.effect = if is_mongo(text) {
             super::sql::judge_mongo(text).effect
         } else {
@@ -492,8 +573,22 @@ impl Reader<'_> {
         let text = &self.body[run.range.clone()];
         let is_program = |word: &str| self.knows(word);
         if let Some(shape) = shape_of(text, self.tag.leaning, &is_program) {
-            return self.shaped(run, shape);
+            // `POD="web-$NUMBER"` above the commands that read it is the shell's, no form.
+            let is_part = self.body.trim().len() > text.len();
+            let sets = is_part
+                && shape.kind == Form::Assignments
+                && self.tag.leaning == Leaning::Shell
+                && holds(text, "$");
+            if !sets {
+                return self.shaped(run, shape);
+            }
         }
+        self.lines(run)
+    }
+
+    /// Reads a run that has no other shape than that of commands.
+    fn lines(&self, run: Run) -> BodyPiece {
+        let text = &self.body[run.range.clone()];
         let lines = line_map(text, run.range.start);
         self.command(
             run.range,
@@ -719,7 +814,12 @@ impl Reader<'_> {
     /// What one piece means for the others of its fence.
     fn mind_the_company(&self, found: &mut [BodyPiece]) {
         let mut opened: Option<String> = None;
+        let mut opener = String::new();
         for piece in found.iter_mut() {
+            // A comment of its own, and no line for that console: it is typed where the opener was.
+            if opened.is_some() && piece.nature == Nature::Command && is_outside(piece, &opener) {
+                opened = None;
+            }
             if let Some(because) = &opened
                 && piece.nature.is_step()
             {
@@ -736,6 +836,8 @@ impl Reader<'_> {
                 .and_then(|understood| understood.opens.as_ref())
             {
                 opened = Some(mark.because.clone());
+                opener.clear();
+                opener.push_str(piece.command.get(mark.range.clone()).unwrap_or_default());
             }
             // SQL, a console's lines under its opener.
             if opened.is_some() && piece.nature == Nature::Query {
@@ -767,10 +869,17 @@ impl Reader<'_> {
 
     fn session(&self) -> Option<Vec<BodyPiece>> {
         let exchanges = prompted::exchanges(self.body, self.is_root_session())?;
-        if exchanges
+        let is_console = exchanges
             .iter()
-            .all(|exchange| exchange.asks == Asks::Console)
+            .all(|exchange| exchange.asks == Asks::Console);
+        if is_console
+            && self.tag.leaning == Leaning::Shell
+            && let Some(first) = exchanges.first()
+            && let Some(pieces) = self.above_a_console(first.range.start)
         {
+            return Some(pieces);
+        }
+        if is_console {
             let run = pieces::whole(self.body)?;
             let text: String = exchanges
                 .iter()
@@ -826,6 +935,29 @@ impl Reader<'_> {
                 );
             }
         }
+        Some(pieces)
+    }
+
+    /// Commands, the last of which opens a console, and then the lines that are typed into it.
+    fn above_a_console(&self, at: usize) -> Option<Vec<BodyPiece>> {
+        let above = Reader {
+            tag: self.tag,
+            body: &self.body[..at],
+            knowledge: self.knowledge,
+        };
+        let mut pieces = above.pieces();
+        let last = pieces.iter().rfind(|piece| piece.nature.is_step())?;
+        last.understanding.as_ref()?.opens.as_ref()?;
+        let typed = pieces::whole(&self.body[at..])?;
+        let mut piece = BodyPiece::new(
+            at + typed.range.start..at + typed.range.end,
+            typed.title,
+            Nature::Query,
+            "its lines stand at the prompt of a console",
+        );
+        piece.effect = super::sql::judge(&self.body[piece.range.clone()]).effect;
+        piece.form = Some(Form::Console);
+        pieces.push(piece);
         Some(pieces)
     }
 

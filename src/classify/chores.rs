@@ -1,6 +1,8 @@
 //! Manual steps that a plain document holds outside its fences: list items that name a command, and
 //! tables of tasks. A table that explains commands is none.
 
+use std::collections::BTreeMap;
+
 use super::knowledge::Knowledge;
 use super::understanding::{Sense, Tongue, Understanding, understand};
 use super::{Kind, suspicions, words};
@@ -24,25 +26,60 @@ pub struct Chore {
 
 /// Returns the chores of `document` in document order. Tasks (`- [ ]`) are steps anyway, and are
 /// left out; [`offered`] finds what they offer.
-pub fn chores(document: &Document<'_>, knowledge: &Knowledge) -> Vec<Chore> {
+pub fn chores(document: &Document<'_>, commands: &mut Commands<'_>) -> Vec<Chore> {
     let mut all = Vec::new();
     for item in &document.items {
-        all.extend(of_item(document, item, knowledge));
+        all.extend(of_item(document, item, commands));
     }
     for table in &document.tables {
-        of_table(document, table, knowledge, &mut all);
+        of_table(document, table, commands, &mut all);
     }
     all.sort_by_key(|chore| chore.span.start);
     all
 }
 
 /// Returns the command that a task of a checklist offers: the only piece of inline code in it.
-pub fn offered(item: &Item<'_>, knowledge: &Knowledge) -> Option<(Offered, Effect, String)> {
+pub fn offered(item: &Item<'_>, commands: &mut Commands<'_>) -> Option<Offer> {
     let (code, _) = item.code.as_ref().filter(|_| item.codes == 1)?;
-    command(code, knowledge)
+    commands.offer(code)
 }
 
-fn of_item(document: &Document<'_>, item: &Item<'_>, knowledge: &Knowledge) -> Option<Chore> {
+/// A command, what it does, and why.
+type Offer = (Offered, Effect, String);
+
+/// What inline code offers. The same code, which a manual repeats, is read once.
+#[derive(Debug)]
+pub struct Commands<'k> {
+    knowledge: &'k Knowledge,
+    read: BTreeMap<String, Option<Offer>>,
+}
+
+impl<'k> Commands<'k> {
+    /// Returns an empty memory.
+    pub const fn new(knowledge: &'k Knowledge) -> Self {
+        Self {
+            knowledge,
+            read: BTreeMap::new(),
+        }
+    }
+
+    fn offer(&mut self, code: &str) -> Option<Offer> {
+        let code = code.trim();
+        let code = code.strip_prefix("$ ").unwrap_or(code);
+        // Most inline code is a name.
+        if !code.contains(' ') || code.contains("...") || code.contains('…') {
+            return None;
+        }
+        if let Some(read) = self.read.get(code) {
+            return read.clone();
+        }
+        let offer = command(code, self.knowledge);
+        self.read.insert(code.to_owned(), offer.clone());
+        offer
+    }
+}
+
+fn of_item(document: &Document<'_>, item: &Item<'_>, commands: &mut Commands<'_>) -> Option<Chore> {
     if item.ticked.is_some() || item.codes != 1 {
         return None;
     }
@@ -63,7 +100,7 @@ fn of_item(document: &Document<'_>, item: &Item<'_>, knowledge: &Knowledge) -> O
     if before.trim_matches(is_mark).is_empty() && !after.trim_matches(is_mark).is_empty() {
         return None;
     }
-    let offered = command(code, knowledge)?;
+    let offered = commands.offer(code)?;
     let text = crate::markdown::plain_text(document.text(span));
     let text = text.trim_start_matches("- ").replace('\n', " ");
     Some(Chore {
@@ -75,7 +112,12 @@ fn of_item(document: &Document<'_>, item: &Item<'_>, knowledge: &Knowledge) -> O
     })
 }
 
-fn of_table(document: &Document<'_>, table: &Table, knowledge: &Knowledge, all: &mut Vec<Chore>) {
+fn of_table(
+    document: &Document<'_>,
+    table: &Table,
+    commands: &mut Commands<'_>,
+    all: &mut Vec<Chore>,
+) {
     let text = document.text(table.span);
     let head = text.lines().next().unwrap_or_default();
     let is_task = |cell: &str| {
@@ -126,28 +168,23 @@ fn of_table(document: &Document<'_>, table: &Table, knowledge: &Knowledge, all: 
             line: table.line + number as u32 + 1,
             section: table.section,
             text,
-            offered: only_command(row, knowledge),
+            offered: only_command(row, commands),
         });
     }
 }
 
 /// The command of a row, where it names exactly one.
-fn only_command(row: &[Cell], knowledge: &Knowledge) -> Option<(Offered, Effect, String)> {
+fn only_command(row: &[Cell], commands: &mut Commands<'_>) -> Option<Offer> {
     let mut found = row
         .iter()
         .flat_map(|cell| &cell.codes)
-        .filter_map(|code| command(code, knowledge));
+        .filter_map(|code| commands.offer(code));
     let first = found.next()?;
     found.next().is_none().then_some(first)
 }
 
 /// Understands `code` where it is a complete command that runs as it stands.
-fn command(code: &str, knowledge: &Knowledge) -> Option<(Offered, Effect, String)> {
-    let code = code.trim();
-    let code = code.strip_prefix("$ ").unwrap_or(code);
-    if !code.contains(' ') || code.contains("...") || code.contains('…') {
-        return None;
-    }
+fn command(code: &str, knowledge: &Knowledge) -> Option<Offer> {
     let found = understand(code, Tongue::Shell, knowledge);
     let Understanding {
         sense,

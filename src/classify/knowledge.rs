@@ -221,21 +221,21 @@ pub struct Text<'a> {
 /// Where the rows of a program stand.
 struct Index {
     blocks: Vec<Block>,
-    /// Programs with their block; ordered by the first bytes of the name, then all of it, then the
-    /// order of the table.
-    names: Vec<(u64, &'static str, u32)>,
-    /// Programs whose names are patterns, `mkfs.*`.
-    patterns: Vec<(&'static str, u32)>,
+    /// Programs with their block, in the order of the table, and the next of the same slot.
+    names: Vec<(&'static str, u32, Option<u32>)>,
+    /// The first of `names` whose hash ends so.
+    slots: Vec<Option<u32>>,
+    /// Programs whose names are patterns, `mkfs.*`, with how they begin.
+    patterns: Vec<(&'static str, &'static str, u32)>,
 }
 
-/// The first eight bytes of a name, as a number: most names differ in them, and numbers are
-/// compared faster.
-fn head_of(name: &str) -> u64 {
-    let mut head = [0; 8];
-    for (to, from) in head.iter_mut().zip(name.bytes()) {
-        *to = from;
-    }
-    u64::from_be_bytes(head)
+/// A power of two, well above the number of programs.
+const SLOTS: usize = 1 << 13;
+
+fn slot_of(name: &str) -> usize {
+    let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    let hash = name.bytes().fold(0x811c_9dc5, mix);
+    (hash ^ (hash >> 15)) as usize & (SLOTS - 1)
 }
 
 fn index() -> &'static Index {
@@ -244,6 +244,7 @@ fn index() -> &'static Index {
         let mut index = Index {
             blocks: Vec::with_capacity(1024),
             names: Vec::with_capacity(4096),
+            slots: vec![None; SLOTS],
             patterns: Vec::new(),
         };
         let mut start = 0;
@@ -258,7 +259,11 @@ fn index() -> &'static Index {
             at = end;
         }
         index.add(&TABLE[start..]);
-        index.names.sort_unstable();
+        // The last first, so that a slot begins with the first of the table.
+        for at in (0..index.names.len()).rev() {
+            let (name, _, next) = &mut index.names[at];
+            *next = index.slots[slot_of(name)].replace(at as u32);
+        }
         index
     })
 }
@@ -275,11 +280,16 @@ impl Index {
             text,
             rows: OnceLock::new(),
         });
-        for name in head.split('|') {
-            if name.contains('*') {
-                self.patterns.push((name, block));
+        let ends = memchr::memchr_iter(b'|', head.as_bytes());
+        let mut start = 0;
+        for end in ends.chain([head.len()]) {
+            let name = &head[start..end];
+            start = end + 1;
+            if name.bytes().any(|byte| byte == b'*') {
+                let begin = name.split('*').next().unwrap_or_default();
+                self.patterns.push((begin, name, block));
             } else {
-                self.names.push((head_of(name), name, block));
+                self.names.push((name, block, None));
             }
         }
     }
@@ -291,9 +301,9 @@ impl Index {
     /// All names with their blocks.
     #[cfg(test)]
     fn all(&self) -> impl Iterator<Item = (&'static str, &Block)> {
-        let names = self.names.iter().map(|(_, name, at)| (*name, *at));
+        let names = self.names.iter().map(|(name, at, _)| (*name, *at));
         names
-            .chain(self.patterns.iter().copied())
+            .chain(self.patterns.iter().map(|(_, name, at)| (*name, *at)))
             .map(|(name, at)| (name, self.block(at)))
     }
 }
@@ -513,7 +523,9 @@ impl Knowledge {
 
     /// Whether a program of this name is known.
     pub fn knows(&self, program: &str) -> bool {
-        self.own.contains_key(program) || !blocks_of(program).is_empty()
+        self.own.contains_key(program)
+            || named(program).next().is_some()
+            || patterns_of(program).next().is_some()
     }
 
     /// Returns what the table says of a command: its program first, then its arguments. `None`
@@ -542,25 +554,33 @@ impl Knowledge {
 
 /// The blocks that speak of a program, in the order of the table.
 fn blocks_of(program: &str) -> Vec<&'static Block> {
-    let index = index();
-    let key = (head_of(program), program);
-    let first = index
-        .names
-        .partition_point(|(head, name, _)| (*head, *name) < key);
-    let found: Vec<&'static Block> = index.names[first..]
-        .iter()
-        .take_while(|(_, name, _)| *name == program)
-        .map(|(_, _, at)| index.block(*at))
-        .collect();
-    if !found.is_empty() {
-        return found;
+    let mut blocks: Vec<_> = named(program).collect();
+    if blocks.is_empty() {
+        blocks.extend(patterns_of(program));
     }
-    index
-        .patterns
-        .iter()
-        .filter(|(name, _)| glob(name, program))
-        .map(|(_, at)| index.block(*at))
-        .collect()
+    blocks
+}
+
+/// The blocks of just this name.
+fn named(program: &str) -> impl Iterator<Item = &'static Block> {
+    let index = index();
+    let mut next = index.slots[slot_of(program)];
+    std::iter::from_fn(move || {
+        let (name, block, after) = index.names[next? as usize];
+        next = after;
+        Some((name, block))
+    })
+    .filter(move |(name, _)| *name == program)
+    .map(|(_, block)| index.block(block))
+}
+
+/// The blocks of patterns that a name fits.
+fn patterns_of(program: &str) -> impl Iterator<Item = &'static Block> {
+    let index = index();
+    let patterns = index.patterns.iter();
+    patterns
+        .filter(move |(begin, name, _)| program.starts_with(begin) && glob(name, program))
+        .map(|(_, _, at)| index.block(*at))
 }
 
 /// The arguments of a command, told apart.

@@ -224,10 +224,10 @@ pub const TABLE: &[Row] = &[
 
 /// Returns the language that `tag` means, case aside.
 pub fn find(tag: &str) -> Option<&'static Row> {
-    let tag = tag.to_ascii_lowercase();
-    TABLE
-        .iter()
-        .find(|row| row.name == tag || row.aliases.contains(&tag.as_str()))
+    TABLE.iter().find(|row| {
+        row.name.eq_ignore_ascii_case(tag)
+            || row.aliases.iter().any(|it| it.eq_ignore_ascii_case(tag))
+    })
 }
 
 /// Returns all names and aliases, for suggestions.

@@ -1,6 +1,8 @@
 //! Text → what it is, where that is not commands. Cheap tests over lines, no parser: parsing is no
 //! evidence of shell (crontab lines, trees, SQL and imports all parse), so these come first.
 
+use std::borrow::Cow;
+
 use crate::model::Nature;
 
 use super::pieces::opens_payload;
@@ -196,6 +198,9 @@ fn diagram(code: &[&str]) -> Option<Shape> {
     }
     let without_remark = |line: &str| place_of(line, " #").unwrap_or(line.len());
     let flows = |line: &str| {
+        if line.is_ascii() && !line.as_bytes().contains(&b'>') {
+            return false;
+        }
         let line = &line[..without_remark(line)];
         let arrow = if line.is_ascii() {
             None
@@ -391,7 +396,7 @@ pub(super) fn is_cron(line: &str) -> bool {
         word.split([',', '-', '/']).all(|part| {
             part == "*"
                 || (!part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()) && part.len() < 3)
-                || DAYS.contains(&part.to_ascii_lowercase().as_str())
+                || part.len() == 3 && DAYS.iter().any(|day| day.eq_ignore_ascii_case(part))
         })
     };
     (0..5).all(|_| words.next().is_some_and(field)) && words.next().is_some()
@@ -564,13 +569,13 @@ pub(super) fn begins_sql(line: &str) -> bool {
         return false;
     };
     let bare = verb.trim_end_matches(';');
-    let upper = bare.to_ascii_uppercase();
     let Some((_, nexts)) = SQL_VERBS
         .iter()
-        .find(|(name, _)| name.trim_end_matches(';') == upper)
+        .find(|(name, _)| name.trim_end_matches(';').eq_ignore_ascii_case(bare))
     else {
         return false;
     };
+    let upper = bare.to_ascii_uppercase();
     let next = words.next().unwrap_or_default().trim_end_matches(';');
     if bare == upper {
         return nexts.is_empty()
@@ -1162,11 +1167,7 @@ fn console(code: &[&str]) -> Option<Shape> {
         "QUIT",
     ];
     if all(code, |line| REDIS.contains(&first_word(line))) {
-        return shape(
-            Form::Console,
-            Nature::Query,
-            "lines for the console of redis",
-        );
+        return shape(Form::Console, Nature::Query, REDIS_LINES);
     }
     let mongo = |line: &str| {
         let line = line.trim();
@@ -1187,6 +1188,9 @@ fn console(code: &[&str]) -> Option<Shape> {
     }
     None
 }
+
+/// Why lines are for redis.
+pub(super) const REDIS_LINES: &str = "lines for the console of redis";
 
 /// Whether a line among commands is rather what one of them printed.
 pub(super) fn is_printed(line: &str) -> bool {
@@ -1230,10 +1234,9 @@ const BEGINNINGS: &[&str] = &[
     "Linux ",
     "Python 3",
     "Docker version",
-    "docker version",
     "v1",
     "v2",
-    "git version",
+    "git version 2",
     "nginx version",
     "nginx: ",
     "Usage: ",
@@ -1297,7 +1300,7 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
             .iter()
             .any(|month| text.starts_with(month))
                 && text.contains(':'))
-            || (text.contains(" - - [") && bytes.first().is_some_and(u8::is_ascii_digit))
+            || (bytes.first().is_some_and(u8::is_ascii_digit) && text.contains(" - - ["))
     };
     let level = |line: &str| {
         let text = line.trim_start().trim_start_matches('[');
@@ -1323,8 +1326,7 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
         return shape(Form::Log, Nature::Output, "lines of a log");
     }
     let first = code.first()?.trim_start();
-    let heads = first.split_whitespace().collect::<Vec<_>>();
-    let is_head = |word: &&str| {
+    let is_head = |word: &str| {
         word.chars().any(char::is_uppercase)
             && !word.chars().any(char::is_lowercase)
             && word.chars().all(|c| {
@@ -1333,10 +1335,10 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
             })
     };
     // `NAME  READY  STATUS` over its rows.
-    if heads.len() > 1
-        && heads.iter().all(is_head)
-        && (first.contains("  ") || first.contains('\t'))
+    if (holds(first, "  ") || first.contains('\t'))
         && !first.contains('=')
+        && first.split_whitespace().nth(1).is_some()
+        && first.split_whitespace().all(is_head)
     {
         return shape(
             Form::Printed,
@@ -1344,7 +1346,11 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
             "a table that a command printed",
         );
     }
-    if BEGINNINGS.iter().any(|mark| first.starts_with(mark)) {
+    let begin = first.as_bytes().first();
+    if BEGINNINGS
+        .iter()
+        .any(|mark| mark.as_bytes().first() == begin && first.starts_with(mark))
+    {
         return shape(Form::Printed, Nature::Output, "what a command prints");
     }
     if leaning != Leaning::Shell {
@@ -1459,7 +1465,6 @@ fn addresses(code: &[&str]) -> Option<Shape> {
 
 fn synopsis(code: &[&str]) -> Option<Shape> {
     let first = code.first()?.trim_start();
-    let lower = first.to_ascii_lowercase();
     if [
         "usage:",
         "synopsis:",
@@ -1470,38 +1475,43 @@ fn synopsis(code: &[&str]) -> Option<Shape> {
         "verwendung:",
     ]
     .iter()
-    .any(|mark| lower.starts_with(mark))
-    {
+    .any(|mark| {
+        first
+            .get(..mark.len())
+            .is_some_and(|begins| begins.eq_ignore_ascii_case(mark))
+    }) {
         return shape(Form::Synopsis, Nature::Listing, "a synopsis");
     }
     let optional = |line: &str| {
-        [
-            "[OPTIONS]",
-            "[options]",
-            "[OPTION]",
-            "[option]",
-            "[flags]",
-            "[FLAGS]",
-            "[args]",
-            "[ARGS]",
-            "[opciones]",
-            "[opções]",
-            "[Optionen]",
-            "[COMMAND]",
-            "[command]",
-            "[--",
-            "[-",
-        ]
-        .iter()
-        .any(|mark| {
-            place_of(line, mark).is_some_and(|at| {
-                line[..at].ends_with(' ')
-                    && !line[..at].trim_end().ends_with('[')
-                    && line[at..].find(']').is_some_and(|end| {
-                        !line[at..at + end].contains(" ]") && !line[at..].starts_with("[- ")
-                    })
+        line.contains('[')
+            && [
+                "[OPTIONS]",
+                "[options]",
+                "[OPTION]",
+                "[option]",
+                "[flags]",
+                "[FLAGS]",
+                "[args]",
+                "[ARGS]",
+                "[opciones]",
+                "[opções]",
+                "[Optionen]",
+                "[COMMAND]",
+                "[command]",
+                "[--",
+                "[-",
+            ]
+            .iter()
+            .any(|mark| {
+                place_of(line, mark).is_some_and(|at| {
+                    line[..at].ends_with(' ')
+                        && !line[..at].trim_end().ends_with('[')
+                        && line[at..].find(']').is_some_and(|end| {
+                            !line[at..at + end].contains(" ]") && !line[at..].starts_with("[- ")
+                        })
+                })
             })
-        }) && !line.trim_start().starts_with("if ")
+            && !line.trim_start().starts_with("if ")
             && !line.trim_start().starts_with('[')
     };
     if all(code, optional) {
@@ -1529,23 +1539,23 @@ pub(super) fn is_sentence(line: &str) -> bool {
     {
         return true;
     }
-    let unquoted: String = text.split(['"', '\'', '`']).step_by(2).collect();
-    if unquoted.contains(['$', '|', '<', '{', '='])
-        || unquoted.contains(" -") && unquoted.contains(" --")
-        || unquoted.contains(" && ")
-    {
+    let unquoted: Cow<'_, str> = if text.contains(['"', '\'', '`']) {
+        text.split(['"', '\'', '`']).step_by(2).collect()
+    } else {
+        Cow::Borrowed(text)
+    };
+    let is_mark = |byte| matches!(byte, b'$' | b'|' | b'<' | b'{' | b'=');
+    if unquoted.bytes().any(is_mark) || holds(&unquoted, " --") || holds(&unquoted, " && ") {
         return false;
     }
     let folded = words::fold(&unquoted);
-    let all: Vec<&str> = folded
-        .split(|c: char| !(c.is_alphanumeric() || c == '\''))
-        .filter(|word| !word.is_empty())
-        .collect();
-    let stops = all
-        .iter()
-        .skip(1)
-        .filter(|word| words::STOP_WORDS.contains(word))
-        .count();
+    let (mut length, mut stops) = (0, 0);
+    for word in folded.split(|c: char| !(c.is_alphanumeric() || c == '\'')) {
+        if !word.is_empty() {
+            stops += usize::from(length > 0 && words::STOP_WORDS.contains(word));
+            length += 1;
+        }
+    }
     // Numbers, paths and names with dots are what commands are made of.
     let is_small = text.starts_with(|c: char| c.is_ascii_lowercase());
     if text.starts_with("sudo ")
@@ -1567,15 +1577,16 @@ pub(super) fn is_sentence(line: &str) -> bool {
         && !text.ends_with(" .")
         && !text.ends_with("/.")
         && !text.ends_with("..");
-    all.len() > 3 && stops > 1 && !has_option
-        || begins_large && all.len() > 2 && (stops > 0 || ends) && !has_option
-        || ends && all.len() > 4 && stops > 0 && !has_option
-        || text
-            .chars()
-            .filter(|c| matches!(c, '\u{3040}'..='\u{9fff}'))
-            .count()
-            * 2
-            > text.chars().count()
+    length > 3 && stops > 1 && !has_option
+        || begins_large && length > 2 && (stops > 0 || ends) && !has_option
+        || ends && length > 4 && stops > 0 && !has_option
+        || !text.is_ascii()
+            && text
+                .chars()
+                .filter(|c| matches!(c, '\u{3040}'..='\u{9fff}'))
+                .count()
+                * 2
+                > text.chars().count()
             && !has_option
 }
 

@@ -119,11 +119,10 @@ fn value(
 fn bracketed(command: &str, chars: &Chars, dialect: Dialect) -> Vec<Found> {
     const LONGEST: usize = 60;
     let mut found = Vec::new();
-    let has_template = command.contains("{{.")
-        || command.contains("{{ .")
-        || command.contains("{{range")
-        || command.contains("{{json")
-        || command.contains("{{if");
+    let has_template = holds(command, "{{")
+        && ["{{.", "{{ .", "{{range", "{{json", "{{if"]
+            .iter()
+            .any(|mark| holds(command, mark));
     let mut index = 0;
     while index < chars.len() {
         let (at, c, region) = chars[index];
@@ -176,6 +175,8 @@ fn bracketed(command: &str, chars: &Chars, dialect: Dialect) -> Vec<Found> {
                     && is_name(inner, "_-")
                     && inner.chars().filter(|c| c.is_alphabetic()).count() > 1
                     && !inner.contains(' ')
+                    // `-o jsonpath='{range .items[*]}…{end}'`
+                    && !(inner == "end" && command.contains("{range"))
             }
             // `[math]::Round`, `[int]$x` are types.
             '[' if dialect == Dialect::Powershell
@@ -451,7 +452,7 @@ fn look_at(
 ) {
     let text = word.text;
     let program = word.program.rsplit('/').next().unwrap_or_default();
-    let takes_text = words::TAKES_TEXT.contains(&program);
+    let takes_text = words::TAKES_TEXT.contains(program);
     let push = |found: &mut Vec<Found>,
                 rule: &'static str,
                 range: Range<usize>,
@@ -482,12 +483,28 @@ fn look_at(
     };
 
     // `mktemp` writes letters of its own there.
-    if text.contains("XXX") && command.contains("mktemp") {
+    if holds(text, "XXX") && holds(command, "mktemp") {
         return;
     }
     // The end of a here-document is a word of the writer's own choice.
     let before = command[..word.range.start].trim_end_matches(['-', '~', '\\', '\'', '"', ' ']);
     if before.ends_with("<<") && !before.ends_with("<<<") {
+        return;
+    }
+    // `-Identity "Enter the name of a server here"`
+    if word.is_text && !word.is_program && tells_to_enter(text) {
+        stand_in(found, text.trim_matches(['"', '\'']));
+        return;
+    }
+    // `export NODE=`: the reader writes it.
+    if word.program == "export" && text.len() > 1 && text.ends_with('=') {
+        push(
+            found,
+            "example-value",
+            word.range.clone(),
+            format!("`{text}` waits for a value"),
+            None,
+        );
         return;
     }
     // Left out on purpose.
@@ -571,8 +588,7 @@ fn look_at(
         let (folded_user, folded_host) = (words::fold(user), words::fold(host));
         if !host.is_empty()
             && user != "git"
-            && (words::USERS.contains(&folded_user.as_str())
-                || words::HOSTS.contains(&folded_host.as_str()))
+            && (words::USERS.contains(&folded_user) || words::HOSTS.contains(&folded_host))
         {
             let both = at(user).start..at(host).end;
             let name = &command[both.clone()];
@@ -644,7 +660,9 @@ fn look_at(
         let after_separator = rest[length..].chars().next().unwrap_or(' ');
         // `$NAME`, `${NAME}`, `%{field}`: variables are looked at elsewhere.
         let is_variable = matches!(before_separator, '$' | '%')
-            || text[..text.len() - rest.len()].ends_with("${");
+            || ["${", "${env:", "$env:"]
+                .iter()
+                .any(|mark| text[..text.len() - rest.len()].ends_with(mark));
         if !part.is_empty() && !is_variable {
             let part = Part {
                 text: part,
@@ -668,7 +686,9 @@ fn look_at(
                             .nth(2)
                             .map_or(part.text, |(at, _)| &part.text[at..])
                     } else {
-                        part.text
+                        file_of_capitals(part.text)
+                            .or_else(|| segment(part.text))
+                            .unwrap_or(part.text)
                     };
                     stand_in(found, value);
                 }
@@ -695,6 +715,34 @@ fn look_at(
     }
 }
 
+/// `USERNAME.conf` is a file of somebody's name, which `README.md` is not: returns the name.
+fn file_of_capitals(text: &str) -> Option<&str> {
+    let (stem, _) = text.split_once('.')?;
+    let is_capitals = stem.len() > 3 && stem.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    (is_capitals && words::NOUNS.contains(&words::fold(stem))).then_some(stem)
+}
+
+/// Whether a quoted text tells the reader to write something in its place.
+fn tells_to_enter(text: &str) -> bool {
+    let text = text.trim_matches(['"', '\'']);
+    let mut words = text.split_whitespace();
+    let first = words::fold(words.next().unwrap_or_default());
+    words.count() > 1
+        && words::ENTERS.contains(&&*first)
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, ' ' | '\'' | '-' | '.'))
+}
+
+/// `dump_TIMESTAMP.sql` is a dump of some time: returns what stands for it.
+fn segment(text: &str) -> Option<&str> {
+    if !text.bytes().any(|b| b.is_ascii_lowercase()) {
+        return None;
+    }
+    text.split(['_', '-', '.'])
+        .find(|part| words::SEGMENTS.contains(part))
+}
+
 fn bare_part(text: &str) -> &str {
     let text = text.trim_matches(['"', '\'']);
     text.rsplit_once('=')
@@ -704,15 +752,16 @@ fn bare_part(text: &str) -> &str {
 
 /// `/path/to/x`, `ruta/a/x`.
 fn is_example_path(text: &str) -> bool {
+    if !text.contains('/') {
+        return false;
+    }
     let folded = words::fold(text);
     let mut parts = folded
         .split(['/', '=', ':', '"', '\'', ' ', '\\'])
         .peekable();
-    let is_absolute = folded.contains('/');
     let mut before = "";
     while let Some(part) = parts.next() {
-        if is_absolute
-            && words::PATHS.contains(&part)
+        if words::PATHS.contains(&part)
             && parts
                 .peek()
                 .is_some_and(|next| words::PATH_LINKS.contains(next))
@@ -773,7 +822,7 @@ impl Part<'_, '_> {
             text
         };
         let folded = words::fold(text);
-        let is_key = self.after == '=' && self.before != '=';
+        let is_key = self.after == '=';
         if is_strong(&folded) {
             return Verdict::Value;
         }
@@ -805,19 +854,23 @@ impl Part<'_, '_> {
         let alone = is_value && matches!(self.after, ' ' | '"' | '\'');
         let in_place = is_value || self.before == '@' || (self.before == ':' && !text.is_ascii());
         if in_place
-            && words::NOUNS.contains(&folded.as_str())
+            && words::NOUNS.contains(&folded)
             && !(folded == "hostname" && matches!(self.program, "ssh" | "xargs"))
+            // `minikube ip` asks for one.
+            && !(folded == "ip"
+                && self.word.before == self.program
+                && !words::REACHES.contains(&self.program))
             && (alone || self.before != ' ' || !text.is_ascii())
         {
             return Verdict::Value;
         }
         if self.before == '/' {
             let is_home = matches!(self.earlier, "home" | "Users");
-            if is_home && words::USERS.contains(&folded.as_str())
-                || !text.is_ascii() && words::NOUNS.contains(&folded.as_str())
-                || words::NOUNS.contains(&folded.as_str())
+            if is_home && words::USERS.contains(&folded)
+                || !text.is_ascii() && words::NOUNS.contains(&folded)
+                || words::NOUNS.contains(&folded)
                     && matches!(
-                        folded.as_str(),
+                        &*folded,
                         "usuario"
                             | "username"
                             | "utilisateur"
@@ -843,30 +896,14 @@ impl Part<'_, '_> {
             self.word.before,
             "-u" | "--user" | "-U" | "--username" | "-h" | "--host" | "-d" | "-p" | "--password"
         ) && alone
-            && matches!(
-                folded.as_str(),
-                "user" | "host" | "database" | "db_name" | "pass"
-            )
+            && matches!(&*folded, "user" | "host" | "database" | "db_name" | "pass")
             && (folded != "host" || matches!(self.word.before, "-h" | "--host"))
         {
             return Verdict::Value;
         }
-        if matches!(
-            self.program,
-            "ssh"
-                | "scp"
-                | "rsync"
-                | "sftp"
-                | "ping"
-                | "telnet"
-                | "nc"
-                | "ssh-copy-id"
-                | "nmap"
-                | "traceroute"
-                | "dig"
-                | "nslookup"
-        ) && alone
-            && words::HOSTS.contains(&folded.as_str())
+        if words::REACHES.contains(&self.program)
+            && alone
+            && words::HOSTS.contains(&folded)
             && self.before == ' '
             && !self.word.before.contains('@')
         {
@@ -876,7 +913,7 @@ impl Part<'_, '_> {
             && matches!(self.before, '/' | ':')
             && self.after == '/'
             && matches!(
-                folded.as_str(),
+                &*folded,
                 "user"
                     | "username"
                     | "usuario"
@@ -899,8 +936,8 @@ impl Part<'_, '_> {
         );
         if (is_value || self.before == '/')
             && !last.is_empty()
-            && (words::NAMES.contains(&first)
-                || words::NAMES.contains(&last)
+            && (words::NAMES.contains(first)
+                || words::NAMES.contains(last)
                 || matches!(last, "here" | "aqui" | "hier" | "ici" | "qui")
                 || last == "id" && alone && folded != last)
             && !folded.contains('.')
@@ -913,7 +950,7 @@ impl Part<'_, '_> {
             && (folded.ends_with("name") || folded.ends_with("nombre"))
             && folded.chars().all(char::is_alphanumeric)
             && !matches!(
-                folded.as_str(),
+                &*folded,
                 "hostname"
                     | "rename"
                     | "codename"
@@ -936,7 +973,9 @@ impl Part<'_, '_> {
         {
             return Verdict::Value;
         }
-        if self.is_capitals(text) && !is_key {
+        if (self.is_capitals(text) || file_of_capitals(text).is_some() || segment(text).is_some())
+            && !is_key
+        {
             return Verdict::Value;
         }
         Verdict::Nothing
@@ -952,7 +991,7 @@ impl Part<'_, '_> {
                     || c.is_ascii_digit()
                     || matches!(c, '_' | '-')
             });
-        if !is_word || words::CAPITALS.contains(&text) {
+        if !is_word || words::CAPITALS.contains(text) {
             return false;
         }
         let is_hex = text.len() > 7 && text.bytes().all(|b| b.is_ascii_hexdigit());
@@ -1063,8 +1102,8 @@ impl Part<'_, '_> {
                 | "123abc"
                 | "abcdef"
                 | "12345abc"
-        ) || text.contains("12345678")
-            || text.contains("0123456789")
+        ) || holds(text, "12345678")
+            || holds(text, "0123456789")
         {
             return Some(Verdict::Value);
         }
@@ -1111,23 +1150,30 @@ fn is_strong(folded: &str) -> bool {
     if is_possessive(folded) {
         return true;
     }
-    if holds(folded, "xxxx")
-        || folded.split(['.', '-', '_']).any(|part| part == "xxx")
-        || folded == "xxx"
-        || folded == "xx"
-        || folded.ends_with("_xxx")
-        || folded.ends_with("-xxx")
-        || folded.starts_with("xxx-")
+    if holds(folded, "xx")
+        && (holds(folded, "xxxx")
+            || folded.split(['.', '-', '_']).any(|part| part == "xxx")
+            || folded == "xxx"
+            || folded == "xx"
+            || folded.ends_with("_xxx")
+            || folded.ends_with("-xxx")
+            || folded.starts_with("xxx-"))
     {
         return true;
     }
-    if holds(folded, "yyyymm")
-        || holds(folded, "yyyy-mm")
-        || holds(folded, "yyyy_mm")
-        || holds(folded, "aaaammdd")
-        || holds(folded, "aaaa-mm-dd")
-        || holds(folded, "jjjj-mm-tt")
-        || holds(folded, "jjjjmmtt")
+    // All of them have a month.
+    if holds(folded, "mm")
+        && [
+            "yyyymm",
+            "yyyy-mm",
+            "yyyy_mm",
+            "aaaammdd",
+            "aaaa-mm-dd",
+            "jjjj-mm-tt",
+            "jjjjmmtt",
+        ]
+        .iter()
+        .any(|date| holds(folded, date))
     {
         return true;
     }
@@ -1166,6 +1212,9 @@ fn is_strong(folded: &str) -> bool {
 
 /// `x.x.x.x`, `192.168.x.x`, `v1.x.y`.
 fn is_version_shape(folded: &str) -> bool {
+    if !folded.contains('.') {
+        return false;
+    }
     let labels: Vec<&str> = folded
         .strip_prefix('v')
         .unwrap_or(folded)
@@ -1235,6 +1284,9 @@ fn is_example_host(folded: &str) -> bool {
         "online", "conf", "crt", "key", "pem", "ai", "tech", "site", "host", "domain", "corp",
         "intern", "рф", "su", "ua", "by", "tw", "hk", "kr", "in", "ca", "au", "biz", "cer", "csr",
     ];
+    if !folded.contains('.') {
+        return false;
+    }
     let labels: Vec<&str> = folded.split('.').collect();
     let [.., second, last] = labels.as_slice() else {
         return false;
@@ -1271,7 +1323,7 @@ fn is_example_host(folded: &str) -> bool {
     let third = labels.len().checked_sub(3).map_or("", |at| labels[at]);
     ENDS.contains(last)
         && (words::DOMAINS.contains(second)
-            || (matches!(*second, "com" | "co" | "org") && words::DOMAINS.contains(&third))
+            || (matches!(*second, "com" | "co" | "org") && words::DOMAINS.contains(third))
             || is_possessive(second))
 }
 
@@ -1297,6 +1349,9 @@ const EXAMPLES: &[&str] = &[
 /// `Some(true)` for an address that documents use, `Some(false)` for any other machine's address;
 /// `None` for what is no address, for this machine's own and for well-known services.
 fn example_ip(text: &str) -> Option<bool> {
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
     let labels: Vec<&str> = text.split('.').collect();
     if labels.len() != 4
         || !labels.iter().all(|label| {
@@ -1372,6 +1427,15 @@ fn holds_date(text: &str) -> bool {
 }
 
 /// A secret's value written down: `PASSWORD=hunter2`, `"password": "admin"`.
+/// Whether a login to a server of this machine is the one that everybody has there.
+fn is_own_default(login: &str, password: &str, rest: &str) -> bool {
+    let is_here = ["@localhost", "@127.0.0.1"]
+        .iter()
+        .any(|host| rest.contains(host));
+    let user = login.split(':').next().unwrap_or_default();
+    is_here && (password == user || matches!(password, "postgres" | "root" | "password" | "guest"))
+}
+
 fn literal_secret(text: &str) -> Option<String> {
     const KEYS: &[&str] = &[
         "password",
@@ -1413,6 +1477,8 @@ fn literal_secret(text: &str) -> Option<String> {
         && let Some((_, password)) = login.split_once(':')
         && !password.is_empty()
         && !password.starts_with(['$', '<', '{'])
+        // `postgres:postgres@localhost` is nobody's secret.
+        && !is_own_default(login, password, rest)
     {
         return Some("a secret's value stands in the command".to_owned());
     }
@@ -1517,6 +1583,18 @@ mod tests {
             ("x {{ value }}", "placeholder:{{ value }}"),
             ("curl -H 'Authorization: Bearer sk-...'", ""),
             ("x --key sk-...", "placeholder:sk-..."),
+            ("cat /srv/users/USERNAME.conf", "placeholder:USERNAME"),
+            ("cp dump_TIMESTAMP.sql x", "placeholder:TIMESTAMP"),
+            ("cat README.md", ""),
+            ("ping ip", "placeholder:ip"),
+            ("minikube ip", ""),
+            ("x --from-literal=password=$(pwgen)", ""),
+            ("x -o jsonpath='{range .items[*]}{.name}{end}'", ""),
+            ("x postgres://postgres:postgres@localhost/db", ""),
+            (
+                "x postgres://app:geheim@localhost/db",
+                "example-value:postgres://app:geheim@localhost/db",
+            ),
             ("docker run ... nginx", "ellipsis:..."),
             ("x re_xxxxxxxx", "placeholder:re_xxxxxxxx"),
             ("ping 192.168.x.x", "placeholder:192.168.x.x"),

@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use super::knowledge::Knowledge;
+use super::sql;
 use super::understanding::{Known, Mark, PROJECTS, Sense, Understanding, conclude};
 use crate::model::Effect;
 
@@ -655,6 +656,18 @@ fn judge(
         native(all, strange, name, &whole, &inner, knowledge);
         return;
     }
+    if [
+        "\\scripts\\activate",
+        "\\scripts\\activate.ps1",
+        "\\scripts\\activate.bat",
+    ]
+    .iter()
+    .any(|end| lower.ends_with(end))
+    {
+        let because = "it enters a virtual environment".to_owned();
+        push(all, Effect::Reads, because);
+        return;
+    }
     if first.contains(['\\', '/']) || [".ps1", ".bat"].iter().any(|it| lower.ends_with(it)) {
         push(
             all,
@@ -765,6 +778,22 @@ fn native(
             });
         }
         native(all, strange, inner_first, whole, inner, knowledge);
+        return;
+    }
+    // `psql -c "SELECT 1"`
+    if let Some(verdict) = finding
+        .sql
+        .iter()
+        .map(|text| sql::judge(&text.text))
+        .max_by_key(|verdict| sql::weight(verdict.effect))
+        && finding.sql.iter().all(|text| !text.text.contains('$'))
+    {
+        all.commands.push(Known {
+            name: finding.name.clone(),
+            range: whole.clone(),
+            effect: verdict.effect,
+            because: format!("`{}` runs {}", finding.name, verdict.words),
+        });
         return;
     }
     let is_told = finding.inner.is_none()

@@ -69,6 +69,10 @@ pub(super) fn prompt(line: &str) -> Option<(Asks, usize)> {
     {
         return found(Asks::Batch, end + 1);
     }
+    // All prompts that are left end with one of these.
+    if !text.bytes().any(|it| matches!(it, b'>' | b'#' | b'$')) {
+        return None;
+    }
     // `mysql> `, `postgres=# `, `db=> `, `127.0.0.1:6379> `, `MariaDB [(none)]> `, `test> `.
     for mark in ["> ", "=# ", "=> ", "-> ", ">"] {
         if let Some(end) = place_of(text, mark)

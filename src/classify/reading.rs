@@ -19,8 +19,11 @@ use super::words::{self, Heard, List};
 use crate::markdown::{Document, Fence};
 use crate::model::{Doubt, Effect, FenceReading, Nature, Piece, Place, Placeholder, Stands};
 
-/// A few bodies at a time: one long one holds up nobody else.
-const CHUNK: usize = 16;
+/// So many chunks for each thread: a long one holds up nobody else.
+const CHUNKS: usize = 16;
+
+/// Less than this is not worth asking for.
+const SHORTEST_CHUNK: usize = 16;
 
 /// Fewer bytes than this are read before a second thread would have started.
 const WORTH_A_THREAD: usize = 32 * 1024;
@@ -49,14 +52,18 @@ pub fn read(document: &Document<'_>, knowledge: &Knowledge, threads: usize) -> V
             tag: bodies[body].0,
             body: &bodies[body].1,
             pieces: readings[body].pieces.iter().map(Said::new).collect(),
+            is_another_way: false,
             choices: Vec::new(),
             opposed: Vec::new(),
         };
-        context.listen();
+        context.listen(document);
+        let lead = context.around.lead();
+        context.is_another_way = lead.is_some_and(|prose| says_alternative(&prose.text));
         context.opposed = context.find_opposites();
         context.around.settle();
         context
     });
+    typed_inside(&mut fences);
     exclude(&mut fences);
     let unset = variables(&fences, document);
     let fences: Vec<_> = fences.into_iter().zip(unset).collect();
@@ -102,19 +109,21 @@ fn each<'i, T: Sync, R: Send>(
         let all = all.iter().enumerate();
         return all.map(|(index, it)| work(index, it)).collect();
     }
+    let size = (all.len() / (threads * CHUNKS)).max(SHORTEST_CHUNK);
+    let chunks: Vec<&[T]> = all.chunks(size).collect();
+    let done: Vec<Mutex<Vec<R>>> = chunks.iter().map(|_| Mutex::default()).collect();
     let next = AtomicUsize::new(0);
-    let done: Mutex<BTreeMap<usize, Vec<R>>> = Mutex::new(BTreeMap::new());
     let take = || {
         loop {
-            let start = next.fetch_add(CHUNK, Ordering::Relaxed);
-            let Some(rest) = all.get(start..).filter(|rest| !rest.is_empty()) else {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(chunk) = chunks.get(number) else {
                 break;
             };
-            let chunk = rest.iter().take(CHUNK).enumerate();
-            let results: Vec<R> = chunk.map(|(index, it)| work(start + index, it)).collect();
-            done.lock()
-                .expect("no reader panics with the lock")
-                .insert(start, results);
+            let chunk = chunk.iter().enumerate();
+            let results = chunk
+                .map(|(index, it)| work(number * size + index, it))
+                .collect();
+            *done[number].lock().expect("nobody else has this number") = results;
         }
     };
     std::thread::scope(|scope| {
@@ -123,11 +132,11 @@ fn each<'i, T: Sync, R: Send>(
         }
         take();
     });
-    done.into_inner()
-        .expect("no reader panics with the lock")
-        .into_values()
-        .flatten()
-        .collect()
+    let mut results = Vec::with_capacity(all.len());
+    for chunk in done {
+        results.extend(chunk.into_inner().expect("no reader panics with the lock"));
+    }
+    results
 }
 
 /// A piece of a body, and what the document around makes of it.
@@ -170,6 +179,8 @@ struct Context<'a> {
     tag: &'a str,
     body: &'a str,
     pieces: Vec<Said<'a>>,
+    /// Whether the sentence above offers the fence as one of several ways.
+    is_another_way: bool,
     /// For each piece that is one of several ways: the number they share.
     choices: Vec<(usize, u32)>,
     /// The pieces that hold a command and its opposite, or one of the two.
@@ -178,19 +189,19 @@ struct Context<'a> {
 
 impl Context<'_> {
     /// Hears what headings, sentences and comments say.
-    fn listen(&mut self) {
+    fn listen(&mut self, document: &Document<'_>) {
         let nothing = Heard::default();
         let lead = self.around.lead().map_or(&nothing, |prose| &prose.text);
         let heading = self.around.headings.first().map_or(&nothing, |it| &**it);
         let is_lone = self.pieces.len() == 1;
         let is_untagged = self.tag.is_empty() || matches!(self.tag, "text" | "txt" | "plaintext");
         let leads_to_output = says_output(lead);
-        let is_to_be_replaced = says_replace(lead)
+        let is_to_be_replaced = words::says_replace(lead)
             || self
                 .around
                 .after
                 .first()
-                .is_some_and(|after| says_replace(&after.text));
+                .is_some_and(|after| words::says_replace(&after.text));
         // Behind the fence only what speaks of it: its own block of lines.
         let forbidden = self
             .around
@@ -235,13 +246,23 @@ impl Context<'_> {
                 let is_sample =
                     title.find(List::Example).is_some() || lead.find(List::Example).is_some();
                 if !is_sample
-                    && (names_a_file(&self.around.written) || names_a_file(&piece.title))
+                    && (self.around.written(document).any(names_a_file)
+                        || names_a_file(&piece.title))
                     && piece.form != Some(Form::Printed)
                     && looks_whole(&self.body[piece.range.clone()])
                 {
                     piece.nature = Nature::File;
                     piece.because.to_mut().push_str("; the text names its file");
                 }
+            }
+            // A script, or a line of a profile: it is written, not run.
+            if piece.nature == Nature::Command
+                && lead.find(List::Looks).is_none()
+                && (words::find(lead, words::WRITTEN_INTO).is_some()
+                    || words::find(title, words::WRITTEN_INTO).is_some())
+            {
+                piece.nature = Nature::File;
+                piece.because = Cow::Borrowed("the text says that it is written into a file");
             }
             // Python for the shell of an application.
             if piece.form == Some(Form::Python)
@@ -288,7 +309,10 @@ impl Context<'_> {
                 (lead, "the text above"),
                 (heading, "the heading"),
             ] {
-                if let Some(word) = counter_example(text, who == "its comment") {
+                if let Some(word) = counter_example(text, who == "its comment")
+                    // To look at what fails harms nobody.
+                    && !(piece.effect == Effect::Reads && words::FAILURE.contains(&word))
+                {
                     piece.doubt(
                         "counter-example",
                         format!("{who} says “{word}”: not to be run"),
@@ -296,10 +320,15 @@ impl Context<'_> {
                     );
                 }
                 let is_example = match who {
+                    // An example of what to look at may be looked at.
+                    "the heading" if piece.effect == Effect::Reads => None,
                     "the heading" => text
                         .find(List::Example)
                         .filter(|_| text.split_whitespace().count() < 5),
-                    _ => text.find(List::Example),
+                    // `cp .env.example .env`: the file is the example.
+                    _ => text
+                        .find(List::Example)
+                        .filter(|_| !names_an_example(&piece.command)),
                 };
                 if let Some(word) = is_example {
                     piece.doubt("example", format!("{who} says “{word}”"), whole.clone());
@@ -312,7 +341,32 @@ impl Context<'_> {
                     whole.clone(),
                 );
             }
-            if piece.effect != Effect::Reads {
+            if piece.effect != Effect::Reads
+                && words::CONDITIONS
+                    .iter()
+                    .any(|words| title.trim_start().starts_with(words))
+            {
+                piece.doubt(
+                    "alternative",
+                    "its comment says when it is meant",
+                    whole.clone(),
+                );
+            }
+            if piece.effect != Effect::Reads
+                && let Some(heading) = self.around.headings.iter().find(|it| {
+                    let text = it.trim_start();
+                    words::OTHER_WAYS
+                        .iter()
+                        .any(|words| text.starts_with(words))
+                })
+            {
+                piece.doubt(
+                    "alternative",
+                    format!("it stands under “{}”", heading.trim()),
+                    whole.clone(),
+                );
+            }
+            if piece.effect != Effect::Reads || words::says_replace(lead) {
                 if is_to_be_replaced {
                     piece.doubt(
                         "example-value",
@@ -323,14 +377,20 @@ impl Context<'_> {
                     piece.doubt("example-value", because, whole.clone());
                 }
             }
-            if piece.nature == Nature::Interactive
-                && piece.effect == Effect::Unknown
-                && piece.understanding.as_ref().is_some_and(|understood| {
-                    understood.opens.is_some() && understood.commands.len() == 1
-                })
+            if piece.nature != Nature::Interactive
+                && self.around.says_inside(title)
+                && piece
+                    .read
+                    .understanding
+                    .as_ref()
+                    .is_some_and(|understood| !understood.in_container)
+                && !body::drives(piece.read)
             {
-                // What is typed there is another matter.
-                piece.effect = Effect::Reads;
+                piece.doubt(
+                    "remote-shell",
+                    "the text says that it is typed in a container",
+                    whole.clone(),
+                );
             }
             if leaves(&piece.command) {
                 piece.doubt(
@@ -340,7 +400,7 @@ impl Context<'_> {
                 );
             }
             if piece.effect == Effect::Changes
-                && unpacks(piece)
+                && (unpacks(piece) || copies_a_backup(piece))
                 && (title.find(List::Restores).is_some()
                     || heading.find(List::Restores).is_some()
                     || lead.find(List::Restores).is_some())
@@ -357,8 +417,7 @@ impl Context<'_> {
                     .or_else(|| line.split_once(" # ").map(|(_, remark)| remark));
                 let trailing = line.split_once(" # ").map(|(_, remark)| remark);
                 if piece.effect != Effect::Reads
-                    && let Some(word) =
-                        remark.and_then(|it| words::find(&words::fold(it), words::ADJUST))
+                    && let Some(word) = remark.and_then(|it| Heard::new(it).find(List::Adjust))
                     && (trailing.is_some() || is_told_to(remark.unwrap_or_default(), word))
                 {
                     piece.doubt(
@@ -387,7 +446,10 @@ impl Context<'_> {
         let body_lines = Lines::new(self.body);
         let mut pieces = Vec::with_capacity(self.pieces.len());
         let choices = &self.choices;
-        for ((index, piece), unset) in self.pieces.iter().enumerate().zip(unset) {
+        for (index, piece) in self.pieces.iter().enumerate() {
+            let unset = unset
+                .get(index)
+                .map_or_else(Default::default, Vec::as_slice);
             let line = |offset: usize| fence.line + 1 + body_lines.of(offset);
             let (place, place_because) =
                 if piece.nature == Nature::Query && piece.form != Some(Form::Python) {
@@ -442,7 +504,8 @@ impl Context<'_> {
             }
             for unset in unset {
                 let span = document.place(fence, piece.place(&unset.range));
-                if doubts.iter().all(|doubt| doubt.because != unset.because) {
+                if !unset.is_set_above && doubts.iter().all(|doubt| doubt.because != unset.because)
+                {
                     doubts.push(Doubt {
                         rule: "unset-variable",
                         because: unset.because.clone(),
@@ -566,6 +629,15 @@ fn says_output(folded: &Heard) -> bool {
     (ends && folded.len() < 120) || folded.split_whitespace().count() < 5
 }
 
+/// Whether a word of `command` is a file that is an example: `.env.example`.
+fn names_an_example(command: &str) -> bool {
+    command
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .flat_map(str::split_whitespace)
+        .any(|word| words::find(&words::fold(word), words::EXAMPLE).is_some())
+}
+
 fn counter_example(folded: &Heard, is_comment: bool) -> Option<&'static str> {
     // That something does not work is said of the piece in its comment, of the trouble elsewhere.
     let bare = folded.trim_matches(|c: char| !c.is_alphanumeric());
@@ -583,22 +655,16 @@ fn counter_example(folded: &Heard, is_comment: bool) -> Option<&'static str> {
     (is_comment || is_phrase || is_short).then_some(word)
 }
 
-/// Whether a sentence says that a value of the command beside it is to be replaced.
-fn says_replace(folded: &str) -> bool {
-    words::REPLACE.iter().any(|(first, second)| {
-        folded
-            .find(first)
-            .is_some_and(|at| folded[at + first.len()..].contains(second))
-    })
-}
-
 /// Returns why `command` holds something that only its writer can have meant.
 fn writers_own(command: &str) -> Option<&'static str> {
     command.lines().find_map(|line| {
         let line = line.trim_start();
         words::WRITERS_OWN
             .iter()
-            .find(|(begin, _)| line.starts_with(begin) || line.contains(&format!("&& {begin}")))
+            .find(|(begin, _)| {
+                line.starts_with(begin)
+                    || holds(line, "&& ") && line.contains(&format!("&& {begin}"))
+            })
             .map(|(_, because)| *because)
     })
 }
@@ -634,6 +700,17 @@ fn unpacks(piece: &BodyPiece) -> bool {
                     "tar" | "gtar" | "bsdtar" | "unzip" | "rsync" | "cpio" | "pax"
                 )
         })
+    })
+}
+
+/// Whether it copies something that is called a backup: in a restore, over what is there.
+fn copies_a_backup(piece: &BodyPiece) -> bool {
+    piece.command.lines().any(|line| {
+        let mut words = line.split_whitespace().skip_while(|word| *word == "sudo");
+        words.next() == Some("cp")
+            && words
+                .find(|word| !word.starts_with('-'))
+                .is_some_and(|from| words::find(&words::fold(from), words::BACKUPS).is_some())
     })
 }
 
@@ -716,6 +793,35 @@ fn looks_whole(body: &str) -> bool {
     body.lines().filter(|line| !line.trim().is_empty()).count() > 3
 }
 
+// --- What is typed elsewhere ------------------------------------------------------------------
+
+/// A fence that ends in the shell of a container or a node: the fences after it, in its section, are
+/// typed there.
+fn typed_inside(fences: &mut [Context<'_>]) {
+    let mut inside: Option<(u32, String)> = None;
+    for context in fences {
+        if inside
+            .as_ref()
+            .is_some_and(|(section, _)| *section != context.fence.section)
+        {
+            inside = None;
+        }
+        if let Some((_, because)) = &inside {
+            for piece in &mut context.pieces {
+                if piece.nature.is_step() && !body::drives(piece.read) {
+                    let whole = piece.range.clone();
+                    let because = format!("{because}: what follows is typed there");
+                    piece.doubt("remote-shell", because, whole);
+                }
+            }
+        }
+        let last = context.pieces.iter().rfind(|piece| piece.nature.is_step());
+        if let Some(because) = last.and_then(|piece| body::opens_inside(piece.read)) {
+            inside = Some((context.fence.section, because));
+        }
+    }
+}
+
 // --- What excludes what ---------------------------------------------------------------------
 
 /// Finds pieces that are alternatives or opposites of each other.
@@ -736,14 +842,126 @@ fn exclude(fences: &mut [Context<'_>]) {
         start += length;
     }
     sibling_sections(fences, &mut next);
+    undoing_sections(fences);
+    stopped_for_good(fences);
 }
 
-/// Marks pieces of one choice.
-fn choose(fences: &mut [Context<'_>], members: &[(usize, usize)], because: &str, next: &mut u32) {
+/// Stops what nothing in the document after it starts again: from a list to choose from, rather than a
+/// step on the way.
+fn stopped_for_good(fences: &mut [Context<'_>]) {
+    let mut started: BTreeSet<String> = BTreeSet::new();
+    for context in fences.iter_mut().rev() {
+        for piece in context.pieces.iter_mut().rev() {
+            let Some(understood) = piece
+                .read
+                .understanding
+                .as_ref()
+                .filter(|_| piece.nature.is_step())
+            else {
+                continue;
+            };
+            let mut stops = false;
+            for known in understood.commands.iter().rev() {
+                let Some(text) = piece.read.command.get(known.range.clone()) else {
+                    continue;
+                };
+                let words = text.split_whitespace();
+                let words: Vec<&str> = words
+                    .filter(|word| !word.starts_with('-') && *word != "sudo")
+                    .collect();
+                let with = |at: usize, word: &str| {
+                    let mut words = words.clone();
+                    words[at] = word;
+                    words.join(" ")
+                };
+                let undone = words.iter().enumerate().find_map(|(at, word)| {
+                    let does: Vec<&str> = words::OPPOSITES
+                        .iter()
+                        .filter(|(_, undoes)| undoes == word)
+                        .map(|(does, _)| *does)
+                        .collect();
+                    (at > 0 && words::STOPS.contains(word) && !does.is_empty())
+                        .then_some((at, does))
+                });
+                if let Some((at, does)) = undone {
+                    stops |= !does
+                        .iter()
+                        .chain(&["restart"])
+                        .any(|word| started.contains(&with(at, word)));
+                }
+                started.insert(words.join(" "));
+            }
+            let is_told = piece
+                .doubts
+                .iter()
+                .any(|(rule, _, _)| matches!(*rule, "alternative" | "opposite" | "reference"));
+            if stops && !is_told && piece.effect == Effect::Changes {
+                let whole = piece.range.clone();
+                let because = "nothing after it starts again what it stops";
+                piece.doubt("opposite", because, whole);
+            }
+        }
+    }
+}
+
+/// `Start the service`, then `Stop the service`, as sections side by side: a list to choose from. The
+/// other way round they are a procedure.
+fn undoing_sections(fences: &mut [Context<'_>]) {
+    let alone: Vec<Option<Vec<String>>> = fences
+        .iter()
+        .map(|context| {
+            let mut steps = context.pieces.iter().filter(|piece| piece.nature.is_step());
+            let step = steps.next().filter(|_| steps.next().is_none())?;
+            let understood = step.understanding.as_ref()?;
+            let mut commands = understood
+                .commands
+                .iter()
+                .filter(|known| known.name != "cd");
+            let known = commands.next().filter(|_| commands.next().is_none())?;
+            let text = step.command.get(known.range.clone())?;
+            let words = text.split_whitespace();
+            let words = words.filter(|word| !word.starts_with('-') && *word != "sudo");
+            Some(words.map(str::to_owned).collect())
+        })
+        .collect();
+    for at in 1..fences.len() {
+        let Some(undoes) = alone[at].as_ref() else {
+            continue;
+        };
+        let undoes: Vec<&str> = undoes.iter().map(String::as_str).collect();
+        let is_undone = (at.saturating_sub(SIBLINGS)..at).any(|before| {
+            let is_beside = fences[before].around.headings.get(1..)
+                == fences[at].around.headings.get(1..)
+                && fences[before].fence.section != fences[at].fence.section;
+            is_beside
+                && alone[before].as_ref().is_some_and(|does| {
+                    let does: Vec<&str> = does.iter().map(String::as_str).collect();
+                    opposite(&does, &undoes).is_some_and(|(forward, _)| forward)
+                })
+        });
+        if is_undone {
+            for piece in &mut fences[at].pieces {
+                if piece.nature.is_step() {
+                    let whole = piece.range.clone();
+                    let because = "it undoes what stands before it: one of them is meant";
+                    piece.doubt("opposite", because, whole);
+                }
+            }
+        }
+    }
+}
+
+/// Marks pieces of one choice. The first `taken` of them are the way to take unless another is chosen.
+fn choose(
+    fences: &mut [Context<'_>],
+    members: &[(usize, usize)],
+    taken: usize,
+    because: &str,
+    next: &mut u32,
+) {
     if members.is_empty() {
         return;
     }
-    let mut is_first = true;
     // `Option A`, then `Option B`: what joins a choice later is part of it.
     let joined = members.iter().find_map(|(fence, piece)| {
         fences[*fence]
@@ -753,21 +971,19 @@ fn choose(fences: &mut [Context<'_>], members: &[(usize, usize)], because: &str,
             .map(|(_, choice)| *choice)
     });
     let number = joined.unwrap_or(*next);
-    let all_read = members
-        .iter()
-        .all(|(fence, piece)| fences[*fence].pieces[*piece].effect == Effect::Reads);
-    for (fence, piece) in members {
+    for (at, (fence, piece)) in members.iter().enumerate() {
         let context = &mut fences[*fence];
-        if context.choices.iter().any(|(index, _)| index == piece) {
+        // What only looks harms nobody, whichever way is taken.
+        if context.pieces[*piece].effect == Effect::Reads
+            || context.choices.iter().any(|(index, _)| index == piece)
+        {
             continue;
         }
         let whole = context.pieces[*piece].range.clone();
-        // Of several ways to look the first one harms nobody.
-        if !(all_read && is_first) {
-            context.choices.push((*piece, number));
+        context.choices.push((*piece, number));
+        if at >= taken {
             context.pieces[*piece].doubt("alternative", because.to_owned(), whole);
         }
-        is_first = false;
     }
     *next += 1;
 }
@@ -815,16 +1031,40 @@ fn says_alternative(folded: &Heard) -> bool {
         && text.starts_with(|c: char| c.is_ascii_digit());
     // One word must begin the line or be all of it; several may stand in a short one.
     let phrase = || {
-        words::ALTERNATIVE.iter().any(|word| {
-            let is_said = word.contains(' ')
-                || !word.is_ascii() && matches!(word.chars().last(), Some('一' | '二' | '1' | '2'))
-                || matches!(*word, "另一种" | "instead" | "stattdessen");
-            is_said && words::find(text, &[word]).is_some()
-                || text.trim_end_matches(|c: char| !c.is_alphanumeric()) == *word
-        })
+        folded.find(List::Phrase).is_some()
+            || words::ALTERNATIVE.contains(&text.trim_end_matches(|c: char| !c.is_alphanumeric()))
     };
     !is_numbered && (begins || text.split_whitespace().count() < 12 && phrase())
         || numbered_way(folded, text).is_some()
+}
+
+/// `Via Helm:`, short and with nothing else to say.
+fn names_the_means(lead: &str) -> bool {
+    let lead = lead.trim_matches(|c: char| !c.is_alphanumeric() && c != ':');
+    let mut words = lead.split_whitespace();
+    lead.ends_with(':')
+        && words
+            .next()
+            .is_some_and(|first| words::MEANS.contains(&first))
+        && (1..4).contains(&words.count())
+}
+
+/// As far apart sections stand side by side.
+const SIBLINGS: usize = 6;
+
+/// As many pieces make a procedure.
+const PROCEDURE: usize = 3;
+
+/// Whether a text says of several ways that this is the one to take.
+fn is_recommended(heard: &Heard) -> bool {
+    words::find(heard, words::RECOMMENDED).is_some()
+}
+
+/// `Method 1:` begins a row of ways: what stands before it is none of them.
+fn is_first_way(lead: Option<&Heard>) -> bool {
+    let way =
+        lead.and_then(|it| numbered_way(it, it.trim_start_matches(|c: char| !c.is_alphanumeric())));
+    way.is_some_and(|way| matches!(way, "1" | "a" | "one" | "uno" | "un" | "eins" | "i" | "①"))
 }
 
 /// `option a`, `método 2`, `way 1:`: the name of the way.
@@ -916,24 +1156,33 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
         let is_first_of_fence = steps
             .get(at.wrapping_sub(1))
             .is_none_or(|(before, _)| before != fence);
-        let lead = context.around.lead().map(|prose| &prose.text);
         let by_title = says_alternative(title);
-        let by_lead = is_first_of_fence && lead.is_some_and(says_alternative);
+        let by_lead = is_first_of_fence && context.is_another_way;
         if !(by_title || by_lead) {
             continue;
         }
+        let lead = context.around.lead().map(|prose| &prose.text);
         let mut members = Vec::new();
         if at > 0 {
             let before = steps[at - 1];
-            // All of the fence before is the other way where the sentence between them says so.
-            if by_lead && !by_title {
-                let from = steps[..at].partition_point(|(fence, _)| *fence < before.0);
-                members.extend(&steps[from..at]);
-            } else {
+            if by_title && !by_lead && before.0 == *fence {
                 members.push(before);
+            } else if by_lead && !is_first_way(lead) {
+                // All of the fence before is the other way where the sentence between them says so:
+                // but a procedure of many pieces is the way, and this is another.
+                let from = steps[..at].partition_point(|(fence, _)| *fence < before.0);
+                if at - from < PROCEDURE {
+                    members.extend(&steps[from..at]);
+                }
             }
         }
-        if by_lead && !by_title {
+        // `Or …` between two fences: the first is the way, unless the other is chosen. In one fence, and
+        // where ways have numbers, it is a menu.
+        let is_menu = by_title || lead.is_some_and(|it| numbered_way(it, it).is_some());
+        let taken = if is_menu { 0 } else { members.len() };
+        if by_lead && lead.is_some_and(is_recommended) {
+            // It is the way to take.
+        } else if by_lead {
             members.extend(steps[at..].iter().take_while(|(other, _)| other == fence));
         } else {
             members.push((*fence, *piece));
@@ -941,6 +1190,25 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
         choose(
             group,
             &members,
+            taken,
+            "the text offers it as one of several ways",
+            next,
+        );
+    }
+    // `Via Helm:`, `Via Terraform:`.
+    let by_means: Vec<(usize, usize)> = steps
+        .iter()
+        .filter(|(fence, _)| {
+            let lead = group[*fence].around.lead();
+            lead.is_some_and(|prose| names_the_means(&prose.text))
+        })
+        .copied()
+        .collect();
+    if by_means.first().map(|it| it.0) != by_means.last().map(|it| it.0) {
+        choose(
+            group,
+            &by_means,
+            0,
             "the text offers it as one of several ways",
             next,
         );
@@ -958,7 +1226,7 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
     let different: BTreeSet<&str> = named.iter().map(|(_, name)| *name).collect();
     if different.len() > 1 {
         let members: Vec<_> = named.iter().map(|(member, _)| *member).collect();
-        choose(group, &members, "it is for one of several systems", next);
+        choose(group, &members, 0, "it is for one of several systems", next);
     }
     // By package managers: nobody installs with two of them.
     let managed: Vec<((usize, usize), &str)> = steps
@@ -1003,11 +1271,16 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
         choose(
             group,
             &members,
+            0,
             "another package manager stands beside it: one of them is meant",
             next,
         );
     }
     variants(group, next);
+    lettered(group, next);
+    for context in group.iter_mut() {
+        list_to_choose_from(context);
+    }
     // A menu inside one run of lines: trailing `# or`, `①`, two package managers.
     for context in group.iter_mut() {
         for piece in context
@@ -1044,6 +1317,77 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
     }
 }
 
+/// `a) Smart`, `b) Fast` above one command each, which differ in a word: one of them is meant.
+fn lettered(group: &mut [Context<'_>], next: &mut u32) {
+    let mut members: Vec<(usize, usize)> = Vec::new();
+    let mut words: Vec<&str> = Vec::new();
+    for (index, context) in group.iter().enumerate() {
+        let mut steps = context.pieces.iter().enumerate();
+        let mut steps = steps.by_ref().filter(|(_, piece)| piece.nature.is_step());
+        let (Some((at, piece)), None) = (steps.next(), steps.next()) else {
+            continue;
+        };
+        if !context
+            .around
+            .lead()
+            .is_some_and(|prose| is_lettered(&prose.text))
+        {
+            continue;
+        }
+        let text: Vec<&str> = piece.read.command.split_whitespace().collect();
+        let differing = words.iter().zip(&text).filter(|(a, b)| a != b).count();
+        let is_like = words.is_empty() || words.len() == text.len() && differing < 2;
+        if !is_like {
+            break;
+        }
+        words = text;
+        members.push((index, at));
+    }
+    if members.len() > 1 {
+        choose(
+            group,
+            &members,
+            0,
+            "the text offers it as one of several ways",
+            next,
+        );
+    }
+}
+
+/// `a) …`, `(b) …`
+fn is_lettered(lead: &str) -> bool {
+    let mut letters = lead.trim_start_matches(['(', '*', '_', ' ']).chars();
+    letters.next().is_some_and(|c| c.is_ascii_lowercase()) && letters.next() == Some(')')
+}
+
+/// A cheat sheet: a run of commands each of which has its own remark behind it. What of the fence does
+/// more than look is chosen from, not run in a row.
+fn list_to_choose_from(context: &mut Context<'_>) {
+    let body = context.body;
+    let is_list = context.pieces.iter().any(|piece| {
+        let lines = body[piece.range.clone()].lines();
+        let lines =
+            lines.filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+        let (all, remarked) = lines.fold((0, 0), |(all, remarked), line| {
+            (all + 1, remarked + usize::from(line.contains(" # ")))
+        });
+        piece.nature.is_step() && all > 2 && remarked * 5 >= all * 4
+    }) || context
+        .around
+        .lead()
+        .is_some_and(|prose| words::find(&prose.text, words::OPTIONS).is_some());
+    if !is_list {
+        return;
+    }
+    for piece in &mut context.pieces {
+        if piece.nature.is_step() && piece.effect != Effect::Reads {
+            let whole = piece.range.clone();
+            let because = "it is one of a list to choose from";
+            piece.doubt("reference", because, whole);
+        }
+    }
+}
+
 /// The same command with other options or another redirection, side by side under comments of their
 /// own: a plain and a compressed backup. One of them is meant.
 fn variants(group: &mut [Context<'_>], next: &mut u32) {
@@ -1052,7 +1396,7 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
         for (index, piece) in group[fence].pieces.iter().enumerate() {
             let is_one = piece.nature.is_step()
                 && piece.effect == Effect::Changes
-                && !piece.title.is_empty();
+                && (index == 0 || !piece.title.is_empty());
             let Some(known) = piece
                 .understanding
                 .as_ref()
@@ -1103,6 +1447,7 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
                 choose(
                     group,
                     &pieces,
+                    1,
                     "the same command stands beside it in another form: one of them is meant",
                     next,
                 );
@@ -1126,6 +1471,26 @@ fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
                     .push((index, way.to_owned()));
                 break;
             }
+            if words::IN_CASE
+                .iter()
+                .any(|words| heading.trim_start().starts_with(words))
+            {
+                let way = heading.to_string();
+                ways.entry((parent(), "case"))
+                    .or_default()
+                    .push((index, way));
+                break;
+            }
+            if let Some(name) = words::WEB_SERVERS
+                .iter()
+                .find(|name| heading.trim() == **name)
+            {
+                let way = (*name).to_owned();
+                ways.entry((parent(), "system"))
+                    .or_default()
+                    .push((index, way));
+                break;
+            }
             if let Some(name) = system(heading)
                 && heading.split_whitespace().count() < 4
                 && (depth == 0 || name != "linux")
@@ -1137,26 +1502,35 @@ fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
             }
         }
     }
-    for (_, members) in ways {
+    for ((_, kind), members) in ways {
         let different: BTreeSet<&String> = members.iter().map(|(_, way)| way).collect();
         if different.len() < 2 {
             continue;
         }
-        let pieces: Vec<(usize, usize)> = members
-            .iter()
-            .flat_map(|(fence, _)| {
-                fences[*fence]
-                    .pieces
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, piece)| piece.nature.is_step())
-                    .map(move |(piece, _)| (*fence, piece))
-                    .collect::<Vec<_>>()
-            })
-            .collect();
+        let steps = |(fence, _): &(usize, String)| -> Vec<(usize, usize)> {
+            let all = fences[*fence].pieces.iter().enumerate();
+            let all = all.filter(|(_, piece)| piece.nature.is_step());
+            all.map(|(piece, _)| (*fence, piece)).collect()
+        };
+        let is_recommended = |fence: usize| {
+            let mut headings = fences[fence].around.headings.iter().take(2);
+            headings.any(|heading| is_recommended(heading))
+        };
+        // A machine has one system, and nobody here knows which.
+        let way = (kind != "system")
+            .then(|| members.iter().find(|(fence, _)| is_recommended(*fence)))
+            .flatten()
+            .map(|(_, way)| way.clone());
+        let (main, others): (Vec<_>, Vec<_>) = members
+            .into_iter()
+            .partition(|(_, name)| way.as_ref() == Some(name));
+        let mut pieces: Vec<(usize, usize)> = main.iter().flat_map(steps).collect();
+        let taken = pieces.len();
+        pieces.extend(others.iter().flat_map(steps));
         choose(
             fences,
             &pieces,
+            taken,
             "its heading names one of several ways",
             next,
         );
@@ -1175,6 +1549,9 @@ struct Act<'a> {
 impl Context<'_> {
     /// Start and stop of the same thing in one fence: a menu, unless they make a sequence.
     fn find_opposites(&self) -> Vec<usize> {
+        if !self.pieces.iter().any(|piece| piece.read.has_opposite) {
+            return Vec::new();
+        }
         let mut acts: Vec<Act<'_>> = Vec::new();
         for (index, piece) in self.pieces.iter().enumerate() {
             let read = piece.read;
@@ -1229,8 +1606,10 @@ impl Context<'_> {
                         .is_some_and(|between| between.contains("&&") || between.contains(';'));
                 // Stop … start: a sequence where something stands between, or where a restart is spoken of.
                 let is_sequence = !forward
-                    && is_same_piece
-                    && (distance > 0 || title.find(List::Restart).is_some() || *speaks_of_restart);
+                    && (distance > 0
+                        || !is_same_piece
+                        || title.find(List::Restart).is_some()
+                        || *speaks_of_restart);
                 if !is_joined && !is_sequence {
                     members.insert(first.piece);
                     members.insert(second.piece);
@@ -1271,6 +1650,15 @@ fn opposite(first: &[&str], second: &[&str]) -> Option<(bool, &'static str)> {
     if differing.next().is_some() {
         return None;
     }
+    // `paused=true`, then `paused=false`.
+    let is_switched = |a: &str, b: &str| {
+        words::SWITCHES
+            .iter()
+            .any(|(on, off)| a.contains(on) && a.replace(on, off) == b)
+    };
+    if is_switched(a, b) || is_switched(b, a) {
+        return Some((true, "true"));
+    }
     words::OPPOSITES.iter().find_map(|(does, undoes)| {
         if a == does && b == undoes {
             Some((true, *does))
@@ -1289,6 +1677,9 @@ struct Unset {
     name: String,
     range: Range<usize>,
     because: String,
+    /// Something above it in the document sets it, in a section of its own: it has its value where that
+    /// has run, and is asked for where it has not.
+    is_set_above: bool,
 }
 
 /// Names that environments have, or that a shell sets by itself.
@@ -1341,6 +1732,7 @@ const ENVIRONMENT: &[&str] = &[
     "NVM_DIR",
 ];
 
+/// Returns what is unset of each piece of each fence; nothing at all for a fence without variables.
 fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Unset>>> {
     // Who sets what first: the section's number, and its heading.
     let mut first_set: BTreeMap<&str, (usize, u32)> = BTreeMap::new();
@@ -1364,8 +1756,17 @@ fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Uns
     let mut seen: BTreeMap<&str, BTreeSet<Vec<&str>>> = BTreeMap::new();
     let mut all = Vec::with_capacity(fences.len());
     for context in fences {
+        let has_variables = context.pieces.iter().any(|piece| {
+            let understood = piece.understanding.as_ref();
+            understood.is_some_and(|it| !it.reads.is_empty() || !it.sets.is_empty())
+        });
+        if !has_variables {
+            all.push(Vec::new());
+            continue;
+        }
         let mut of_fence = Vec::with_capacity(context.pieces.len());
-        let chain: Vec<&str> = context.around.headings.iter().map(|it| &***it).collect();
+        let chain: LazyCell<Vec<&str>, _> =
+            LazyCell::new(|| context.around.headings.iter().map(|it| &***it).collect());
         for piece in &context.pieces {
             let mut unset = Vec::new();
             if let Some(understood) = piece
@@ -1414,6 +1815,7 @@ fn variables(fences: &[Context<'_>], document: &Document<'_>) -> Vec<Vec<Vec<Uns
                         name: name.clone(),
                         range: range.clone(),
                         because,
+                        is_set_above: seen.contains_key(name.as_str()),
                     });
                 }
                 for name in &understood.sets {
@@ -1751,17 +2153,137 @@ mod tests {
             "x",
             "bash",
             "# Plain\npg_dump a > a.sql\n\n# Small\npg_dump a | gzip > a.gz",
-            "1-2 command ask alternative; 4-5 command ask alternative",
+            "1-2 command run; 4-5 command ask alternative",
         );
         let document = "# A\n\n```sh\ndocker restart x\n```\n\nOr:\n\n```sh\ndocker stop x\n```\n";
         assert_eq!(
             show(document),
-            "4-4 command ask alternative; 10-10 command ask alternative"
+            "4-4 command run; 10-10 command ask alternative"
         );
         let document = "## Opción A\n\n```sh\ndocker restart x\n```\n\n## Opción B\n\n```sh\ndocker pull y\n```\n";
         assert_eq!(
             show(document),
             "4-4 command ask alternative; 10-10 command ask alternative"
+        );
+    }
+
+    #[test]
+    fn of_several_ways_the_one_that_harms_nobody_or_is_recommended_runs() {
+        for (document, said) in [
+            (
+                "# A\n\n```sh\n# One\ndocker restart x\n\n# Or\ndocker ps\n```\n",
+                "4-5 command ask alternative; 7-8 command run",
+            ),
+            (
+                "## Option 1 (recommended)\n\n```sh\ndocker restart x\n```\n\n## Option 2\n\n```sh\ndocker pull y\n```\n",
+                "4-4 command run; 10-10 command ask alternative",
+            ),
+            (
+                "# A\n\n```sh\n# 1\ncd /srv\n\n# 2\ngit pull\n\n# 3\ndocker restart x\n```\n\nOr use the script:\n\n```sh\nnpm install\n```\n",
+                "4-5 command run; 7-8 command run; 10-11 command run; 17-17 command ask alternative",
+            ),
+            (
+                "# A\n\n## If you use Compose\n\n```sh\ndocker compose pull\n```\n\n## If you use Git\n\n```sh\ngit pull\n```\n",
+                "6-6 command ask alternative; 12-12 command ask alternative",
+            ),
+            (
+                "# A\n\n## Alternative methods\n\n### With a file\n\n```sh\ntouch x\nls\n```\n",
+                "8-9 command ask alternative",
+            ),
+            (
+                "# A\n\n**a) Slow**\n\n```sh\npg_ctl -m smart stop\n```\n\n**b) Fast**\n\n```sh\npg_ctl -m fast stop\n```\n",
+                "6-6 command ask alternative; 12-12 command ask alternative",
+            ),
+        ] {
+            assert_eq!(show(document), said, "{document}");
+        }
+    }
+
+    #[test]
+    fn a_list_to_choose_from_is_no_procedure() {
+        for (document, said) in [
+            (
+                "# A\n\n## Start\n\n```sh\nsystemctl start x\n```\n\n## Stop\n\n```sh\nsystemctl stop x\n```\n",
+                "6-6 command run; 12-12 command ask opposite",
+            ),
+            (
+                "# A\n\n## Stop\n\n```sh\nsystemctl stop x\n```\n\n## Start\n\n```sh\nsystemctl start x\n```\n",
+                "6-6 command run; 12-12 command run",
+            ),
+            (
+                "# A\n\n```sh\nsystemctl stop x\n```\n\nCopy, then:\n\n```sh\nsystemctl restart x\n```\n",
+                "4-4 command run; 10-10 command run",
+            ),
+            (
+                "# A\n\n```sh\nsystemctl stop x\n```\n\nThat was all.\n",
+                "4-4 command ask opposite",
+            ),
+            (
+                "# A\n\n```sh\n# If it runs under pm2\npm2 restart x\n\n# Look\npm2 list\n```\n",
+                "4-5 command ask alternative; 7-8 command run",
+            ),
+            (
+                "# A\n\n```sh\nnginx -t        # looks\nnginx -s reload # again\nnginx -s stop   # ends\n```\n",
+                "4-6 command ask reference",
+            ),
+            (
+                "# A\n\nUseful options:\n\n```sh\n# Quietly\ndocker pull -q x\n\n# Looks\ndocker ps\n```\n",
+                "6-7 command ask reference; 9-10 command run",
+            ),
+            (
+                "# A\n\n```sh\n# Stop\ndocker compose stop db\n\n# Copy\ntar czf x.tgz data\n\n# Start\ndocker compose start db\n```\n",
+                "4-5 command run; 7-8 command run; 10-11 command run",
+            ),
+        ] {
+            assert_eq!(show(document), said, "{document}");
+        }
+    }
+
+    #[test]
+    fn what_is_typed_in_a_container_or_a_console_is_told_from_what_is_not() {
+        for (document, said) in [
+            (
+                "# A\n\n```sh\n# Look\ndocker exec -it db psql -U app\n\n# Count\ndocker exec db psql -U app -c 'SELECT 1'\n```\n",
+                "4-5 interactive hand; 7-8 command run",
+            ),
+            (
+                "# A\n\n```sh\ndocker exec -it web sh\n```\n\n```sh\nls\n```\n\n```sh\ndocker ps\n```\n\n# B\n\n```sh\nls\n```\n",
+                "4-4 interactive hand; 8-8 command ask remote-shell; 12-12 command run; 18-18 command run",
+            ),
+            (
+                "# A\n\nInside the container:\n\n```sh\nls\n```\n\nInside the container:\n\n```sh\ndocker exec web ls\n```\n",
+                "6-6 command ask remote-shell; 12-12 command run",
+            ),
+            (
+                "# A\n\n```sh\n# Look\nls\n\n# Call\npython manage.py shell\n>>> from x import y\n>>> y()\n```\n",
+                "4-5 command run; 7-8 interactive hand; 9-10 query never",
+            ),
+        ] {
+            assert_eq!(show(document), said, "{document}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_confirmed_besides_and_takes_no_offer_back() {
+        check(
+            "x",
+            "bash",
+            "ssh deploy@web1 'df -h'",
+            "1-1 command run leaves-machine",
+        );
+    }
+
+    #[test]
+    fn examples_are_told_from_files_that_are_called_so() {
+        check(
+            "x",
+            "bash",
+            "# Copy the example\ncp .env.example .env",
+            "1-2 command run",
+        );
+        assert_eq!(
+            show("# Examples\n\n```sh\nls\n\ntouch x\n```\n"),
+            "4-4 command run; 6-6 command ask example"
         );
     }
 
@@ -1825,12 +2347,14 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_other_sections_are_named() {
+    fn what_a_section_above_sets_is_there_and_what_is_set_later_is_not() {
         let document =
             "# A\n\n```sh\nNS=$(id -un)\necho $NS\n```\n\n# B\n\n```sh\ndocker restart $NS\n```\n";
+        assert_eq!(show(document), "4-5 command run; 11-11 command run");
+        let document = "# A\n\n```sh\ndocker restart $NS\n```\n\n# B\n\n```sh\nNS=$(id -un)\n```\n";
         assert_eq!(
             show(document),
-            "4-5 command run; 11-11 command fill unset-variable"
+            "4-4 command fill unset-variable; 10-10 command run"
         );
     }
 

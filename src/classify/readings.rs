@@ -1,8 +1,9 @@
 //! Document → all that the classifier makes of it: fences, and manual steps outside of them.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 
-use super::chores::{Chore, chores, offered};
+use super::chores::{Chore, Commands, chores, offered};
 use super::knowledge::Knowledge;
 use super::reading::read;
 use crate::markdown::Document;
@@ -20,15 +21,34 @@ pub struct Readings {
     pub offered: BTreeMap<usize, (Offered, Effect, String)>,
 }
 
+/// Fewer list items and tables are read before another thread would have started.
+const ITEMS_WORTH_A_THREAD: usize = 256;
+
 /// Returns what is made of `document`, on up to `threads` threads.
 pub fn readings(document: &Document<'_>, knowledge: &Knowledge, threads: usize) -> Readings {
-    let tasks = document.items.iter().enumerate();
-    Readings {
-        fences: read(document, knowledge, threads),
-        chores: chores(document, knowledge),
-        offered: tasks
+    let by_hand = || {
+        let mut commands = Commands::new(knowledge);
+        let tasks = document.items.iter().enumerate();
+        let offered = tasks
             .filter(|(_, item)| item.ticked.is_some())
-            .filter_map(|(index, item)| Some((index, offered(item, knowledge)?)))
-            .collect(),
+            .filter_map(|(index, item)| Some((index, offered(item, &mut commands)?)))
+            .collect();
+        (chores(document, &mut commands), offered)
+    };
+    let is_large = document.items.len() + document.tables.len() > ITEMS_WORTH_A_THREAD;
+    let (fences, (chores, offered)) = if threads > 1 && is_large {
+        std::thread::scope(|scope| {
+            let by_hand = scope.spawn(by_hand);
+            let fences = read(document, knowledge, threads);
+            let by_hand = by_hand.join();
+            (fences, by_hand.unwrap_or_else(|panic| resume_unwind(panic)))
+        })
+    } else {
+        (read(document, knowledge, threads), by_hand())
+    };
+    Readings {
+        fences,
+        chores,
+        offered,
     }
 }

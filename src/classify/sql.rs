@@ -33,7 +33,6 @@ pub(super) const fn weight(effect: Effect) -> u8 {
 
 /// Functions that act although they stand in a SELECT.
 const ACTING: &[&str] = &[
-    "PG_TERMINATE_BACKEND",
     "PG_CANCEL_BACKEND",
     "PG_RELOAD_CONF",
     "PG_SWITCH_WAL",
@@ -64,10 +63,91 @@ const ACTING: &[&str] = &[
 /// Functions that lose something although they stand in a SELECT.
 const LOSING: &[&str] = &[
     "PG_DROP_REPLICATION_SLOT",
+    // What others have not committed is gone.
+    "PG_TERMINATE_BACKEND",
     "LO_UNLINK",
     "DROP_CHUNKS",
     "PG_RESETWAL",
 ];
+
+/// Returns what the lines of `text` do when the console of redis reads them.
+pub fn judge_redis(text: &str) -> Verdict {
+    const READS: &[&str] = &[
+        "GET",
+        "MGET",
+        "INFO",
+        "PING",
+        "KEYS",
+        "SCAN",
+        "TTL",
+        "PTTL",
+        "TYPE",
+        "EXISTS",
+        "DBSIZE",
+        "LRANGE",
+        "LLEN",
+        "HGETALL",
+        "HGET",
+        "HKEYS",
+        "SMEMBERS",
+        "SCARD",
+        "ZRANGE",
+        "ZCARD",
+        "MONITOR",
+        "SLOWLOG",
+        "MEMORY",
+        "LATENCY",
+        "LASTSAVE",
+        "ROLE",
+        "COMMAND",
+        "TIME",
+        "XLEN",
+        "XRANGE",
+        "AUTH",
+        "SELECT",
+        "QUIT",
+        "CLUSTER INFO",
+        "CLUSTER NODES",
+        "CLUSTER SLOTS",
+        "CLIENT LIST",
+        "CONFIG GET",
+        "ACL LIST",
+        "ACL WHOAMI",
+        "OBJECT",
+        "STRLEN",
+        "DEBUG OBJECT",
+    ];
+    const DESTROYS: &[&str] = &[
+        "FLUSHALL",
+        "FLUSHDB",
+        "DEL",
+        "UNLINK",
+        "SHUTDOWN",
+        "CLUSTER RESET",
+    ];
+    let mut worst = Verdict::new(Effect::Reads, "");
+    for line in text
+        .lines()
+        .map(str::trim)
+        .filter(|it| !it.is_empty() && !it.starts_with('#'))
+    {
+        let mut words = line.split_whitespace().map(str::to_ascii_uppercase);
+        let first = words.next().unwrap_or_default();
+        let both = format!("{first} {}", words.next().unwrap_or_default());
+        let is = |list: &[&str]| list.iter().any(|it| *it == first || *it == both);
+        let effect = if is(DESTROYS) {
+            Effect::Destroys
+        } else if is(READS) {
+            Effect::Reads
+        } else {
+            Effect::Changes
+        };
+        if worst.words.is_empty() || weight(effect) > weight(worst.effect) {
+            worst = Verdict::new(effect, first);
+        }
+    }
+    worst
+}
 
 /// Returns what `text` does when a console of a database reads it.
 pub fn judge(text: &str) -> Verdict {
@@ -361,7 +441,9 @@ pub fn judge_mongo(text: &str) -> Verdict {
 mod tests {
     use proptest::prelude::*;
 
+    use super::judge_redis;
     use super::{judge, judge_mongo};
+    use crate::model::Effect;
 
     fn check(text: &str, expected: &str) {
         let verdict = judge(text);
@@ -412,10 +494,19 @@ mod tests {
     }
 
     #[test]
+    fn redis_is_told_by_its_first_words() {
+        let check =
+            |text: &str, expected: Effect| assert_eq!(judge_redis(text).effect, expected, "{text}");
+        check("CONFIG GET save\nINFO persistence", Effect::Reads);
+        check("CONFIG SET save 60\nBGSAVE", Effect::Changes);
+        check("INFO\nflushall", Effect::Destroys);
+    }
+
+    #[test]
     fn a_select_may_act() {
         check(
             "SELECT pg_terminate_backend(pid) FROM x",
-            "changes: pg_terminate_backend",
+            "destroys: pg_terminate_backend",
         );
         check(
             "SELECT pg_drop_replication_slot('x')",

@@ -13,6 +13,9 @@ use super::words::{Heard, List};
 const FAR: usize = 600;
 const LINES: usize = 5;
 
+/// Behind a fence, less speaks of it.
+const LINES_AFTER: usize = 3;
+
 /// A line of prose.
 #[derive(Clone, Debug)]
 pub(super) struct Prose {
@@ -32,8 +35,8 @@ pub(super) struct Surroundings {
     pub(super) after: Vec<Prose>,
     /// Folded titles, innermost first.
     pub(super) headings: Arc<[Arc<Heard>]>,
-    /// The same, as written, for file names.
-    pub(super) written: String,
+    /// The innermost heading, by its index.
+    heading: Option<usize>,
     /// The warnings that a person must see before.
     pub(super) warnings: Vec<Span>,
     /// What prose and headings say of the place.
@@ -110,19 +113,12 @@ impl<'a, 'd> Reader<'a, 'd> {
             .map_or(document.source.len(), |next| next.span.start);
         let mut around = Surroundings {
             headings: Arc::clone(&standing.headings),
+            heading: standing.heading.checked_sub(1),
             ..Surroundings::default()
         };
         self.look_up(fence.span.start, above.max(previous), &mut around);
         let after_end = next_heading.min(next_fence);
         around.after = self.look_down(fence.span.end, after_end);
-        if let Some(heading) = standing
-            .heading
-            .checked_sub(1)
-            .map(|last| &document.headings[last])
-        {
-            around.written.push('\n');
-            around.written.push_str(&heading.text);
-        }
         around
     }
 
@@ -146,10 +142,6 @@ impl<'a, 'd> Reader<'a, 'd> {
             }
             if !blank_seen {
                 around.paragraph = around.before.len() + 1;
-            }
-            if around.before.len() < 3 {
-                around.written.push('\n');
-                around.written.push_str(line);
             }
             around.before.push(Prose {
                 span: Span::new(at, at + line.len()),
@@ -176,7 +168,7 @@ impl<'a, 'd> Reader<'a, 'd> {
                     span: Span::new(at, at + line.len()),
                     text: Heard::new(text),
                 });
-                if found.len() == LINES {
+                if found.len() == LINES_AFTER {
                     break;
                 }
             }
@@ -200,6 +192,20 @@ impl Surroundings {
         self.before.first()
     }
 
+    /// Whether the words of a comment, or those right above the fence, put it into a container.
+    pub(super) fn says_inside(&self, title: &Heard) -> bool {
+        let above = self.before.iter().take(self.paragraph.max(1));
+        let mut texts = std::iter::once(title).chain(above.map(|prose| &prose.text));
+        texts.any(|text| text.find(List::Container).is_some())
+    }
+
+    /// Returns the lines above and the heading as written, for file names.
+    pub(super) fn written<'d>(&self, document: &'d Document<'_>) -> impl Iterator<Item = &'d str> {
+        let lines = self.before.iter().take(3);
+        let heading = self.heading.map(|it| &*document.headings[it].text);
+        lines.map(|prose| document.text(prose.span)).chain(heading)
+    }
+
     /// Keeps the lead and what all the rest says, and forgets the rest: a document has many fences.
     pub(super) fn settle(&mut self) {
         let before = self.before.iter().take(self.paragraph.max(2));
@@ -211,7 +217,7 @@ impl Surroundings {
             .before
             .iter()
             .rev()
-            .chain(self.after.iter().take(3))
+            .chain(&self.after)
             .filter(|prose| prose.text.find(List::Warning).is_some())
             .map(|prose| prose.span)
             .collect();
@@ -219,7 +225,6 @@ impl Surroundings {
         self.before.truncate(1);
         self.before.shrink_to_fit();
         self.after = Vec::new();
-        self.written = String::new();
     }
 
     /// Says where the fence is meant to happen, by the words `title` of a comment, the prose, the

@@ -4,18 +4,23 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::engine::conceal;
 use crate::event::{Closing, EndedBy, EventKind, Verdict};
 use crate::host::clock::Clock;
 use crate::host::{machine, storage};
 use crate::keeper::link::Link;
 use crate::keeper::protocol::{Ask, Message, Say};
+use crate::markdown::{decode, outline};
+use crate::redact::Texts;
 use crate::state::{Phase, Role, State};
 use crate::store::folder::RunFolder;
 use crate::store::journal::Journal;
 use crate::store::lock::{Lock, LockError};
 
+use super::config::Config;
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::inputs;
 use super::session::{self, StoreArgs};
 
 /// Arguments of `runbook stop`.
@@ -134,14 +139,13 @@ pub fn note(args: &NoteArgs) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::PASSED);
     }
     let mut journal = own(&folder)?.1;
-    let text = args.text.clone();
-    let _ = journal
-        .commit(vec![EventKind::Note {
-            step: None,
-            text,
-            by: by(),
-        }])
-        .map_err(closed)?;
+    let note = EventKind::Note {
+        step: None,
+        text: args.text.clone(),
+        by: by(),
+    };
+    let note = conceal(note, &at_hand(&folder, journal.state()));
+    let _ = journal.commit(vec![note]).map_err(closed)?;
     session::write_transcript(&folder)?;
     Ok(ExitCode::PASSED)
 }
@@ -179,6 +183,7 @@ pub fn close(args: &CloseArgs) -> Result<ExitCode, Failure> {
         reason: Some(args.reason.clone()),
         by: Some(by()),
     };
+    let closing = conceal(closing, &at_hand(&folder, state));
     let _ = journal.commit(vec![closing]).map_err(closed)?;
     drop(journal);
     let path = session::write_transcript(&folder)?;
@@ -189,6 +194,20 @@ pub fn close(args: &CloseArgs) -> Result<ExitCode, Failure> {
         path.display()
     ));
     Ok(ExitCode::PASSED)
+}
+
+// The secrets of the run that can be had without asking: what is recorded without an engine is
+// recorded without them.
+fn at_hand(folder: &RunFolder, state: &State) -> Texts {
+    let Some(opened) = state.opened() else {
+        return Texts::default();
+    };
+    let bytes = std::fs::read(folder.path().join(state.snapshot())).unwrap_or_default();
+    let (Ok(text), Ok(config)) = (decode(&bytes), Config::load()) else {
+        return Texts::default();
+    };
+    let (runbook, _) = config.resolve(&outline(text), "runbook");
+    inputs::at_hand(&runbook.inputs, &inputs::base(opened))
 }
 
 fn closing(state: &State) -> Closing {

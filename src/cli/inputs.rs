@@ -2,17 +2,20 @@
 //! order. And those of the placeholders of a plain document.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::engine::Signals;
 use crate::engine::decide::{Secret, Session};
-use crate::event::{EventKind, InputValue};
+use crate::event::{EventKind, InputValue, RunOpened};
 use crate::markdown::attributes::nearest;
-use crate::model::{Input, Kind};
+use crate::model::{Input, Kind, SecretSource};
 use crate::plan::{Known, Plan};
+use crate::redact::{LEAST, Named, Texts, is_short};
 use crate::render::Value;
 use crate::report::clean;
+use crate::secret;
 
 use super::exit::ExitCode;
 use super::failure::Failure;
@@ -31,7 +34,7 @@ impl Given {
     ///
     /// # Errors
     /// What is not `k=v`, and files that cannot be read.
-    pub fn new(set: &[String], files: &[std::path::PathBuf]) -> Result<Self, Failure> {
+    pub fn new(set: &[String], files: &[PathBuf]) -> Result<Self, Failure> {
         let mut given = Self::default();
         for text in set {
             let Some((name, value)) = text.split_once('=') else {
@@ -71,7 +74,7 @@ pub fn values(
     are_known(plan, given)?;
     let mut values = Vec::new();
     let mut missing = Vec::new();
-    for input in &runbook.inputs {
+    for input in runbook.inputs.iter().filter(|it| !it.secret) {
         match find(input, given) {
             Some(found) => values.push(found),
             None if input.required => missing.push(input),
@@ -209,6 +212,159 @@ pub fn placeholders(
         }
     }
     Ok(values)
+}
+
+/// Returns the values of the secret inputs of a declared runbook: from `--inputs FILE`, their source,
+/// the environment, or a person who types them unseen. `base` is where relative paths begin.
+///
+/// # Errors
+/// A source that gives none, what everybody could read on the command line, what is too short to be
+/// masked, missing values.
+pub fn secrets(
+    plan: &Plan,
+    given: &Given,
+    base: &Path,
+    by: &str,
+    mut asking: Option<(&mut Lines, &Signals)>,
+) -> Result<Values, Failure> {
+    let mut values = Values::default();
+    let mut missing = Vec::new();
+    for input in plan.runbook.inputs.iter().filter(|it| it.secret) {
+        let name = &input.name;
+        if given.set.contains_key(name) {
+            let message =
+                format!("the secret `{name}` is given with --set, where everybody sees it");
+            return Err(Failure::usage(message).hint(format!(
+                "put it into a file for --inputs FILE, or say where it comes from: \
+                 `from: env:{name}`"
+            )));
+        }
+        let found = match from(input, given, base)? {
+            Some(found) => Some(found),
+            None => match &mut asking {
+                Some((lines, signals)) => Some(ask_unseen(input, lines, signals)?),
+                None => None,
+            },
+        };
+        let Some((value, source)) = found else {
+            missing.extend(input.required.then_some(input));
+            continue;
+        };
+        long_enough(input, &value, &source)?;
+        values.events.push(EventKind::ValueGiven {
+            name: name.clone(),
+            value: None,
+            source,
+            by: by.to_owned(),
+        });
+        values.secrets.push((name.clone(), Secret::new(value)));
+    }
+    if missing.is_empty() {
+        return Ok(values);
+    }
+    let mut message = "secrets have no value:".to_owned();
+    for input in &missing {
+        message.push_str("\n  ");
+        message.push_str(&described(input));
+    }
+    Err(Failure::usage(message).hint(format!(
+        "give them with --inputs FILE or in the environment (`{}`), or run it on a terminal",
+        missing[0].name
+    )))
+}
+
+/// Returns the secrets among `inputs` that can be had without asking anybody.
+pub fn at_hand(inputs: &[Input], base: &Path) -> Texts {
+    let given = Given::default();
+    let found = inputs.iter().filter(|it| it.secret).filter_map(|input| {
+        let (value, _) = from(input, &given, base).ok()??;
+        Some(Named::new(&input.name, &value))
+    });
+    Texts::new(found.filter(|it| !it.value.is_empty()).collect())
+}
+
+/// Returns where relative paths of the sources of secrets begin: beside the document.
+pub fn base(opened: &RunOpened) -> PathBuf {
+    let beside = Path::new(&opened.file).parent();
+    match beside.filter(|_| opened.file != "-") {
+        Some(folder) => folder.to_owned(),
+        None => PathBuf::from(&opened.called_from),
+    }
+}
+
+fn from(input: &Input, given: &Given, base: &Path) -> Result<Option<(String, String)>, Failure> {
+    let name = &input.name;
+    if let Some((value, file)) = given.file.get(name) {
+        return Ok(Some((value.clone(), format!("--inputs {file}"))));
+    }
+    let variable = |name: &str| std::env::var(name).ok();
+    match &input.from {
+        None => Ok(variable(name).map(|value| (value, "environment".to_owned()))),
+        Some(SecretSource::Prompt) => Ok(None),
+        Some(source) => {
+            let fetched = secret::fetch(source, name, base, variable).map_err(|error| {
+                let message = format!("the secret `{name}` cannot be had from `{source}`");
+                Failure::environment(message).cause(match error.source() {
+                    Some(source) => format!("{error}: {source}"),
+                    None => error.to_string(),
+                })
+            })?;
+            if let Some(warning) = fetched.warning {
+                print::note(format!("warning: {warning}: the secret `{name}` is in it"));
+            }
+            Ok(Some((fetched.value, source.to_string())))
+        }
+    }
+}
+
+fn long_enough(input: &Input, value: &str, source: &str) -> Result<(), Failure> {
+    let name = &input.name;
+    if value.is_empty() || value.contains('\0') {
+        let what = if value.is_empty() {
+            "empty"
+        } else {
+            "no text: it holds a NUL"
+        };
+        return Err(Failure::usage(format!(
+            "the secret `{name}` is {what} ({source})"
+        )));
+    }
+    if !is_short(value) || input.short {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "the secret `{name}` has fewer than {LEAST} characters ({source}): it would be found \
+         everywhere by chance"
+    ))
+    .hint("take a longer one; or write `short: true`, and whole lines that hold it are masked"))
+}
+
+fn ask_unseen(
+    input: &Input,
+    lines: &mut Lines,
+    signals: &Signals,
+) -> Result<(String, String), Failure> {
+    loop {
+        let question = format!("{} (not shown): ", described(input));
+        let Some(value) = prompt::ask_unseen(&question, lines, signals) else {
+            let message = format!("interrupted before the secret `{}` was given", input.name);
+            return Err(Failure::new(ExitCode::INTERRUPTED, message));
+        };
+        if value.is_empty() {
+            continue;
+        }
+        match long_enough(input, &value, "prompt") {
+            Ok(()) => return Ok((value, "prompt".to_owned())),
+            Err(failure) => print::note(&failure),
+        }
+    }
+}
+
+fn described(input: &Input) -> String {
+    match &input.description {
+        Some(description) => format!("{}: {}", input.name, clean::inline(description)),
+        None => input.name.clone(),
+    }
 }
 
 fn find(input: &Input, given: &Given) -> Option<InputValue> {

@@ -90,6 +90,7 @@ struct NotYet {
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| print::note(panic)));
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {

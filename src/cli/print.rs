@@ -1,8 +1,10 @@
 //! Text → standard output and standard error. Colours are taken off where they are not wanted; a
-//! reader that has gone away is no fault.
+//! reader that has gone away is no fault. What this process holds of secrets is masked in all of it.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
+
+use crate::host::held;
 
 use super::exit::ExitCode;
 use super::failure::Failure;
@@ -12,6 +14,7 @@ use super::failure::Failure;
 /// # Errors
 /// When it cannot be written; not when nobody reads it any more.
 pub fn out(text: &str) -> Result<(), Failure> {
+    let text = held::concealed(text.to_owned());
     let mut stream = anstream::stdout().lock();
     tolerate(
         stream
@@ -35,6 +38,7 @@ pub fn verbatim(text: &str) -> Result<(), Failure> {
 
 /// Writes `text` and a line end to standard error, as well as may be.
 pub fn note(text: impl Display) {
+    let text = held::concealed(text.to_string());
     let mut stream = anstream::stderr().lock();
     // Where standard error is closed nobody is left to be told.
     let _ = writeln!(stream, "{text}");
@@ -42,6 +46,7 @@ pub fn note(text: impl Display) {
 
 /// Writes `text` to standard error as it is, as well as may be: a question, its end left open.
 pub fn show(text: &str) {
+    let text = held::concealed(text.to_owned());
     let mut stream = anstream::stderr().lock();
     // A terminal that is gone is noticed by its signal.
     let _ = stream

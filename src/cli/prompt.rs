@@ -114,6 +114,17 @@ pub fn ask(question: &str, lines: &mut Lines, signals: &Signals) -> Option<Strin
     }
 }
 
+/// The same, and what is typed is not shown.
+pub fn ask_unseen(question: &str, lines: &mut Lines, signals: &Signals) -> Option<String> {
+    let silence = Echo::off();
+    let answer = ask(question, lines, signals);
+    if silence.is_some() && answer.is_some() {
+        // The line break was not shown either.
+        print::show("\n");
+    }
+    answer
+}
+
 // What comes next begins on a line of its own.
 fn end() -> Option<String> {
     print::show("\n");

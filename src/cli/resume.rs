@@ -157,6 +157,14 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let mut values = inputs::placeholders(&plan, &given, &session.by, has)?;
     let mut known = session.known(&state, &plan);
     values.tell(&plan, &mut session, &mut known);
+    if !to_do(&plan, &state).is_empty() {
+        let asking = terminal.then_some((&mut lines, &signals));
+        let base = inputs::base(&opened);
+        let mut secrets = inputs::secrets(&plan, &given, &base, &session.by, asking)?;
+        secrets.tell(&plan, &mut session, &mut known);
+        values.events.append(&mut secrets.events);
+    }
+    fill_inputs(&mut plan, &session)?;
     admit_rest(&plan, &known, &state, &survey, terminal, &search)?;
     prepare::doubt_missing(&mut plan, &survey);
     let changed = has_changed(&opened);
@@ -358,7 +366,7 @@ fn adopt(
     let prepared = prepare::prepare(path, text, &opened.request, config)?;
     let is_given = |name: &str| opened.inputs.iter().any(|it| it.name == name);
     let mut inputs = prepared.runbook.inputs.iter();
-    if let Some(input) = inputs.find(|it| it.required && !is_given(&it.name)) {
+    if let Some(input) = inputs.find(|it| it.required && !it.secret && !is_given(&it.name)) {
         let message = format!("the document now needs an input `{}`", input.name);
         return Err(Failure::usage(message).hint("begin a new run, where it can be given"));
     }
@@ -468,6 +476,18 @@ fn plan(path: &Path, opened: &RunOpened, config: &Config) -> Result<Plan, Failur
         ));
     }
     Ok(plan)
+}
+
+// An input that held a secret is recorded with a hole in it.
+fn fill_inputs(plan: &mut Plan, session: &Session) -> Result<(), Failure> {
+    for input in &mut plan.inputs {
+        input.value = session.filled(&input.value).map_err(|lost| {
+            Failure::usage(format!("input `{}` is lost", input.name))
+                .cause(lost)
+                .hint("begin a new run")
+        })?;
+    }
+    Ok(())
 }
 
 fn document_name(file: &str) -> String {

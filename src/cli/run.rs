@@ -164,6 +164,12 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     admit(&plan, &known, &survey, terminal, &search)?;
     prepare::doubt_missing(&mut plan, &survey);
     plan.inputs = inputs::values(&plan, &given, asking)?;
+    let asking = terminal.then_some((&mut lines, &signals));
+    let base = path.and_then(Path::parent);
+    let base = base.map_or_else(|| here.clone(), |it| here.join(it));
+    let mut secrets = inputs::secrets(&plan, &given, &base, &session.by, asking)?;
+    secrets.tell(&plan, &mut session, &mut known);
+    values.events.append(&mut secrets.events);
     let versions = versions(&survey);
     let opening = Opening {
         args: &args,
@@ -227,7 +233,10 @@ fn open(
         declared: plan.runbook.kind == Kind::Declared,
         versions,
         operator,
-        reason: args.reason.clone(),
+        reason: args.reason.clone().map(|mut reason| {
+            session.texts().clean(&mut reason);
+            reason
+        }),
         cwd: plan.cwd.display().to_string(),
         called_from: here.display().to_string(),
         request: plan.request.clone(),

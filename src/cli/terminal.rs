@@ -88,7 +88,7 @@ impl Terminal {
                 let (text, line) = (clean::inline(&wanted.text), wanted.line);
                 let note = if wanted.secret { "not shown; " } else { "" };
                 if wanted.secret {
-                    let told = "Kept nowhere; but what the step prints of it is recorded.";
+                    let told = "Kept nowhere; what steps print of it is masked.";
                     print::show(&format!("  {}\n", paint(walk::DOUBT, told)));
                 }
                 // Before it is asked for: nobody types faster than this.

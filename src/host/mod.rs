@@ -6,6 +6,7 @@ pub mod clock;
 pub mod command;
 pub mod fault;
 pub mod files;
+pub mod held;
 pub mod machine;
 pub mod probe;
 pub mod process;

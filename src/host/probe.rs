@@ -16,7 +16,7 @@ use super::{certificate, files, machine};
 use crate::model::{Fact, Probe};
 
 /// The most of a body that is kept.
-const BODY: u64 = 1 << 20;
+const BODY: u64 = 256 << 10;
 /// The longest file whose text is kept.
 const TEXT: u64 = 64 << 10;
 
@@ -284,7 +284,7 @@ mod tests {
         let found = look(Probe::Http {
             url: server(answer),
         });
-        assert_eq!(found["body"].as_str().unwrap().len(), 1 << 20);
+        assert_eq!(found["body"].as_str().unwrap().len(), 256 << 10);
         assert_eq!(found["truncated"], true);
     }
 

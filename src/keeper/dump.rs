@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::event::{Delta, FailedAt, Text};
 
+use crate::redact::Texts;
+
 use super::protocol::Launch;
 
 /// What an interpreter left.
@@ -87,6 +89,21 @@ fn changes(before: &[(String, Text)], after: Vec<(String, Vec<u8>)>) -> Delta {
         }
     }
     delta
+}
+
+/// Takes the secrets out of what a step changed: values are stored with holes. A name cannot be; what
+/// is called so is not carried, which is returned as a remark.
+pub(super) fn redact(delta: &mut Delta, secrets: &Texts) -> Option<String> {
+    let hole = |text: &Text| Text::of_bytes(&secrets.holes(&text.to_bytes()));
+    for (_, value) in &mut delta.set {
+        *value = hole(value);
+    }
+    delta.cwd = delta.cwd.as_ref().map(hole);
+    let before = delta.set.len() + delta.unset.len();
+    delta.set.retain(|(name, _)| !secrets.hold(name.as_bytes()));
+    delta.unset.retain(|name| !secrets.hold(name.as_bytes()));
+    (delta.set.len() + delta.unset.len() < before)
+        .then(|| "a variable whose name holds a secret is not carried to the next step".to_owned())
 }
 
 fn entries(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {

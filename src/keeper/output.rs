@@ -1,10 +1,11 @@
 //! Stores what a step prints: byte-exact up to a cap, with a digest over all of it, in bounded
-//! memory whatever it prints.
+//! memory whatever it prints. Secrets are masked before a byte is counted, digested or stored.
 //!
 //! The log holds the head (48 MiB) and, once the step is over, the tail (16 MiB). Until then the
 //! tail goes round in a ring file beside it. `.idx` tells what came when, on which stream: a line
 //! `microseconds stream length` for each stretch of bytes.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::event::Output;
+use crate::redact::{Redactor, Texts};
 use crate::store::folder::RunFolder;
 
 /// The most that is kept of the beginning: 48 MiB.
@@ -22,6 +24,8 @@ pub(super) const TAIL: u64 = 16 << 20;
 
 // Stretches of one stream that come closer together than this are one line of the index.
 const STRETCH: Duration = Duration::from_millis(50);
+// So much is redacted at a time: it goes from reader to reader and stays near the processor.
+const PIECE: usize = 64 << 10;
 // An index never outgrows this; what comes after is one last stretch.
 const INDEX: usize = 4 << 20;
 
@@ -43,6 +47,17 @@ pub(super) struct OutputLog {
     head: u64,
     tail: u64,
     lost: Option<String>,
+    private: bool,
+    redacted: [Redacted; 2],
+    // What is left of a piece, used again and again.
+    clean: Vec<u8>,
+}
+
+// What becomes of one stream.
+struct Redacted {
+    redactor: Redactor,
+    // When something came last.
+    at: Duration,
 }
 
 struct Files {
@@ -54,8 +69,13 @@ struct Files {
 }
 
 impl OutputLog {
-    pub(super) fn new(folder: &RunFolder, name: &str) -> Self {
+    /// Returns the log called `name`. Where it is private nothing of it is stored.
+    pub(super) fn new(folder: &RunFolder, name: &str, secrets: &Texts, private: bool) -> Self {
         let (head, tail) = caps();
+        let redacted = || Redacted {
+            redactor: secrets.stream(),
+            at: Duration::ZERO,
+        };
         Self {
             folder: folder.clone(),
             name: name.to_owned(),
@@ -66,14 +86,33 @@ impl OutputLog {
             head,
             tail,
             lost: None,
+            private,
+            redacted: [redacted(), redacted()],
+            clean: Vec::new(),
         }
     }
 
     /// Takes what was printed at `at` (since the step's start). Never fails: where the disk does
     /// not take it the rest is only counted and digested, and the record says so.
     pub(super) fn add(&mut self, at: Duration, stream: Stream, bytes: &[u8]) {
+        let mut clean = std::mem::take(&mut self.clean);
+        for piece in bytes.chunks(PIECE) {
+            clean.clear();
+            let redacted = &mut self.redacted[stream as usize];
+            redacted.at = at;
+            redacted.redactor.feed(piece, &mut clean);
+            self.keep(at, stream, &clean);
+        }
+        self.clean = clean;
+    }
+
+    fn keep(&mut self, at: Duration, stream: Stream, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         self.hasher.update(bytes);
         if self.lost.is_none()
+            && !self.private
             && let Err(error) = self.store(at, stream, bytes)
         {
             self.lost = Some(format!(
@@ -138,8 +177,33 @@ impl OutputLog {
 
     /// Seals the log: appends the tail, closes the digest. `None` where nothing was printed.
     pub(super) fn seal(mut self) -> Option<Output> {
+        for stream in [Stream::Out, Stream::Err] {
+            let mut rest = Vec::new();
+            let redacted = &mut self.redacted[stream as usize];
+            redacted.redactor.finish(&mut rest);
+            let at = redacted.at;
+            self.keep(at, stream, &rest);
+        }
         if self.bytes == 0 {
             return None;
+        }
+        let mut detected = BTreeMap::new();
+        for (what, times) in self.redacted.iter().flat_map(|it| it.redactor.detected()) {
+            *detected.entry((*what).to_owned()).or_default() += times;
+        }
+        let masked = self.redacted.iter().map(|it| it.redactor.masked()).sum();
+        if self.private {
+            return Some(Output {
+                log: String::new(),
+                bytes: self.bytes,
+                stored: 0,
+                digest: hex(self.hasher),
+                stored_digest: None,
+                gap_at: None,
+                lost: None,
+                masked,
+                detected,
+            });
         }
         let mut stored = self.stored_head();
         let mut gap_at = None;
@@ -188,6 +252,8 @@ impl OutputLog {
                 stored_digest: Some(hex(hasher)),
                 gap_at: None,
                 lost: Some(lost.clone()),
+                masked,
+                detected,
             };
             return Some(output);
         }
@@ -202,6 +268,8 @@ impl OutputLog {
             stored_digest,
             gap_at,
             lost: None,
+            masked,
+            detected,
         };
         Some(output)
     }
@@ -306,11 +374,12 @@ fn unroll(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::Named;
 
     fn store(chunks: &[&[u8]], head: u64, tail: u64) -> (Vec<u8>, Output) {
         let place = tempfile::tempdir().unwrap();
         let folder = RunFolder::create(place.path(), "RUN", false, b"").unwrap();
-        let mut log = OutputLog::new(&folder, "output/s-1");
+        let mut log = OutputLog::new(&folder, "output/s-1", &Texts::default(), false);
         (log.head, log.tail) = (head, tail);
         for chunk in chunks {
             log.add(Duration::ZERO, Stream::Out, chunk);
@@ -328,7 +397,7 @@ mod tests {
     fn nothing_printed_makes_no_file() {
         let place = tempfile::tempdir().unwrap();
         let folder = RunFolder::create(place.path(), "RUN", false, b"").unwrap();
-        let output = OutputLog::new(&folder, "output/s-1").seal();
+        let output = OutputLog::new(&folder, "output/s-1", &Texts::default(), false).seal();
         assert_eq!(output, None);
         assert_eq!(std::fs::read_dir(folder.outputs()).unwrap().count(), 0);
     }
@@ -352,6 +421,54 @@ mod tests {
             output.digest,
             crate::store::Hash::of(b"0123456789abcdefghij").hex()
         );
+    }
+
+    fn redacted(pieces: &[(Stream, &str)], private: bool) -> (String, Output) {
+        let place = tempfile::tempdir().unwrap();
+        let folder = RunFolder::create(place.path(), "RUN", false, b"").unwrap();
+        let secrets = Texts::new(vec![Named::new("DB", "hunter2hunter2")]);
+        let mut log = OutputLog::new(&folder, "output/s-1", &secrets, private);
+        for (stream, piece) in pieces {
+            log.add(Duration::ZERO, *stream, piece.as_bytes());
+        }
+        let output = log.seal().unwrap();
+        let files = std::fs::read_dir(folder.outputs()).unwrap().count();
+        assert_eq!(files, if private { 0 } else { 2 });
+        let path = folder.path().join(&output.log);
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        (text, output)
+    }
+
+    #[test]
+    fn each_stream_is_masked_by_itself_before_it_is_counted() {
+        let pieces = [
+            (Stream::Out, "a hunter2"),
+            (Stream::Err, "b hunter2"),
+            (Stream::Out, "hunter2 c\n"),
+            (Stream::Err, "h\n"),
+            (Stream::Out, "password=admin1234 hunter2hunt"),
+        ];
+        let (text, output) = redacted(&pieces, false);
+        assert_eq!(text, "a b *** c\nhunter2h\npassword=*** hunter2hunt");
+        assert_eq!(output.bytes, text.len() as u64);
+        assert_eq!(output.digest, crate::store::Hash::of(text.as_bytes()).hex());
+        assert_eq!(output.masked, 1);
+        assert_eq!(
+            output.detected,
+            BTreeMap::from([("a password".to_owned(), 1)])
+        );
+    }
+
+    #[test]
+    fn of_a_private_output_only_size_and_digest_are_kept() {
+        let (text, output) = redacted(&[(Stream::Out, "a hunter2hunter2")], true);
+        assert_eq!(text, "");
+        assert_eq!(
+            (output.bytes, output.stored, output.log.as_str()),
+            (5, 0, "")
+        );
+        assert_eq!(output.digest, crate::store::Hash::of(b"a ***").hex());
+        assert_eq!(output.masked, 1);
     }
 
     proptest::proptest! {

@@ -1,6 +1,7 @@
 //! What engine and keeper say to each other: a length (u32, little-endian), then JSON; the write end
 //! of a gate travels beside its frame.
 
+use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,11 +14,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::event::{EndedBy, Identity, Text};
 use crate::model::StepId;
+use crate::redact::{Named, Texts};
 use crate::store::Hash;
 use crate::store::attempts::AttemptRecord;
 
 /// All that is needed to start one attempt of a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     /// Its step.
     pub step: StepId,
@@ -43,12 +45,26 @@ pub struct Launch {
     pub timeout_ms: Option<u64>,
     /// Where its output goes, below the run's folder, without `.log`.
     pub log: String,
+    /// What is masked in all that is stored of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Named>,
+    /// Whether nothing of what it prints is stored: only how much it was, and its digest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
+}
+
+// Its environment and its script are nobody's to read.
+impl fmt::Debug for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Launch({}, {})", self.step, self.nonce)
+    }
 }
 
 impl Launch {
-    /// Returns the SHA-256 of the command as it is handed to the interpreter, hexadecimal.
-    pub fn digest(&self) -> String {
-        Hash::of(self.script.as_bytes()).hex()
+    /// Returns the SHA-256 of the command as it is handed to the interpreter, its secrets masked,
+    /// hexadecimal.
+    pub fn digest(&self, secrets: &Texts) -> String {
+        Hash::of(&secrets.mask(self.script.as_bytes()).0).hex()
     }
 }
 

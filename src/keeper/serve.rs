@@ -12,7 +12,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use crate::event::{AttemptExited, EndedBy, Exit, Text};
 use crate::host::clock::{self, Clock};
 use crate::host::process::{self, Process};
-use crate::host::{fault, storage};
+use crate::host::{fault, held, storage};
+use crate::redact::Texts;
 use crate::store::StoreError;
 use crate::store::attempts::{AttemptLog, Outcome};
 use crate::store::folder::RunFolder;
@@ -51,7 +52,7 @@ pub fn main(folder: &Path) -> u8 {
     };
     let note = folder.path().join("keeper.panic");
     std::panic::set_hook(Box::new(move |panic| {
-        let _ = std::fs::write(&note, panic.to_string());
+        let _ = std::fs::write(&note, held::concealed(panic.to_string()));
     }));
     // SAFETY: the engine that started this process put the connection there for it.
     let engine = unsafe { child::inherited(ENGINE_FD) };
@@ -87,6 +88,7 @@ struct Client {
 
 struct Attempt {
     launch: Launch,
+    secrets: Texts,
     child: Child,
     out_open: bool,
     err_open: bool,
@@ -123,6 +125,8 @@ struct Keeper {
     clients: Vec<Client>,
     running: Vec<Attempt>,
     spare: Option<Spare>,
+    // Those of the last launch: the next has the same, as a rule.
+    secrets: Texts,
     // Pipes of steps that are over, held open by what they left behind: read, so that it never
     // gets SIGPIPE, and thrown away.
     leftovers: Vec<OwnedFd>,
@@ -153,6 +157,7 @@ impl Keeper {
             clients: Vec::new(),
             running: Vec::new(),
             spare: None,
+            secrets: Texts::default(),
             leftovers: Vec::new(),
             retiring: false,
             broken: None,
@@ -451,9 +456,14 @@ impl Keeper {
             }
         };
         let now = clock::since_boot();
+        if self.secrets.secrets() != launch.secrets {
+            self.secrets = Texts::new(launch.secrets.clone());
+            held::conceal(&self.secrets);
+        }
         self.running.push(Attempt {
-            log: OutputLog::new(&self.folder, &launch.log),
+            log: OutputLog::new(&self.folder, &launch.log, &self.secrets, launch.private),
             launch,
+            secrets: self.secrets.clone(),
             child,
             out_open: true,
             err_open: true,
@@ -590,6 +600,12 @@ impl Keeper {
         attempt.read(Stream::Out, &mut self.buffer);
         attempt.read(Stream::Err, &mut self.buffer);
         attempt.read_status();
+        #[cfg(feature = "testing")]
+        assert!(
+            std::env::var_os("RUNBOOK_TEST_KEEPER_PANIC").is_none(),
+            "asked for, while it holds {:?}",
+            attempt.launch.env
+        );
         let nonce = attempt.launch.nonce.clone();
         let left_running = self.left_running(&attempt);
         let outcome = attempt.outcome(self.clock, left_running, &mut self.leftovers);
@@ -770,8 +786,18 @@ impl Attempt {
         let ended_by = self.ended_by.filter(|_| !is_fine);
         let dump = read_dump(self.child.dump, &self.launch);
         let has_dump = dump.is_some();
-        let (environment, failed_at) =
+        let (mut environment, mut failed_at) =
             dump.map_or((None, None), |it| (Some(it.delta), it.failed_at));
+        if let Some(delta) = &mut environment {
+            remarks.extend(dump::redact(delta, &self.secrets));
+        }
+        if let Some(failed_at) = &mut failed_at {
+            self.secrets.clean(&mut failed_at.command);
+        }
+        let mut left_running = left_running;
+        for text in remarks.iter_mut().chain(&mut left_running) {
+            self.secrets.clean(text);
+        }
         if self.launch.dumps && !has_dump && matches!(exit, Exit::Code(_)) {
             remarks.push(
                 "carries no environment to the next step: it replaced the EXIT trap or its own \

@@ -11,7 +11,7 @@ mod step;
 
 pub use check::{Check, Condition, Expression, Matching, Probe};
 pub use diagnostic::{Diagnostic, Severity, Span};
-pub use input::Input;
+pub use input::{Input, SecretSource};
 pub use judged::{Fact, Judged, Run, Tag};
 pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands};
 pub use runbook::{Kind, Runbook, Section};

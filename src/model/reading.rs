@@ -160,20 +160,23 @@ pub enum Offer {
 }
 
 impl Offer {
-    /// Returns what is offered of that which has this nature and effect, and these doubts.
-    pub fn of(nature: Nature, effect: Effect, doubts: &[Doubt], choice: Option<u32>) -> Self {
+    /// Returns what is offered of that which has this nature and effect, and these doubts. A host is
+    /// confirmed, and a choice made, besides.
+    pub fn of(nature: Nature, effect: Effect, doubts: &[Doubt]) -> Self {
         let has = |rule: &str| doubts.iter().any(|doubt| doubt.rule == rule);
         if !nature.is_step() {
             Self::Never
         } else if nature == Nature::Interactive || has("interactive") || has("endless") {
             Self::Hand
-        } else if doubts.iter().any(|doubt| !doubt.is_a_value()) {
+        } else if doubts
+            .iter()
+            .any(|doubt| !doubt.is_a_value() && !doubt.is_a_host())
+        {
             Self::Ask
-        } else if !doubts.is_empty() {
+        } else if doubts.iter().any(Doubt::is_a_value) {
             Self::Fill
         } else {
             match effect {
-                Effect::Reads | Effect::Changes if choice.is_some() => Self::Ask,
                 Effect::Reads | Effect::Changes => Self::Run,
                 Effect::Destroys => Self::Type,
                 Effect::Unknown => Self::Ask,
@@ -237,7 +240,7 @@ pub struct Piece {
 impl Piece {
     /// Says what is offered of it on a terminal.
     pub fn offer(&self) -> Offer {
-        Offer::of(self.nature, self.effect, &self.doubts, self.choice)
+        Offer::of(self.nature, self.effect, &self.doubts)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One thing that a run does.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,11 @@ impl Doubt {
     /// Whether a value, once given, settles it.
     pub fn is_a_value(&self) -> bool {
         matches!(self.rule, "placeholder" | "unset-variable")
+    }
+
+    /// Whether confirming a host, once for the run, settles it.
+    pub fn is_a_host(&self) -> bool {
+        self.rule == "leaves-machine"
     }
 
     /// Whether a person who has read it may run the step as it stands all the same: it may not be
@@ -261,7 +267,7 @@ pub struct Step {
     pub circumstances: Circumstances,
     /// What its attributes say.
     #[serde(flatten)]
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// What is asserted of it, in the order of the document.
     pub checks: Vec<Check>,
 }
@@ -272,12 +278,7 @@ impl Step {
         match &self.task {
             Task::ByHand { .. } if self.ticked => Offer::Never,
             Task::ByHand { .. } => Offer::Hand,
-            Task::Command { .. } => Offer::of(
-                self.nature,
-                self.effect,
-                &self.doubts,
-                self.circumstances.choice,
-            ),
+            Task::Command { .. } => Offer::of(self.nature, self.effect, &self.doubts),
         }
     }
 }

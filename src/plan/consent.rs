@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Elsewhere, OnFailure, Request};
-use crate::model::{Doubt, Effect, Kind, Nature, Place, Step, StepId, Task};
+use crate::model::{Doubt, Effect, Kind, Nature, Place, Placeholder, Stands, Step, StepId, Task};
 use crate::render::Value;
 
 use super::Plan;
@@ -87,6 +87,8 @@ pub struct Known {
     pub workstation: Option<Elsewhere>,
     /// Steps that would overwrite a file which is there.
     pub overwriting: BTreeSet<StepId>,
+    /// Variables that the steps before have left behind, as far as one step sees them.
+    pub left_behind: BTreeSet<String>,
 }
 
 /// What decides about one step besides what it is.
@@ -125,7 +127,10 @@ pub fn facts(plan: &Plan, step: &Step, known: &Known, is_open: impl Fn(&StepId) 
     }
     let places = &step.circumstances.placeholders;
     let mut missing: Vec<String> = Vec::new();
-    let names = places.iter().map(|it| it.name.as_str());
+    let is_there =
+        |it: &&Placeholder| it.stands == Stands::Variable && known.left_behind.contains(&it.name);
+    let names = places.iter().filter(|it| !is_there(it));
+    let names = names.map(|it| it.name.as_str());
     for name in names.chain(plan.secrets_in(step)) {
         if !known.values.contains_key(name) && !missing.iter().any(|it| it == name) {
             missing.push(name.to_owned());
@@ -374,6 +379,8 @@ pub fn refusals(plan: &Plan, known: &Known, terminal: bool) -> Vec<Refusal> {
         });
         return found;
     }
+    // What the steps before will have left behind.
+    let mut known = known.clone();
     for index in &plan.selected {
         let Some(step) = plan.runbook.steps.get(*index) else {
             continue;
@@ -384,7 +391,8 @@ pub fn refusals(plan: &Plan, known: &Known, terminal: bool) -> Vec<Refusal> {
             continue;
         }
         let step = &*plan.now(step, None, &known.values);
-        let facts = facts(plan, step, known, |_| true);
+        let facts = facts(plan, step, &known, |_| true);
+        known.left_behind.extend(plan.sets(step));
         if let Consent::Refused(because) =
             consent(plan.runbook.kind, step, &plan.request, terminal, &facts)
         {
@@ -432,7 +440,9 @@ fn way_out(plan: &Plan, step: &Step, facts: &Facts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Circumstances, Language, Nature, Settings, Span};
+    use std::sync::Arc;
+
+    use crate::model::{Circumstances, Language, Nature, Span};
 
     fn doubt(rule: &'static str) -> Doubt {
         Doubt {
@@ -462,7 +472,7 @@ mod tests {
             doubts: Vec::new(),
             on_demand: false,
             circumstances: Circumstances::default(),
-            settings: Settings::default(),
+            settings: Arc::default(),
             checks: Vec::new(),
             ticked: false,
         }
@@ -548,11 +558,11 @@ mod tests {
             name: name.to_owned(),
             refused: None,
         };
-        let place = || crate::model::Placeholder {
+        let place = || Placeholder {
             name: "A".to_owned(),
             text: "<A>".to_owned(),
             range: 0..0,
-            stands: crate::model::Stands::Bare,
+            stands: Stands::Bare,
             secret: false,
         };
         let s = StepId::new("s").unwrap();
@@ -686,7 +696,7 @@ mod tests {
             assert_eq!(found == Consent::Given, runs, "{effect}");
         }
         let mut asks = step(Effect::Reads);
-        asks.settings.confirm = Some("Sure?".to_owned());
+        Arc::make_mut(&mut asks.settings).confirm = Some("Sure?".to_owned());
         let found = consent(Kind::Plain, &asks, &Request::default(), true, &rest);
         assert_eq!(found, Consent::Ask(Manner::Confirm("Sure?".to_owned())));
     }
@@ -723,7 +733,7 @@ mod tests {
     #[test]
     fn yes_answers_neither_a_confirm_nor_a_doubt_nor_a_manual_item() {
         let mut asks = step(Effect::Changes);
-        asks.settings.confirm = Some("Sure?".to_owned());
+        Arc::make_mut(&mut asks.settings).confirm = Some("Sure?".to_owned());
         let mut doubted = step(Effect::Reads);
         doubted.doubts.push(Doubt {
             rule: "placeholder",

@@ -213,6 +213,18 @@ impl Plan {
         understanding::understand(body, tongue(kind), &self.knowledge)
     }
 
+    /// Returns the variables that `step` sets, where a step of the document waits for some.
+    pub fn sets(&self, step: &Step) -> Vec<String> {
+        let waits = |it: &Step| {
+            let places = &it.circumstances.placeholders;
+            places.iter().any(|place| place.stands == Stands::Variable)
+        };
+        match self.command(step) {
+            Some((_, body)) if self.runbook.steps.iter().any(waits) => self.read(step, body).sets,
+            _ => Vec::new(),
+        }
+    }
+
     fn kind(&self, step: &Step) -> Tagged {
         self.command(step)
             .and_then(|(language, _)| language::find(language.0))

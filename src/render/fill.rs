@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::classify::{Kind, language};
 use crate::model::{Language, Placeholder, Stands};
-
-/// What stands in a record where a secret was.
-pub const MASK: &str = "***";
+pub use crate::redact::MASK;
 
 /// What a placeholder is given.
 #[derive(Clone, Debug, PartialEq, Eq)]

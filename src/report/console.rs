@@ -12,7 +12,7 @@ use super::excerpt::{Excerpt, Measure, excerpt};
 use super::story::{Chapter, Session, Standing, Story};
 use super::words::{self, BAD, CALM, DOUBT, FAINT, STRONG, paint, put};
 use super::{Detail, Ending, Look, Outputs, Progress, Reporter, Surface};
-use crate::event::{AttemptExited, Decision, Event, EventKind, Output, Verdict};
+use crate::event::{AttemptExited, Decision, Event, EventKind, Exit, Output, Verdict};
 use crate::model::StepId;
 use crate::state::Role;
 
@@ -362,9 +362,23 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
     fn finished(&mut self, step: &StepId, verdict: Verdict) -> io::Result<()> {
         self.clear_live()?;
         let mut text = self.result_line(step, Standing::Finished(verdict));
-        let Some((_, chapter)) = self.story.chapter(step) else {
+        let Some((number, chapter)) = self.numbered(step) else {
             return Ok(());
         };
+        if chapter.role == Role::Guard
+            && let Some(exited) = chapter.exited()
+            && let (Exit::Code(code), None) = (exited.exit, exited.ended_by)
+        {
+            // It was asked, and it answered.
+            let title = pad(&inline(&chapter.planned.title), self.title_columns());
+            let told = if verdict == Verdict::Ok {
+                "yes".to_owned()
+            } else {
+                format!("no, exit code {code}")
+            };
+            let told = paint(&self.look, FAINT, &told);
+            return self.say(&format!("? {number} {title}  {told}\n"));
+        }
         if let Some(because) = &chapter.because {
             remark(&mut text, &self.look, Style::new(), because);
         }
@@ -379,6 +393,9 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
             }
             for line in &exited.remarks {
                 remark(&mut text, &self.look, FAINT, line);
+            }
+            if let Some(told) = exited.output.as_ref().and_then(words::detected) {
+                remark(&mut text, &self.look, DOUBT, &told);
             }
         }
         self.say(&text)
@@ -404,6 +421,9 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
         let Some(output) = &exited.output else {
             return remark(text, &self.look, FAINT, "it printed nothing");
         };
+        if output.log.is_empty() {
+            return remark(text, &self.look, FAINT, &words::stored(output));
+        }
         if self.look.detail == Detail::Full {
             return remark(
                 text,
@@ -814,7 +834,14 @@ pub(super) fn next(story: &Story) -> Vec<(String, String)> {
     let resume = format!("runbook resume {run}");
     let tally = story.tally();
     let id = |of: Standing| {
-        let found = story.steps.iter().find(|step| step.standing == of);
+        // What a guard told is no failure, and what may fail is gone on from.
+        let counts = |step: &&Chapter| {
+            step.role != Role::Guard
+                && (step.standing != Standing::Finished(Verdict::Failed)
+                    || !step.planned.flow.allow_fail)
+        };
+        let mut steps = story.steps.iter().filter(counts);
+        let found = steps.find(|step| step.standing == of);
         found
             .map(|step| step.planned.id.to_string())
             .unwrap_or_default()

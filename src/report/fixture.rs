@@ -37,6 +37,8 @@ pub(super) fn output(log: &str, bytes: usize) -> Output {
         stored_digest: None,
         gap_at: None,
         lost: None,
+        masked: 0,
+        detected: BTreeMap::new(),
     }
 }
 

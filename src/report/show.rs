@@ -201,8 +201,10 @@ fn below(text: &mut String, look: &Look, story: &Story, chapter: &Chapter) {
         }
     }
     if let Some(output) = &exited.output {
-        let what = format!("{} in {}", words::size(output.bytes), output.log);
-        remark(text, look, FAINT, &what);
+        remark(text, look, FAINT, &words::stored(output));
+        if let Some(told) = words::detected(output) {
+            remark(text, look, DOUBT, &told);
+        }
     }
     if !exited.left_running.is_empty() {
         let who = format!("left running: {}", exited.left_running.join(", "));

@@ -318,10 +318,19 @@ impl Page {
         };
         let size = words::size(output.bytes);
         let digest = code(&output.digest);
-        self.item(
-            "Output",
-            &format!("{size}, {}, SHA-256 {digest}", code(&output.log)),
-        );
+        let is_private = output.log.is_empty();
+        let place = if is_private {
+            "private: nothing of it is kept".to_owned()
+        } else {
+            code(&output.log)
+        };
+        self.item("Output", &format!("{size}, {place}, SHA-256 {digest}"));
+        if let Some(told) = words::detected(output) {
+            self.item("Masked", &told);
+        }
+        if is_private {
+            return;
+        }
         if let Some(digest) = &output.stored_digest {
             let stored = words::size(output.stored);
             self.item(

@@ -10,7 +10,7 @@ use super::clean::inline;
 use super::story::{Standing, Story};
 use super::{Colour, Look};
 use crate::event::{
-    Closing, Decision, Elsewhere, EndedBy, EventKind, Exit, FailedAt, Operator, Verdict,
+    Closing, Decision, Elsewhere, EndedBy, EventKind, Exit, FailedAt, Operator, Output, Verdict,
 };
 use crate::render::MASK;
 
@@ -25,6 +25,29 @@ pub(super) const STRONG: Style = Style::new().bold();
 pub(super) fn put(text: &mut String, line: &str) {
     text.push_str(line);
     text.push('\n');
+}
+
+/// Says what was masked in an output though nobody declared it; `None` where nothing was.
+pub(super) fn detected(output: &Output) -> Option<String> {
+    let times: u64 = output.detected.values().sum();
+    let kinds: Vec<&str> = output.detected.keys().map(String::as_str).collect();
+    let kinds = inline(&kinds.join(", ")).into_owned();
+    match times {
+        0 => None,
+        1 => Some(format!("1 secret masked that nobody declared ({kinds})")),
+        _ => Some(format!(
+            "{times} secrets masked that nobody declared ({kinds})"
+        )),
+    }
+}
+
+/// Says how much was printed, and where it is.
+pub(super) fn stored(output: &Output) -> String {
+    if output.log.is_empty() {
+        format!("{}, private: nothing of it is kept", size(output.bytes))
+    } else {
+        format!("{} in {}", size(output.bytes), output.log)
+    }
 }
 
 /// Returns `text` in `style`, where colours are shown.

@@ -1,6 +1,7 @@
 //! The attributes of one fence, checklist item or section → what they say of its steps.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::conditions::Stated;
 use super::duration::parse_duration;
@@ -39,7 +40,7 @@ pub(super) struct Said {
     /// `undo-of=`, with the place of the attribute.
     pub(super) undo_of: Option<(String, Span)>,
     pub(super) effect: Option<Effect>,
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
     /// What this version does not perform, by name, with its place.
     pub(super) refused: Vec<(&'static str, Span)>,
     /// What could not be understood, in a plain document.
@@ -115,6 +116,10 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
+    fn settings(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.said.settings)
+    }
+
     /// In a declared runbook an error; in a plain one the step is in doubt.
     fn fault(&mut self, rule: &'static str, span: Span, message: String, way_out: String) {
         let diagnostic = match self.kind {
@@ -223,55 +228,53 @@ impl Reader<'_> {
                 _ => self.one_of(row, attribute, value),
             },
             "timeout" => match parse_duration(value) {
-                Some(timeout) => self.said.settings.timeout = Some(timeout),
+                Some(timeout) => self.settings().timeout = Some(timeout),
                 None => self.wants(attribute, "a duration with its unit", "timeout=5m"),
             },
-            "cwd" => self.said.settings.cwd = Some(value.to_owned()),
-            "confirm" => self.said.settings.confirm = Some(value.to_owned()),
-            "idempotent" => self.said.settings.idempotent = true,
+            "cwd" => self.settings().cwd = Some(value.to_owned()),
+            "confirm" => self.settings().confirm = Some(value.to_owned()),
+            "idempotent" => self.settings().idempotent = true,
             "env" => match variables(value) {
                 Some(variables) => {
-                    let env = &mut self.said.settings.env;
+                    let env = &mut self.settings().env;
                     env.retain(|(name, _)| variables.iter().all(|(other, _)| other != name));
                     env.extend(variables);
                 }
                 None => self.wants(attribute, "variables", "env=\"A=1 B='two words'\""),
             },
             "exit" => match codes(value) {
-                Some(codes) => self.said.settings.exit = codes,
+                Some(codes) => self.settings().exit = codes,
                 None => self.wants(attribute, "exit codes from 0 to 255", "exit=0,3"),
             },
             "needs" => {
                 let ids = value.split([',', ' ']).filter(|id| !id.is_empty());
                 let ids = ids.map(|id| (id.trim_start_matches('#').to_owned(), span));
                 self.said.needs.extend(ids);
-                self.said.settings.needs = Some(Vec::new());
+                self.settings().needs = Some(Vec::new());
             }
             "undo-of" => self.said.undo_of = Some((value.to_owned(), span)),
             "retries" => match value.parse::<u32>() {
-                Ok(retries @ 1..=MOST_RETRIES) => self.said.settings.retries = retries,
+                Ok(retries @ 1..=MOST_RETRIES) => self.settings().retries = retries,
                 _ => self.wants(attribute, "a number from 1 to 1000", "retries=3"),
             },
             "every" => match parse_duration(value) {
-                Some(every) => self.said.settings.every = Some(every),
+                Some(every) => self.settings().every = Some(every),
                 None => self.wants(attribute, "a duration with its unit", "every=5s"),
             },
             "background" => {
-                self.said
-                    .settings
-                    .background
-                    .get_or_insert_with(Service::default);
+                let service = &mut self.settings().background;
+                service.get_or_insert_with(Service::default);
             }
             "stop-at" => match value {
                 "end" => {}
                 "never" => {
-                    let service = &mut self.said.settings.background;
+                    let service = &mut self.settings().background;
                     service.get_or_insert_with(Service::default).stays = true;
                 }
                 _ => self.one_of(row, attribute, value),
             },
-            "always" => self.said.settings.always = true,
-            "allow-fail" => self.said.settings.allow_fail = true,
+            "always" => self.settings().always = true,
+            "allow-fail" => self.settings().allow_fail = true,
             // `runbook` is the declaration's.
             _ => self.judged(row, attribute, Some(value)),
         }

@@ -1,5 +1,7 @@
 //! `if=`, `unless=`, `until=`, `ready=` → what must hold, and what is wrong in it, told at its place.
 
+use std::sync::Arc;
+
 use crate::check::{self, Fault, Known};
 use crate::markdown::attributes::nearest;
 use crate::markdown::{Document, line_of};
@@ -79,7 +81,7 @@ pub(super) fn attach(
 }
 
 fn put(step: &mut Step, name: &str, condition: Condition) {
-    let settings = &mut step.settings;
+    let settings = Arc::make_mut(&mut step.settings);
     match (name, condition) {
         ("if", condition) => settings.only_if = Some(condition),
         ("unless", condition) => settings.unless = Some(condition),

@@ -8,7 +8,7 @@ use super::duration::parse_duration;
 use crate::markdown::attributes::{Performed, nearest, parse_info};
 use crate::markdown::front_matter::{Broken, Node, Value, parse};
 use crate::markdown::{Document, Fence, Syntax, line_of};
-use crate::model::{Diagnostic, Input, Kind, Span};
+use crate::model::{Diagnostic, Input, Kind, SecretSource, Span};
 
 /// A key of the front matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +59,15 @@ pub const INPUT_KEYS: &[Key] = &[
         "whether a run without it is refused; true unless said",
     ),
     here("type", "string"),
-    later("secret", "is never shown"),
-    later("short", "a secret under eight characters"),
-    later("from", "where a secret comes from"),
+    here(
+        "secret",
+        "is kept in no record, and masked wherever it appears",
+    ),
+    here("short", "a secret that may have under eight characters"),
+    here(
+        "from",
+        "where a secret comes from: env:NAME, file:PATH, dotenv:PATH#KEY, prompt",
+    ),
     later("pattern", "a regular expression that it must match"),
     later("min", "the smallest value"),
     later("max", "the largest value"),
@@ -419,6 +425,9 @@ impl Reader<'_> {
                 default: None,
                 choices: Vec::new(),
                 required: true,
+                secret: false,
+                from: None,
+                short: false,
                 span: (self.place)(*span),
             };
             match &node.value {
@@ -461,11 +470,37 @@ impl Reader<'_> {
                     Some(other) => self.not_here(&format!("type: {other}"), node.span),
                     None => self.wants(node, name, "a word", "type: string"),
                 },
-                // `secret: false` asks for nothing.
-                "secret" | "short" if node.value == Value::Bool(false) => {}
+                "secret" => match node.value {
+                    Value::Bool(secret) => input.secret = secret,
+                    _ => self.wants(node, name, "true or false", "secret: true"),
+                },
+                "short" => match node.value {
+                    Value::Bool(short) => input.short = short,
+                    _ => self.wants(node, name, "true or false", "short: true"),
+                },
+                "from" => self.source(input, node),
                 _ if INPUT_KEYS.iter().any(|key| key.name == name) => self.not_here(name, *span),
                 _ => self.unknown(name, *span, INPUT_KEYS),
             }
+        }
+        let only_secret = ["short", "from"];
+        for (name, span, _) in entries.iter().filter(|_| !input.secret) {
+            if only_secret.contains(&name.as_str()) {
+                let message = format!("`{name}` is for secrets");
+                self.error("front-matter-value", *span, message, "add `secret: true`");
+            }
+        }
+        if let (true, Some(span)) = (input.secret, default_at) {
+            let message = format!(
+                "the secret `{}` has a default: everybody reads it",
+                input.name
+            );
+            self.error(
+                "front-matter-value",
+                span,
+                message,
+                "take it out, and say where it comes from: `from: env:NAME`",
+            );
         }
         if let (Some(default), Some(span)) = (&input.default, default_at)
             && !input.choices.is_empty()
@@ -476,6 +511,19 @@ impl Reader<'_> {
                 input.name
             );
             self.error("front-matter-value", span, message, "make it one of them");
+        }
+    }
+}
+
+impl Reader<'_> {
+    fn source(&mut self, input: &mut Input, node: &Node) {
+        let source = node.scalar().and_then(|it| SecretSource::parse(&it));
+        match source {
+            Some(SecretSource::Step(step)) => {
+                self.not_here(&format!("from: \"#{step}\""), node.span);
+            }
+            Some(source) => input.from = Some(source),
+            None => self.wants(node, "from", "a source", "from: env:DB_PASSWORD"),
         }
     }
 }

@@ -471,8 +471,10 @@ impl<'r> Copier<'r, '_> {
         let is_settled = open.peek().is_none();
         let wants_a_person = open.all(|it| WANT_A_PERSON.contains(&it.rule));
         let reasons = reasons(&step.doubts);
-        if let Some(choice) = piece.choice {
-            let because = if reasons.is_empty() {
+        // The way that is taken unless another is chosen stays.
+        let excludes = |it: &Doubt| matches!(it.rule, "alternative" | "opposite");
+        if let Some(choice) = piece.choice.filter(|_| step.doubts.iter().any(excludes)) {
+            let because = if step.doubts.iter().all(excludes) {
                 self.alternative(reading.section, choice, piece)
             } else {
                 reasons

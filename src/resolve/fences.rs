@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use super::attributes::{Of, Run, Said};
 use super::checks::{self, Pending};
@@ -53,7 +55,7 @@ pub fn resolve(
         readings: &readings,
         above: Vec::new(),
         said: Vec::new(),
-        drafts: Vec::new(),
+        drafts: Vec::with_capacity(document.fences.len() + readings.chores.len()),
         pending: Vec::new(),
         diagnostics,
     };
@@ -84,7 +86,8 @@ pub fn resolve(
 
 /// A step that has no name yet.
 struct Draft {
-    said: Said,
+    /// Shared: most steps say nothing that their section does not.
+    said: Rc<Said>,
     section: usize,
     line: u32,
     body_line: u32,
@@ -123,7 +126,7 @@ struct Resolver<'r, 'a> {
     /// The comments that speak for fences: the fence, then the comment.
     above: Vec<(usize, usize)>,
     /// What each section says for its steps, what the sections above it say included.
-    said: Vec<Said>,
+    said: Vec<Rc<Said>>,
     drafts: Vec<Draft>,
     /// Checks, in document order.
     pending: Vec<Pending>,
@@ -163,7 +166,7 @@ impl<'a> Resolver<'_, 'a> {
         for (index, section) in self.sections.iter().enumerate() {
             open.retain(|above| self.sections[*above].level < section.level);
             let mut said = match open.last() {
-                Some(above) => self.said[*above].clone(),
+                Some(above) => Said::clone(&self.said[*above]),
                 None => Said::default(),
             };
             for comment in &own[index] {
@@ -178,7 +181,7 @@ impl<'a> Resolver<'_, 'a> {
                 );
             }
             said.of_a_step = None;
-            self.said.push(said);
+            self.said.push(Rc::new(said));
             // What stands before the first heading is no section that others stand in.
             if section.level > 0 {
                 open.push(index);
@@ -224,7 +227,7 @@ impl<'a> Resolver<'_, 'a> {
 
     fn chore(&mut self, chore: &Chore) {
         let section = chore.section as usize;
-        let said = self.said[section].clone();
+        let said = Rc::clone(&self.said[section]);
         if said.run == Run::Never {
             return;
         }
@@ -252,7 +255,7 @@ impl<'a> Resolver<'_, 'a> {
 
     fn task(&mut self, index: usize, item: &Item<'a>) {
         let section = item.section as usize;
-        let said = self.said[section].clone();
+        let said = Rc::clone(&self.said[section]);
         if said.run == Run::Never {
             return;
         }
@@ -282,7 +285,7 @@ impl<'a> Resolver<'_, 'a> {
         let document = self.document;
         let section = fence.section as usize;
         let info = parse_info(document.text(fence.info), fence.info.start);
-        let mut said = self.said[section].clone();
+        let mut said = Rc::clone(&self.said[section]);
         let mut attributes = Vec::new();
         let mut faults = Vec::new();
         let from = self.above.partition_point(|(fence, _)| *fence < index);
@@ -296,13 +299,15 @@ impl<'a> Resolver<'_, 'a> {
         attributes.extend(info.attributes.iter().cloned());
         faults.extend(info.faults.iter().cloned());
         let known = info.language.and_then(|(word, _)| language::find(word));
-        said.read(
-            &attributes,
-            &faults,
-            Of::Fence,
-            self.kind,
-            &mut self.diagnostics,
-        );
+        if !attributes.is_empty() || !faults.is_empty() {
+            Rc::make_mut(&mut said).read(
+                &attributes,
+                &faults,
+                Of::Fence,
+                self.kind,
+                &mut self.diagnostics,
+            );
+        }
         if said.run == Run::Never {
             return;
         }
@@ -353,7 +358,7 @@ impl<'a> Resolver<'_, 'a> {
                     );
                 }
                 let check = Check::Script(checks::expression(document, fence));
-                self.check(index, fence, check, said);
+                self.check(index, fence, check, &said);
             }
             Tagged::Check | Tagged::Sql => {
                 let (_, span) = info.language.unwrap_or(("", fence.info));
@@ -376,7 +381,7 @@ impl<'a> Resolver<'_, 'a> {
                 if said.matching.is_some() || said.judges.is_some() {
                     let matching = said.matching.map(|it| it.0).unwrap_or_default();
                     let check = checks::output(document, fence, matching);
-                    self.check(index, fence, check, said);
+                    self.check(index, fence, check, &said);
                 }
             }
             _ => self.listing(&info, &said),
@@ -398,7 +403,7 @@ impl<'a> Resolver<'_, 'a> {
     }
 
     /// A fence that judges a step.
-    fn check(&mut self, index: usize, fence: &Fence, check: Check, said: Said) {
+    fn check(&mut self, index: usize, fence: &Fence, check: Check, said: &Said) {
         if self.kind == Kind::Plain {
             return;
         }
@@ -409,12 +414,12 @@ impl<'a> Resolver<'_, 'a> {
             fence: index,
             check,
             above,
-            of: said.judges,
+            of: said.judges.clone(),
         });
     }
 
     /// Tells of what stands in the info string outside braces.
-    fn rest(&mut self, info: &Info<'a>, known: Option<&language::Row>, said: &mut Said) {
+    fn rest(&mut self, info: &Info<'a>, known: Option<&language::Row>, said: &mut Rc<Said>) {
         let Some((rest, span)) = info.rest else {
             return;
         };
@@ -432,7 +437,7 @@ impl<'a> Resolver<'_, 'a> {
                     Kind::Declared => Diagnostic::error("attributes", span, message),
                     Kind::Plain => {
                         let because = message.clone();
-                        said.doubts.push(Doubt {
+                        Rc::make_mut(said).doubts.push(Doubt {
                             rule: "attributes",
                             because,
                             span,
@@ -450,7 +455,7 @@ impl<'a> Resolver<'_, 'a> {
         }
     }
 
-    fn unclosed(&mut self, fence: &Fence, known: Option<&language::Row>, said: &mut Said) {
+    fn unclosed(&mut self, fence: &Fence, known: Option<&language::Row>, said: &mut Rc<Said>) {
         let span = Span::new(fence.span.start, fence.info.end.max(fence.span.start + 1));
         let message = "this fence is not closed: all that follows is taken for its text";
         let is_command = known.is_some_and(|row| row.kind.is_command());
@@ -461,7 +466,7 @@ impl<'a> Resolver<'_, 'a> {
         };
         if is_command {
             let because = "the fence is not closed".to_owned();
-            said.doubts.push(Doubt {
+            Rc::make_mut(said).doubts.push(Doubt {
                 rule: "unclosed-fence",
                 because,
                 span,
@@ -522,7 +527,7 @@ impl<'a> Resolver<'_, 'a> {
     }
 
     /// A fence that is one step as a whole.
-    fn command(&mut self, index: usize, fence: &Fence, row: &language::Row, said: Said) {
+    fn command(&mut self, index: usize, fence: &Fence, row: &language::Row, said: Rc<Said>) {
         let document = self.document;
         self.judges_nothing(said.matching.map(|it| ("match", it.1)), &said);
         let body = document.body(fence);
@@ -608,7 +613,7 @@ impl<'a> Resolver<'_, 'a> {
         });
     }
 
-    fn draft(&mut self, fence: &Fence, said: Said, task: Task, made: Made) {
+    fn draft(&mut self, fence: &Fence, said: Rc<Said>, task: Task, made: Made) {
         self.drafts.push(Draft {
             said,
             section: fence.section as usize,
@@ -627,7 +632,7 @@ impl<'a> Resolver<'_, 'a> {
     }
 
     /// Makes the pieces of a fence of a plain document into steps. Returns whether there were any.
-    fn pieces(&mut self, index: usize, fence: &Fence, said: &Said) -> bool {
+    fn pieces(&mut self, index: usize, fence: &Fence, said: &Rc<Said>) -> bool {
         let steps: Vec<&Piece> = self
             .readings
             .fences
@@ -650,7 +655,7 @@ impl<'a> Resolver<'_, 'a> {
             made.circumstances.prose = std::mem::take(&mut prose);
             made.doubts.extend(said.doubts.iter().cloned());
             self.drafts.push(Draft {
-                said: said.clone(),
+                said: Rc::clone(said),
                 section: fence.section as usize,
                 line: piece.line,
                 body_line: piece.line,
@@ -709,13 +714,17 @@ impl<'a> Resolver<'_, 'a> {
                 _ if !own_title.is_empty() => own_title.as_str(),
                 _ => title,
             };
-            needs.extend(said.needs.into_iter().map(|(id, span)| (index, id, span)));
-            undoes.extend(said.undo_of.map(|(of, span)| Undoes {
+            needs.extend(
+                said.needs
+                    .iter()
+                    .map(|(id, span)| (index, id.clone(), *span)),
+            );
+            undoes.extend(said.undo_of.iter().map(|(of, span)| Undoes {
                 step: index,
-                of,
-                span,
+                of: of.clone(),
+                span: *span,
             }));
-            stated.extend(said.conditions.into_iter().map(|it| (index, it)));
+            stated.extend(said.conditions.iter().cloned().map(|it| (index, it)));
             let (effect, because) = match said.effect {
                 Some(effect) => (effect, "the document says so".to_owned()),
                 None => (effect, because),
@@ -730,14 +739,14 @@ impl<'a> Resolver<'_, 'a> {
                 span,
                 task,
                 nature,
-                tags: said.tags,
+                tags: said.tags.clone(),
                 effect,
                 because,
                 doubts,
                 on_demand: self.sections[section].on_demand,
                 ticked,
                 circumstances,
-                settings: said.settings,
+                settings: Arc::clone(&said.settings),
                 checks: Vec::new(),
             });
         }
@@ -900,7 +909,7 @@ mod tests {
             for tag in &step.tags {
                 write!(text, " .{tag}").unwrap();
             }
-            if step.settings != crate::model::Settings::default() {
+            if *step.settings != crate::model::Settings::default() {
                 write!(text, " {}", told(&step.settings)).unwrap();
             }
             for doubt in &step.doubts {
@@ -970,7 +979,7 @@ mod tests {
         insta::assert_snapshot!(
             format!("{:?}\n{:?}\n{:?} {:?} {:?}", runbook.inputs, runbook.env, runbook.cwd, runbook.requires, runbook.default_timeout),
             @r##"
-        [Input { name: "v", description: Some("d"), default: Some("1.10"), choices: ["1.10", "b"], required: false, span: Span { start: 34, end: 35 } }, Input { name: "w", description: None, default: None, choices: [], required: true, span: Span { start: 124, end: 125 } }]
+        [Input { name: "v", description: Some("d"), default: Some("1.10"), choices: ["1.10", "b"], required: false, secret: false, from: None, short: false, span: Span { start: 34, end: 35 } }, Input { name: "w", description: None, default: None, choices: [], required: true, secret: false, from: None, short: false, span: Span { start: 124, end: 125 } }]
         [("TZ", "UTC"), ("N", "010")]
         Some("sub") ["docker", "psql"] Some(600s)
         "##
@@ -1008,7 +1017,6 @@ mod tests {
         --
         Declared "file"
         ! 3: not-in-this-version: `targets` is not in this version @ "targets" → take it out
-        ! 5: not-in-this-version: `secret` is not in this version @ "secret" → take it out
         ! 5: unknown-key: unknown key `patern` @ "patern" → did you mean `pattern`?
         ! 6: variable-name: `RUNBOOK_X`: names that begin with `RUNBOOK_` are ours @ "RUNBOOK_X" → take another name
         ! 7: variable-name: `a-b` is no name of a variable @ "a-b" → use letters, digits and `_`, no digit first

@@ -1,6 +1,7 @@
 //! `undo-of=`: the step that it names; and attributes that contradict one another.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::conditions::Stated;
 use crate::markdown::attributes::nearest;
@@ -50,7 +51,7 @@ impl<'r> Reader<'r> {
     pub(super) fn undoes(&mut self, steps: &mut [Step], undoes: &[Undoes]) {
         for it in undoes {
             match undone(steps, it) {
-                Ok(of) => steps[it.step].settings.undo_of = Some(of),
+                Ok(of) => Arc::make_mut(&mut steps[it.step].settings).undo_of = Some(of),
                 Err((message, way_out)) => {
                     self.fault(&mut steps[it.step], "undo-of", it.span, message, way_out);
                 }

@@ -1,6 +1,7 @@
 //! Titles → ids and titles that are unique in their document.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
@@ -45,8 +46,8 @@ pub(super) fn slug(text: &str) -> String {
 /// Gives ids and titles that nothing else in the document has.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    taken: BTreeSet<String>,
-    last: BTreeMap<String, u32>,
+    /// What is taken, and the last number that was given to it as a slug; 0 for none.
+    taken: BTreeMap<String, u32>,
     titles: BTreeMap<String, u32>,
     /// The title that was asked for last, and what it gives: steps of a section stand together.
     before: (String, String),
@@ -56,7 +57,7 @@ impl Names {
     /// Returns names that leave alone what the document says itself.
     pub(super) fn beside(explicit: impl Iterator<Item = String>) -> Self {
         Self {
-            taken: explicit.collect(),
+            taken: explicit.map(|id| (id, 0)).collect(),
             ..Self::default()
         }
     }
@@ -67,19 +68,25 @@ impl Names {
             self.before = (title.to_owned(), slug(title));
         }
         let slug = &self.before.1;
-        let last = match self.last.get_mut(slug) {
-            Some(last) => last,
-            None => self.last.entry(slug.clone()).or_insert(0),
-        };
-        let text = loop {
-            *last += 1;
-            let text = if *last == 1 {
+        let text = match self.taken.get(slug) {
+            None => {
+                self.taken.insert(slug.clone(), 1);
                 slug.clone()
-            } else {
-                format!("{slug}-{last}")
-            };
-            if self.taken.insert(text.clone()) {
-                break text;
+            }
+            Some(last) => {
+                let mut number = (*last).max(1);
+                let text = loop {
+                    number += 1;
+                    let text = format!("{slug}-{number}");
+                    if let Entry::Vacant(entry) = self.taken.entry(text.clone()) {
+                        entry.insert(0);
+                        break text;
+                    }
+                };
+                if let Some(last) = self.taken.get_mut(slug) {
+                    *last = number;
+                }
+                text
             }
         };
         StepId::new(&text).expect("a slug holds letters, digits and `-` only")
@@ -87,12 +94,12 @@ impl Names {
 
     /// Returns `title`, numbered from the second time on.
     pub(super) fn title(&mut self, title: &str) -> String {
-        let times = self.titles.entry(title.to_owned()).or_insert(0);
-        *times += 1;
-        if *times == 1 {
-            title.to_owned()
-        } else {
+        if let Some(times) = self.titles.get_mut(title) {
+            *times += 1;
             format!("{title} ({times})")
+        } else {
+            self.titles.insert(title.to_owned(), 1);
+            title.to_owned()
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn check(steps: &mut [Step], needs: &[Need], diagnostics: &mut Vec<Di
     if diagnostics.len() == before {
         for (from, needed) in &wanted {
             let ids = needed.iter().map(|(to, _)| steps[*to].id.clone()).collect();
-            steps[*from].settings.needs = Some(ids);
+            std::sync::Arc::make_mut(&mut steps[*from].settings).needs = Some(ids);
         }
         hidden_circles(steps, &wanted, diagnostics);
     }

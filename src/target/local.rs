@@ -10,6 +10,7 @@ use crate::event::Text;
 use crate::keeper::protocol::Launch;
 use crate::keeper::{DUMP_FD, SCRIPT_FD};
 use crate::model::{Kind, Language, StepId};
+use crate::redact::Named;
 
 use super::survey::Interpreter;
 
@@ -81,6 +82,10 @@ pub struct Start<'a> {
     pub cwd: Text,
     /// After this long it is ended.
     pub timeout: Option<Duration>,
+    /// What is masked in all that is stored of it.
+    pub secrets: Vec<Named>,
+    /// Whether nothing of what it prints is stored.
+    pub private: bool,
 }
 
 /// Returns how this step is started with this interpreter.
@@ -138,6 +143,8 @@ pub fn launch(start: Start<'_>, interpreter: &Interpreter) -> Launch {
         dumps,
         timeout_ms: start.timeout.map(|it| it.as_millis() as u64),
         log: format!("output/{}-{}", start.step, start.attempt),
+        secrets: start.secrets,
+        private: start.private,
     }
 }
 
@@ -158,13 +165,18 @@ const BASH_LEAVE: &str = r#"__runbook_leave(){ local s=$?; { printf "S\0%s\0%s\0
 
 fn bash_prologue(strict: bool) -> String {
     let leave = BASH_LEAVE.replace("DUMP_FD", &DUMP_FD.to_string());
-    let unset = if strict { "u" } else { "" };
+    let unset = strict_or_shared(strict);
     format!("exec {SCRIPT_FD}<&-; {BASH_ERR}{leave}{BASH_TRAPS}set -Ee{unset}o pipefail")
+}
+
+// A manual was written for one shell: what one of its pieces sets, exported or not, the next ones read.
+const fn strict_or_shared(strict: bool) -> &'static str {
+    if strict { "u" } else { "a" }
 }
 
 fn sh_prologue(pipefail: bool, strict: bool) -> String {
     let exit = exit_trap();
-    let unset = if strict { "u" } else { "" };
+    let unset = strict_or_shared(strict);
     let pipefail = if pipefail { "; set -o pipefail" } else { "" };
     format!("{exit}set -e{unset}{pipefail}")
 }
@@ -175,7 +187,7 @@ const ZSH_LEAVE: &str = r#"trap '__runbook_s=$?; { printf "S\0%s\0\0%s\0" "${__r
 
 fn zsh_prologue(strict: bool) -> String {
     let leave = ZSH_LEAVE.replace("DUMP_FD", &DUMP_FD.to_string());
-    let unset = if strict { " nounset" } else { "" };
+    let unset = if strict { " nounset" } else { " allexport" };
     format!("{ZSH_ERR}{leave}setopt errexit pipefail{unset}")
 }
 

@@ -55,16 +55,18 @@ fn the_tables_of_checks_are_the_programs_own() {
     );
     check_block(PAGE, "names", &names);
     let limits = format!(
-        "| limit | |\n|---|---|\n| operations | {} |\n| a text | {} MiB |\n| elements of a list, entries of a map | {} |\n| calls within calls | {} |\n| expressions within expressions | {} |\n| a compiled regular expression | {} MiB |\n| bytes that functions read in all | {} GiB |\n",
+        "| limit | |\n|---|---|\n| operations | {} |\n| what a step printed, in a script | {} MiB |\n| what a step printed, beside an expected output | {} MiB |\n| a text, all texts of a list or map | {} MiB |\n| elements of a list | {} |\n| entries of a map, of all maps of a list | {} |\n| calls within calls | {} |\n| expressions within expressions | {} |\n| a compiled regular expression | {} MiB |\n| bytes that functions read in all | {} GiB |\n",
         limits::OPERATIONS,
+        limits::PRINTED >> 20,
+        limits::COMPARED >> 20,
         limits::TEXT >> 20,
         limits::LIST,
+        limits::MAP,
         limits::CALLS,
         limits::DEPTH,
         limits::REGEX >> 20,
         limits::BYTES >> 30,
     );
-    assert_eq!(limits::LIST, limits::MAP);
     check_block(PAGE, "limits", &limits);
 }
 

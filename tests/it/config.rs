@@ -54,9 +54,9 @@ fn the_rows_of_the_documentation_say_what_it_says() {
         "changes ask",
         "changes run",
         "destroys type",
+        "unknown hand",
         "reads hand",
-        "reads hand",
-        "destroys ask",
+        "destroys type",
         "unknown ask",
     ];
     assert_eq!(told(&place(config, &commands)), known);

@@ -9,7 +9,9 @@
 )]
 
 use std::fmt::Write as _;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use runbook::classify::language;
 use runbook::cli::exit::ExitCode;
@@ -19,6 +21,8 @@ use runbook::markdown::outline;
 use runbook::model::{Nature, Offer, Severity};
 use runbook::resolve::{INPUT_KEYS, Key, TOP_KEYS};
 use runbook::target::{needed, starter};
+
+use crate::fixture;
 
 const COMMANDS: &[&str] = &[
     "run",
@@ -50,19 +54,27 @@ struct Outcome {
 
 /// Runs the program as in CI: no terminal, a state folder of its own.
 fn runbook(state: &Path, args: &[&str]) -> Outcome {
-    let output = duct::cmd(env!("CARGO_BIN_EXE_runbook"), args)
-        .dir(root())
+    let mut printed = tempfile::tempfile().unwrap();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test starts the program itself"
+    )]
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_runbook"));
+    command
+        .args(args)
+        .current_dir(root())
         .env("RUNBOOK_STATE", state)
         .env("NO_COLOR", "1")
-        .stdin_null()
-        .stderr_to_stdout()
-        .stdout_capture()
-        .unchecked()
-        .run()
-        .unwrap();
+        .stdin(Stdio::null())
+        .stdout(printed.try_clone().unwrap())
+        .stderr(printed.try_clone().unwrap());
+    let status = fixture::wait(fixture::spawn(&mut command));
+    let mut text = Vec::new();
+    printed.seek(SeekFrom::Start(0)).unwrap();
+    printed.read_to_end(&mut text).unwrap();
     Outcome {
-        code: output.status.code().unwrap_or(-1),
-        text: String::from_utf8_lossy(&output.stdout).into_owned(),
+        code: status.code().unwrap_or(-1),
+        text: String::from_utf8_lossy(&text).into_owned(),
     }
 }
 

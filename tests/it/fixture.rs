@@ -588,11 +588,7 @@ pub fn helper(program: &str, args: &[&str]) -> bool {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    let mut child = spawn(&mut command);
-    let pid = child.id() as i32;
-    let status = child.wait().unwrap();
-    registry().remove(&pid);
-    status.success()
+    wait(spawn(&mut command)).success()
 }
 
 /// Returns `text` with ULIDs, hashes and process numbers replaced.
@@ -670,6 +666,14 @@ pub fn spawn(command: &mut std::process::Command) -> Child {
     let child = command.spawn().unwrap();
     registry.insert(child.id() as i32);
     child
+}
+
+/// Waits for a child that [`spawn`] started.
+pub fn wait(mut child: Child) -> std::process::ExitStatus {
+    let pid = child.id() as i32;
+    let status = child.wait().unwrap();
+    registry().remove(&pid);
+    status
 }
 
 fn reap_orphans() {

@@ -484,3 +484,21 @@ fn a_server_may_be_left_running() {
     runbook::host::process::kill(pid).unwrap();
     fixture.until_quiet();
 }
+
+#[test]
+fn guards_and_undo_are_told_apart_from_the_steps_and_a_no_is_no_failure() {
+    let document = "---\nrunbook: 1\n---\n# A\n```bash {#there effect=reads}\nfalse\n```\n```bash {#a unless=#there}\nfalse\n```\n```bash {#back undo-of=a}\ntrue\n```\n";
+    let fixture = Fixture::new().file("a.md", document);
+    let outcome = fixture.run(&["run", "a.md"]).code(1);
+    let told = &outcome.stdout;
+    for line in [
+        "1 step, on this machine\n",
+        "Only where they are called for\n",
+        "? check A",
+        "no, exit code 1",
+        "# asks what to do about a",
+    ] {
+        assert!(told.contains(line), "{line} is not in\n{told}");
+    }
+    assert!(!told.contains("✗ check"), "{told}");
+}

@@ -124,6 +124,17 @@ pub fn compare(name: &str, labels: &[Label], readings: &[FenceReading], score: &
             .flat_map(|reading| &reading.pieces)
             .filter(|piece| piece.line <= label.last && piece.last_line >= label.first)
             .collect();
+        // A remark under a command is a piece without a command: what is labelled is the command.
+        let commands: Vec<&Piece> = pieces
+            .iter()
+            .copied()
+            .filter(|piece| !piece.because.starts_with("it holds comments only"))
+            .collect();
+        let pieces = if commands.is_empty() {
+            pieces
+        } else {
+            commands
+        };
         let overlap =
             |piece: &&&Piece| piece.last_line.min(label.last) + 1 - piece.line.max(label.first);
         score.rows += 1;

@@ -628,7 +628,7 @@ fn what_this_version_does_not_perform_is_refused_before_step_one() {
     }
     for front in [
         "targets:\n  web: { ssh: [a] }",
-        "inputs:\n  p: { secret: true }",
+        "inputs:\n  p: { secret: true, from: \"#login\" }",
     ] {
         let fixture = Fixture::new().file(
             "a.md",
@@ -986,4 +986,28 @@ fn a_large_body_and_a_large_environment_reach_the_step() {
         .steps(&[("bash {#s}", &body), ("bash {#t}", "[ ${#BIG} = 100000 ]")]);
     let outcome = fixture.run(&["run", "a.md"]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+}
+
+#[test]
+fn what_a_piece_of_a_manual_sets_is_there_for_the_pieces_after_it() {
+    let manual =
+        "# A\n```bash\nWHERE=$(echo here)\n```\n# B\n```bash\necho \"it is $WHERE\"\n```\n";
+    for language in ["bash", "sh", "zsh"] {
+        if which(language).is_none() {
+            skip(&format!("{language} is not here"));
+            continue;
+        }
+        let manual = manual.replace("bash", language);
+        let fixture = Fixture::new().file("m.md", &manual);
+        fixture.run(&["run", "m.md", "A", "B", "--yes"]).code(0);
+        assert_eq!(printed(&fixture, "b"), "it is here\n", "{language}");
+    }
+    // Alone it has nothing to say it with.
+    let fixture = Fixture::new().file("m.md", manual);
+    let outcome = fixture.run(&["run", "m.md", "B", "--yes"]).code(2);
+    assert!(
+        outcome.stderr.contains("`WHERE` has no value"),
+        "{}",
+        outcome.stderr
+    );
 }

@@ -587,26 +587,28 @@ fn leaves(script: &Script<'_>, index: usize) -> bool {
 
 /// `for ((;;))` that nothing leaves.
 pub(super) fn has_bare_for(text: &str, script: &Script<'_>) -> bool {
-    text.match_indices("for").any(|(at, it)| {
-        let inside = text[at + it.len()..].trim_start().strip_prefix("((");
-        inside.is_some_and(|inside| {
-            let inside = inside.split("))").next().unwrap_or_default();
-            inside.split_whitespace().collect::<String>() == ";;"
+    script.commands.iter().any(|it| it.in_loop)
+        && text.match_indices("for").any(|(at, it)| {
+            let inside = text[at + it.len()..].trim_start().strip_prefix("((");
+            inside.is_some_and(|inside| {
+                let inside = inside.split("))").next().unwrap_or_default();
+                inside.split_whitespace().collect::<String>() == ";;"
+            })
         })
-    }) && script.commands.iter().any(|it| it.in_loop)
         && !leaves(script, 0)
 }
 
 /// `select x in …`: a menu.
 pub(super) fn has_menu(text: &str, script: &Script<'_>) -> bool {
-    text.match_indices("select ").any(|(at, it)| {
-        let starts = text[..at].trim_end_matches([' ', '\t']);
-        let mut words = text[at + it.len()..].split_whitespace();
-        let name = words.next().unwrap_or_default();
-        (starts.is_empty() || starts.ends_with(['\n', ';', '{', '(']))
-            && words.next() == Some("in")
-            && script.sets.iter().any(|it| it == name)
-    })
+    !script.sets.is_empty()
+        && text.match_indices("select ").any(|(at, it)| {
+            let starts = text[..at].trim_end_matches([' ', '\t']);
+            let mut words = text[at + it.len()..].split_whitespace();
+            let name = words.next().unwrap_or_default();
+            (starts.is_empty() || starts.ends_with(['\n', ';', '{', '(']))
+                && words.next() == Some("in")
+                && script.sets.iter().any(|it| it == name)
+        })
 }
 
 /// Whether loops and groups of the text are fed by a pipe or a file: then `read` in them asks nobody.

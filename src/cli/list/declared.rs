@@ -48,6 +48,10 @@ pub(super) fn show(text: &mut String, page: &Page<'_>, verbose: bool) {
 fn show_input(text: &mut String, page: &Page<'_>, input: &Input) {
     let description = input.description.as_deref();
     let default = match &input.default {
+        _ if input.secret => Some(match &input.from {
+            Some(from) => format!("(a secret, from {from})"),
+            None => "(a secret)".to_owned(),
+        }),
         Some(default) => Some(format!("(default {default})")),
         None => (!input.required).then(|| "(not required)".to_owned()),
     };

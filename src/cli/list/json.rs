@@ -43,6 +43,8 @@ struct ListedInput {
     default: Option<String>,
     choices: Vec<String>,
     required: bool,
+    secret: bool,
+    from: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -179,6 +181,8 @@ pub(super) fn listed(
                 default: input.default,
                 choices: input.choices,
                 required: input.required,
+                secret: input.secret,
+                from: input.from.map(|it| it.to_string()),
             })
             .collect(),
         sections: runbook

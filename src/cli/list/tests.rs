@@ -112,8 +112,8 @@ const READINGS: &[&[&str]] = &[
     ],
     &["1-1 command destroys; because `psql … < file` overwrites what the database holds; warned"],
     &[
-        "1-2 command changes; title Opción A; because `reboot` restarts the machine; choice 1",
-        "3-4 command changes; title Opción B; because `shutdown` stops the machine; choice 1",
+        "1-2 command changes; title Opción A; because `reboot` restarts the machine; choice 1; doubt alternative one of several ways",
+        "3-4 command changes; title Opción B; because `shutdown` stops the machine; choice 1; doubt alternative one of several ways",
     ],
     &["1-1 interactive reads; because `htop` wants a terminal"],
     &["1-1 data; because it is JSON"],
@@ -126,7 +126,7 @@ fn manual(detail: Detail) -> String {
 
 #[test]
 fn a_plain_manual_is_a_map_of_its_sections() {
-    insta::assert_snapshot!(manual(Detail::Map), @r#"
+    insta::assert_snapshot!(manual(Detail::Map), @"
     Guía de operación                                         docs/deploy.md · plain
       8 fences     4 command, 1 interactive, 1 file, 1 data, 1 diagram
       10 steps     2 ready, 1 destroying, 2 to look at, 1 to fill in,
@@ -144,10 +144,10 @@ fn a_plain_manual_is_a_map_of_its_sections() {
         Hacer                                 ·        1         ·        1        ·
             1 for a terminal · fill in FECHA, $DB_HOST, your_password (a secret)
         Restaurar · on demand                 ·        2         1        ·        ·
-            choose 1 of 2
+            in doubt: 2 alternative · choose 1 of 2
       Revisión                                1        ·         ·        ·        2
           1 for a terminal · 1 ticked
-    "#);
+    ");
 }
 
 #[test]
@@ -187,17 +187,19 @@ fn its_pieces_are_told_with_their_reasons() {
            in doubt (interactive): `psql` opens a console
            fill in $DB_HOST (line 29), your_password (a secret) (line 29)
         Restaurar · on demand                 ·        2         1        ·        ·
-            choose 1 of 2
+            in doubt: 2 alternative · choose 1 of 2
        37  psql tienda < copia.sql                      command      destroys  type
            ~restaurar · `psql … < file` overwrites what the database holds
            warning on line 37: psql tienda < copia.sql
        41  Opción A                                     command      changes   ask
            reboot
            ~restaurar-2 · `reboot` restarts the machine
+           in doubt (alternative): one of several ways
            one is chosen: this, or line 43
        43  Opción B                                     command      changes   ask
            shutdown -r now
            ~restaurar-3 · `shutdown` stops the machine
+           in doubt (alternative): one of several ways
            one is chosen: this, or line 41
       Revisión                                1        ·         ·        ·        2
           1 for a terminal · 1 ticked
@@ -233,7 +235,7 @@ fn a_runbook_is_listed_in_eighty_columns() {
       input version  tag to deploy (default v1) (one of v1, v2)
     Preparación
       check            8  bash        reads     .slow
-      ~preparacion    11  bash        reads
+      ~preparacion    11  bash        unknown
           in doubt: `<HOST>` stands for a value
       A mano
       ~a-mano         16  by hand
@@ -250,9 +252,8 @@ fn a_runbook_is_listed_in_eighty_columns() {
     Preparación
       check            8  bash        reads     .slow
           df -h
-      ~preparacion    11  bash        reads
+      ~preparacion    11  bash        unknown
           ssh <HOST>
-          reads: `ssh` opens a shell or a console
           in doubt: `<HOST>` stands for a value
       Vacía
       A mano

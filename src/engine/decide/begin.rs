@@ -57,7 +57,10 @@ impl Turn<'_> {
         if self.session.agreed.contains(&id) && !is_plain {
             return Proposal::Start;
         }
-        let known = self.session.known(self.state, self.plan);
+        let mut known = self.session.known(self.state, self.plan);
+        let carried = ahead.carried(&id).variables.into_iter();
+        let set = carried.filter(|(_, value)| value.is_some());
+        known.left_behind = set.map(|(name, _)| name).collect();
         let now = self
             .plan
             .now(proposed, step.edited.as_deref(), &known.values);

@@ -6,9 +6,11 @@ use std::fmt;
 use crate::event::{EventKind, OnFailure, Request};
 use crate::model::StepId;
 use crate::plan::{Existing, Known, Plan};
+use crate::redact::{Lost, Named, Texts};
 use crate::render::Value;
 use crate::state::State;
 
+use super::super::conceal::filled;
 use super::{Leaving, Question};
 
 /// What this engine knows besides the journal. Lost in a crash, and not missed.
@@ -30,6 +32,7 @@ pub struct Session {
     pub(super) all: bool,
     pub(super) agreed: BTreeSet<StepId>,
     pub(super) secrets: BTreeMap<String, Secret>,
+    texts: Texts,
     // The section whose rest was agreed to.
     pub(super) rest: Option<usize>,
     // What the step that is proposed would overwrite.
@@ -170,9 +173,29 @@ impl Session {
         &self.pending
     }
 
-    /// Keeps the value of a secret for this session.
+    /// Keeps the value of a secret for this session; from now on it is masked.
     pub fn keep(&mut self, name: String, secret: Secret) {
         self.secrets.insert(name, secret);
+        let named = self.secrets.iter();
+        let named = named.filter(|(_, it)| !it.expose().is_empty());
+        self.texts = Texts::new(
+            named
+                .map(|(name, it)| Named::new(name, it.expose()))
+                .collect(),
+        );
+    }
+
+    /// Returns what masks the secrets of this session.
+    pub fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// Returns `text`, as a record holds it, with its secrets.
+    ///
+    /// # Errors
+    /// The secret that is not there.
+    pub fn filled(&self, text: &str) -> Result<String, Lost> {
+        filled(text, &self.texts)
     }
 
     /// Returns the secrets of this session by name.
@@ -191,9 +214,13 @@ impl Session {
 
     /// Returns what has been given and confirmed so far, in the run and in this session.
     pub fn known(&self, state: &State, plan: &Plan) -> Known {
+        // A value with a secret in it is known only where the secret is.
         let plain = state.values().iter();
         let mut values: BTreeMap<String, Value> = plain
-            .map(|(name, value)| (name.clone(), Value::Plain(value.clone())))
+            .filter_map(|(name, value)| {
+                let value = filled(value, &self.texts).ok()?;
+                Some((name.clone(), Value::Plain(value)))
+            })
             .collect();
         for name in self.secrets.keys() {
             let variable = plan.secret_variable(name);
@@ -205,6 +232,7 @@ impl Session {
             hosts: state.hosts().clone(),
             workstation: state.workstation(),
             overwriting: overwriting.map(|(id, _)| id.clone()).collect(),
+            left_behind: BTreeSet::new(),
         }
     }
 

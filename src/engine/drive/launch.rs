@@ -12,6 +12,7 @@ use crate::model::{Step, StepId};
 use crate::render::Value;
 use crate::target::{Start, launch};
 
+use super::super::conceal::{filled, text_filled};
 use super::super::decide::{Holding, Input};
 use super::{Engine, EngineError};
 
@@ -37,7 +38,10 @@ impl Engine<'_> {
                     continue;
                 }
             };
-            let (nonce, command) = (launch.nonce.clone(), launch.digest());
+            let (nonce, command) = (
+                launch.nonce.clone(),
+                launch.digest(self.parts.session.texts()),
+            );
             let Some(link) = &mut self.parts.link else {
                 return Ok(());
             };
@@ -127,13 +131,32 @@ impl Engine<'_> {
             .ok_or_else(|| format!("nothing here runs {}", language.0))?;
         let state = self.parts.journal.state();
         let carried = state.carried(id, self.parts.session.pending());
-        let cwd = self.cwd(step, carried.cwd.as_ref());
+        let secrets = self.parts.session.texts();
+        let again = |text: &Text, what: &str| {
+            text_filled(text, secrets).map_err(|lost| {
+                format!(
+                    "{what} is lost: {lost}; run the step that set it again (--rerun STEP), or give \
+                     the secret"
+                )
+            })
+        };
+        let cwd = match &carried.cwd {
+            Some(cwd) => Some(again(cwd, "the folder that an earlier step went to")?),
+            None => None,
+        };
+        let cwd = self.cwd(step, cwd.as_ref());
         // What stands for a value is never passed to an interpreter.
         let known = self.parts.session.known(state, plan);
         let body = match plan.filled(step, &known.values) {
             None => self.body(step).0,
             Some(Ok(filled)) => filled.body,
             Some(Err(unfit)) => return Err(format!("`{}`: {}", unfit.name, unfit.because)),
+        };
+        let is_edited = state.step(id).is_some_and(|(_, it)| it.edited.is_some());
+        let body = if is_edited {
+            filled(&body, secrets).map_err(|lost| format!("the edited command is lost: {lost}"))?
+        } else {
+            body
         };
         let nonce = machine::nonce();
         let mut env = self.parts.environment.clone();
@@ -143,6 +166,11 @@ impl Engine<'_> {
         }
         for input in &plan.inputs {
             env.insert(input.name.clone(), plain(&input.value));
+        }
+        for input in plan.runbook.inputs.iter().filter(|it| it.secret) {
+            if let Some(secret) = self.parts.session.secrets().get(&input.name) {
+                env.insert(input.name.clone(), plain(secret.expose()));
+            }
         }
         for (name, value) in &known.values {
             let secret = self.parts.session.secrets().get(name);
@@ -163,7 +191,10 @@ impl Engine<'_> {
         }
         for (name, value) in carried.variables {
             match value {
-                Some(value) => drop(env.insert(name, value)),
+                Some(value) => {
+                    let value = again(&value, &format!("`{name}`, which an earlier step set,"))?;
+                    env.insert(name, value);
+                }
                 None => drop(env.remove(&name)),
             }
         }
@@ -193,6 +224,8 @@ impl Engine<'_> {
                 env: env.into_iter().collect(),
                 cwd,
                 timeout: timeout.filter(|_| step.settings.background.is_none()),
+                secrets: secrets.secrets().to_vec(),
+                private: step.settings.output_private,
             },
             interpreter,
         ))

@@ -16,7 +16,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::event::{AttemptExited, Event, EventKind, Exit, Text};
 use crate::host::files::existing;
-use crate::host::{clock, fault};
+use crate::host::{clock, fault, held};
 use crate::keeper::link::{Held, Link};
 use crate::keeper::protocol::{Ask, Say};
 use crate::model::{Step, StepId, Task};
@@ -28,6 +28,7 @@ use crate::store::folder::RunFolder;
 use crate::store::journal::{Journal, JournalError};
 use crate::target::{Survey, line_offset, named_line};
 
+use super::conceal::{conceal, text_filled};
 use super::decide::{Action, Answer, Input, Leaving, Question, Session, decide};
 use super::operator::{Asking, Operator};
 use super::publish::{Publisher, StoredOutputs};
@@ -112,9 +113,18 @@ impl<'a> Engine<'a> {
         if events.is_empty() {
             return Ok(());
         }
+        let events = self.concealed(events);
         let recorded = self.parts.journal.commit(events)?;
         self.parts.publisher.events(recorded.into_events());
         Ok(())
+    }
+
+    // The only way to the journal: no secret of this session gets past.
+    fn concealed(&self, events: Vec<EventKind>) -> Vec<EventKind> {
+        let secrets = self.parts.session.texts();
+        held::conceal(secrets);
+        let events = events.into_iter();
+        events.map(|event| conceal(event, secrets)).collect()
     }
 
     /// Takes hold of an attempt that an earlier session began; `starting` is the event of it.
@@ -320,7 +330,9 @@ impl<'a> Engine<'a> {
             let now = self.now(step);
             let names = &now.circumstances.overwrites;
             let carried = self.parts.journal.state().carried(&id, &[]);
-            let folder = self.cwd(&now, carried.cwd.as_ref());
+            let folder = carried.cwd.as_ref();
+            let folder = folder.and_then(|it| text_filled(it, self.parts.session.texts()).ok());
+            let folder = self.cwd(&now, folder.as_ref());
             let folder = PathBuf::from(OsStr::from_bytes(&folder.to_bytes()));
             found = existing(&folder, names);
         }
@@ -329,6 +341,7 @@ impl<'a> Engine<'a> {
 
     fn release(&mut self, events: Vec<EventKind>) -> Result<(), EngineError> {
         let held = std::mem::take(&mut self.held);
+        let events = self.concealed(events);
         let recorded = self.parts.journal.commit(events)?;
         for held in held {
             // Where its process is gone the keeper says so.
@@ -344,7 +357,7 @@ impl<'a> Engine<'a> {
                 fault::point("heard");
                 if let Outcome::Exited(exited) = &mut record.outcome {
                     self.explain(exited);
-                    if let Some(output) = &exited.output {
+                    if let Some(output) = exited.output.as_ref().filter(|it| !it.log.is_empty()) {
                         self.syncer.sync(self.parts.folder.path().join(&output.log));
                     }
                 }
@@ -382,6 +395,7 @@ impl<'a> Engine<'a> {
             .step(&exited.step)
             .map_or(1, |it| it.body_line);
         let text = String::from_utf8_lossy(&bytes);
+        // Read from the log, which holds no secret.
         exited.failed_at = named_line(&text, line_offset(body_line))
             .map(|(line, command)| crate::event::FailedAt { line, command });
     }

@@ -10,6 +10,7 @@ use crate::model::Effect;
 use crate::report::Look;
 use crate::report::clean::{fit, inline, pad, width};
 use crate::report::words::{self, BAD, DOUBT, FAINT, STRONG, paint, put};
+use crate::state::{Order, Role};
 
 /// What is left out is listed up to this many for each reason.
 const LEFT_OUT: usize = 10;
@@ -56,13 +57,31 @@ pub fn plan(out: &mut dyn Write, look: &Look, opened: &RunOpened) -> io::Result<
         );
     }
     text.push('\n');
+    let order = Order::of(&opened.steps);
+    let rows: Vec<Row<'_>> = opened
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(at, step)| Row {
+            step,
+            role: order.role(at),
+        })
+        .collect();
+    let (parts, others): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| *row.role == Role::Part);
     let heading = format!(
         "{}, on this machine",
-        words::count(opened.steps.len() as u64, "step")
+        words::count(parts.len() as u64, "step")
     );
     text.push_str(&paint(look, STRONG, &heading));
     text.push('\n');
-    steps(&mut text, look, &opened.steps);
+    steps(&mut text, look, &parts);
+    if !others.is_empty() {
+        text.push('\n');
+        text.push_str(&paint(look, STRONG, "Only where they are called for"));
+        text.push('\n');
+        steps(&mut text, look, &others);
+    }
     left_out(&mut text, look, opened);
     out.write_all(text.as_bytes())?;
     out.flush()
@@ -92,7 +111,25 @@ pub(in crate::report) fn chosen(opened: &RunOpened) -> Vec<(&'static str, String
     told
 }
 
-fn steps(text: &mut String, look: &Look, steps: &[PlannedStep]) {
+/// A step, and what it is for.
+struct Row<'a> {
+    step: &'a PlannedStep,
+    role: &'a Role,
+}
+
+impl Row<'_> {
+    // What stands before its title: its number, or what it is for.
+    fn number(&self, at: usize) -> String {
+        match self.role {
+            Role::Part => (at + 1).to_string(),
+            Role::Guard => "check".to_owned(),
+            Role::Undo(_) => "undo".to_owned(),
+        }
+    }
+}
+
+fn steps(text: &mut String, look: &Look, rows: &[Row<'_>]) {
+    let steps: Vec<&PlannedStep> = rows.iter().map(|row| row.step).collect();
     let language = |step: &PlannedStep| match &step.language {
         Some(language) => inline(language).into_owned(),
         None => "by hand".to_owned(),
@@ -101,8 +138,14 @@ fn steps(text: &mut String, look: &Look, steps: &[PlannedStep]) {
         Some(_) => step.effect.to_string(),
         None => "–".to_owned(),
     };
-    let widest = |of: &dyn Fn(&PlannedStep) -> usize| steps.iter().map(of).max().unwrap_or(0);
-    let digits = steps.len().to_string().len();
+    let widest =
+        |of: &dyn Fn(&PlannedStep) -> usize| steps.iter().map(|it| of(it)).max().unwrap_or(0);
+    let numbers: Vec<String> = rows
+        .iter()
+        .enumerate()
+        .map(|(at, row)| row.number(at))
+        .collect();
+    let digits = numbers.iter().map(String::len).max().unwrap_or(0);
     let ids = widest(&|step| width(step.id.as_str())).min(20);
     let languages = widest(&|step| width(&language(step))).min(12);
     let effects = widest(&|step| width(&effect(step)));
@@ -111,7 +154,7 @@ fn steps(text: &mut String, look: &Look, steps: &[PlannedStep]) {
     let others = 2 + digits + 2 + 2 + ids + 2 + languages + 2 + effects + 2 + places;
     let room = look.width.saturating_sub(others).min(titles);
     for (i, step) in steps.iter().enumerate() {
-        let number = i + 1;
+        let number = &numbers[i];
         let title = inline(&step.title);
         let style = match step.effect {
             _ if step.language.is_none() => FAINT,

@@ -90,7 +90,7 @@ Texto `final`.
         &["1-2 session reads", "3-3 session reads"],
         &["1-1 file; because lines of a crontab"],
         &["1-1 query"],
-        &["1-2 command changes; choice 1", "3-4 command changes; choice 1"],
+        &["1-2 command changes; choice 1; doubt alternative one of several ways", "3-4 command changes; choice 1; doubt alternative one of several ways"],
     ]), @r#"
     ---
     runbook: 1

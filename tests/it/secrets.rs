@@ -1,0 +1,397 @@
+#![cfg(feature = "testing")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! A canary goes through everything that a run stores and shows, and must not come out anywhere.
+
+use std::fs;
+use std::path::Path;
+
+use runbook::redact::{Named, Texts};
+
+use super::fixture::{Fixture, Outcome};
+use super::pty::Desk;
+
+const CANARY: &str = "Zk7'quo \"9%é&kanu";
+
+/// Some of its forms, as other programs wrote them.
+const FORMS: &[&str] = &[
+    CANARY,
+    r#"Zk7'quo \"9%é&kanu"#,
+    r#"Zk7'\''quo "9%é&kanu"#,
+    r#"Zk7\'quo\ \"9%é\&kanu"#,
+    "Zk7%27quo%20%229%25%C3%A9%26kanu",
+    "Zk7%27quo+%229%25%c3%a9%26kanu",
+    "5a6b372771756f20223925c3a9266b616e75",
+    "5A6B372771756F20223925C3A9266B616E75",
+    "Wms3J3F1byAiOSXDqSZrYW51",
+];
+
+const DOCUMENT: &str = r#"---
+runbook: 1
+inputs:
+  DB: { secret: true, from: "env:VAULT_DB" }
+---
+# A
+
+```bash {#forms}
+echo "raw $DB"; echo "raw $DB" >&2
+printf 'quoted %q\n' "$DB"
+printf '%s' "$DB" | base64
+printf 'x%s' "$DB" | base64
+printf 'xy%s' "$DB" | base64
+printf '%s' "$DB" | od -An -tx1 | tr -d ' \n'; echo
+printf '%s' "$DB" | od -An -tx1 | tr -d ' \n' | tr a-f A-F; echo
+bash -c 'echo "argv $1"' - "$DB"
+for (( i = 0; i < ${#DB}; i++ )); do printf '%s' "${DB:i:1}"; sleep 0.002; done; echo
+set -x; : "$DB"; { set +x; } 2> /dev/null
+mkdir -p "$HOME/of-$DB"; ls "$HOME"
+export URL="x://a:$DB@b" CODED=$(printf 'a:%s' "$DB" | base64 -w0)
+cd "$HOME/of-$DB"
+```
+
+```bash {#fails}
+[ "$URL" = "x://a:$DB@b" ] && [ "$(printf '%s' "$CODED" | base64 -d)" = "a:$DB" ] && echo "same"
+[ "$PWD" = "$HOME/of-$DB" ] && echo "there"
+[ -e "$HOME/again" ] || { touch "$HOME/again"; eval "false $(printf '%q' "$DB")"; }
+```
+"#;
+
+fn texts() -> Texts {
+    Texts::new(vec![Named::new("DB", CANARY)])
+}
+
+#[track_caller]
+fn is_clean(what: &str, bytes: &[u8]) {
+    let shown = || String::from_utf8_lossy(bytes).into_owned();
+    for form in FORMS {
+        let found = memchr::memmem::find(bytes, form.as_bytes());
+        assert!(found.is_none(), "{form} in {what}:\n{}", shown());
+    }
+    assert!(!texts().hold(bytes), "{what}:\n{}", shown());
+}
+
+/// Looks at every byte below the state folder, and at the names.
+#[track_caller]
+fn all_clean(state: &Path) {
+    let mut seen = 0;
+    let mut folders = vec![state.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            is_clean("a name", path.as_os_str().as_encoded_bytes());
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(bytes) = fs::read(&path) {
+                is_clean(&path.display().to_string(), &bytes);
+                seen += bytes.len();
+            }
+        }
+    }
+    assert!(seen > 1000, "the state folder is not read as it is meant");
+}
+
+#[track_caller]
+fn clean(outcome: Outcome) -> Outcome {
+    is_clean("stdout", outcome.stdout.as_bytes());
+    is_clean("stderr", outcome.stderr.as_bytes());
+    outcome
+}
+
+fn place() -> Fixture {
+    Fixture::new()
+        .file("a.md", DOCUMENT)
+        .env("VAULT_DB", CANARY)
+}
+
+#[test]
+fn the_forms_of_the_test_are_forms_of_the_canary() {
+    for form in FORMS {
+        assert!(texts().hold(form.as_bytes()), "{form}");
+    }
+}
+
+#[test]
+fn a_secret_is_nowhere_but_where_it_is_needed() {
+    let place = place();
+    let reason = format!("because {CANARY}");
+    let outcome = place.run(&["run", "a.md", "--yes", "-v", "--reason", &reason]);
+    let outcome = clean(outcome.code(1));
+    // It did run, and was masked rather than missing.
+    for said in [
+        "raw ***",
+        "quoted ***",
+        "argv ***",
+        "same",
+        "there",
+        "false ***",
+    ] {
+        assert!(outcome.stdout.contains(said), "{said}: {outcome}");
+    }
+    all_clean(&place.path("state"));
+    let note = format!("it is {CANARY}");
+    clean(place.run(&["note", "last", &note]).code(0));
+    clean(place.run(&["show", "last"]).code(0)).says("it is ***");
+    clean(place.run(&["show", "last", "--json"]).code(0));
+    // What was carried is whole again: the secret comes from its source anew.
+    let outcome = place.run(&["resume", "--retry-failed", "--json"]);
+    clean(outcome.code(0)).says("same\\nthere");
+    clean(place.run(&["verify", "last"]).code(0));
+    clean(place.run(&["history"]).code(0));
+    all_clean(&place.path("state"));
+}
+
+#[test]
+fn a_keeper_that_panics_does_not_tell_it() {
+    let place = place();
+    let outcome = place
+        .command(&["run", "a.md", "--yes"])
+        .env("RUNBOOK_TEST_KEEPER_PANIC", "1")
+        .run();
+    clean(outcome);
+    let note = fs::read_to_string(place.folder().join("keeper.panic")).unwrap();
+    assert!(note.contains("while it holds"), "{note}");
+    all_clean(&place.path("state"));
+}
+
+#[test]
+fn a_value_that_was_made_from_a_secret_that_is_gone_is_not_passed_on() {
+    let place = place();
+    place.run(&["run", "a.md", "--yes"]).code(1);
+    let other = |value: &str| {
+        place
+            .command(&["resume", "--retry-failed"])
+            .env("VAULT_DB", value)
+            .run()
+    };
+    let outcome = place.command(&["resume", "--retry-failed"]);
+    let outcome = outcome.env("VAULT_DB", "").run().code(4);
+    assert!(
+        outcome
+            .stderr
+            .contains("the secret `DB` cannot be had from `env:VAULT_DB`"),
+        "{outcome}"
+    );
+    // With another value than before the step that checks it sees the other one.
+    let outcome = other("something-else");
+    assert!(!outcome.stdout.contains("same"), "{outcome}");
+}
+
+fn with(input: &str) -> Fixture {
+    Fixture::new().file(
+        "a.md",
+        format!("---\nrunbook: 1\ninputs:\n  DB: {{ {input} }}\n---\n# A\n\n```bash {{#s}}\nprintf '%s\\n' \"$DB\" > \"$HOME/got\"; echo \"got $DB\"\n```\n"),
+    )
+}
+
+#[test]
+fn a_secret_comes_from_where_the_runbook_says() {
+    for (input, name, text) in [
+        (
+            "secret: true, from: \"file:key\"",
+            "key",
+            "hunter2hunter2\n",
+        ),
+        (
+            "secret: true, from: \"dotenv:x.env#K\"",
+            "x.env",
+            "A=1\nK='hunter2hunter2'\n",
+        ),
+        (
+            "secret: true, from: \"dotenv:x.env\"",
+            "x.env",
+            "DB=hunter2hunter2\n",
+        ),
+    ] {
+        let place = with(input).file(name, text);
+        let outcome = place.run(&["run", "a.md", "--yes", "-v"]).code(0);
+        let outcome = outcome.says("got ***");
+        assert_eq!(place.read("home/got"), "hunter2hunter2\n", "{input}");
+        assert!(
+            outcome
+                .stderr
+                .contains("everybody on this machine may read"),
+            "{outcome}"
+        );
+    }
+    let place = with("secret: true").env("DB", "hunter2hunter2");
+    place
+        .run(&["run", "a.md", "--yes", "-v"])
+        .code(0)
+        .says("got ***");
+    let place = with("secret: true, from: prompt").file("v.yaml", "DB: hunter2hunter2\n");
+    let inputs = ["run", "a.md", "--yes", "-v", "--inputs", "v.yaml"];
+    place.run(&inputs).code(0).says("got ***");
+}
+
+#[test]
+fn a_secret_that_cannot_be_had_or_kept_stops_before_step_one() {
+    let told = |input: &str, args: &[&str], value: Option<&str>| {
+        let place = with(input).file("empty", "\n");
+        let mut all = vec!["run", "a.md", "--yes"];
+        all.extend(args);
+        let mut command = place.command(&all);
+        if let Some(value) = value {
+            command = command.env("DB", value);
+        }
+        let outcome = command.run();
+        assert!(place.runs().is_empty(), "{outcome}");
+        format!(
+            "exit {}\n{}",
+            outcome.code,
+            place.normalise(&outcome.stderr)
+        )
+    };
+    insta::assert_snapshot!(
+        [
+            told("secret: true, from: \"env:GONE\"", &[], None),
+            told("secret: true, from: \"file:gone\"", &[], None),
+            told("secret: true, from: \"file:empty\"", &[], None),
+            told("secret: true, description: \"of the shop\"", &[], None),
+            told("secret: true", &["--set", "DB=hunter2hunter2"], None),
+            told("secret: true", &[], Some("1234567")),
+            told("secret: true, from: \"vault:x\"", &[], None),
+            told("secret: true, default: hunter2hunter2", &[], None),
+            told("short: true, from: prompt", &[], None),
+        ]
+        .join("\n"),
+        @r#"
+    exit 4
+    error: the secret `DB` cannot be had from `env:GONE`
+      caused by: the variable `GONE` is not set
+
+    exit 4
+    error: the secret `DB` cannot be had from `file:gone`
+      caused by: cannot read `[DIR]/gone`: No such file or directory (os error 2)
+
+    exit 4
+    error: the secret `DB` cannot be had from `file:empty`
+      caused by: what it gives is empty
+
+    exit 2
+    error: secrets have no value:
+      DB: of the shop
+      hint: give them with --inputs FILE or in the environment (`DB`), or run it on a terminal
+
+    exit 2
+    error: the secret `DB` is given with --set, where everybody sees it
+      hint: put it into a file for --inputs FILE, or say where it comes from: `from: env:DB`
+
+    exit 2
+    error: the secret `DB` has fewer than 8 characters (environment): it would be found everywhere by chance
+      hint: take a longer one; or write `short: true`, and whole lines that hold it are masked
+
+    exit 2
+    error[front-matter-value]: `from` wants a source
+     --> a.md:4:29
+      |
+    4 |   DB: { secret: true, from: "vault:x" }
+      |                             ^^^^^^^^^
+      |
+      = help: write `from: env:DB_PASSWORD`
+    error: `a.md` has an error; nothing was run
+
+    exit 2
+    error[front-matter-value]: the secret `DB` has a default: everybody reads it
+     --> a.md:4:32
+      |
+    4 |   DB: { secret: true, default: hunter2hunter2 }
+      |                                ^^^^^^^^^^^^^^
+      |
+      = help: take it out, and say where it comes from: `from: env:NAME`
+    error: `a.md` has an error; nothing was run
+
+    exit 2
+    error[front-matter-value]: `short` is for secrets
+     --> a.md:4:9
+      |
+    4 |   DB: { short: true, from: prompt }
+      |         ^^^^^
+      |
+      = help: add `secret: true`
+    error[front-matter-value]: `from` is for secrets
+     --> a.md:4:22
+      |
+    4 |   DB: { short: true, from: prompt }
+      |                      ^^^^
+      |
+      = help: add `secret: true`
+    error: `a.md` has 2 errors; nothing was run
+    "#
+    );
+}
+
+#[test]
+fn a_short_secret_masks_the_lines_that_hold_it() {
+    let place = with("secret: true, short: true").env("DB", "4711");
+    place
+        .run(&["run", "a.md", "--yes", "-v"])
+        .code(0)
+        .says("got ***");
+    assert_eq!(place.read("home/got"), "4711\n");
+}
+
+#[test]
+fn what_nobody_declared_is_masked_and_the_run_says_so() {
+    let place = Fixture::new().steps(&[
+        (
+            "bash {#s}",
+            "echo 'password=hunter2'; echo 'Authorization: Bearer 0a1b2c3d4e5f6a7b8c9d'",
+        ),
+        ("bash {#t}", "echo 'Password: '; echo token: null"),
+    ]);
+    let said = "2 secrets masked that nobody declared (a password, a token)";
+    place.run(&["run", "a.md", "--yes"]).code(0).says(said);
+    let log = fs::read_to_string(place.folder().join("output/s-1.log")).unwrap();
+    assert_eq!(log, "password=***\nAuthorization: Bearer ***\n");
+    let log = fs::read_to_string(place.folder().join("output/t-1.log")).unwrap();
+    assert_eq!(log, "Password: \ntoken: null\n");
+    place.run(&["show", "last"]).code(0).says(said);
+    let transcript = fs::read_to_string(place.folder().join("transcript.md")).unwrap();
+    assert_eq!(transcript.matches(said).count(), 1, "{transcript}");
+    place.run(&["verify", "last"]).code(0);
+}
+
+#[test]
+fn what_is_typed_for_a_secret_is_masked_in_output_edits_and_notes() {
+    let mut desk = Desk::new();
+    let editor = desk.script("editor", "#!/bin/sh\ncp \"$DESK/next\" \"$1\"\n");
+    desk.set("EDITOR", editor);
+    desk.file(
+        "a.md",
+        "---\nrunbook: 1\ninputs:\n  DB: { secret: true, from: prompt, description: \"of the shop\" }\n---\n# A\n\n```bash {#s confirm=\"Really?\"}\necho \"got $DB\"\n```\n",
+    );
+    let mut pty = desk.terminal(&["run", "a.md", "-v"]);
+    pty.expect("DB: of the shop (not shown): ")
+        .send(&format!("{CANARY}\n"));
+    pty.expect("[s]tep").expect(" > ").send("s\n");
+    pty.expect("Really?").expect(" > ");
+    desk.file(
+        "next",
+        &format!(
+            "echo \"now $DB\"; echo {}\n",
+            r#"'Zk7'\''quo "9%é&kanu' and on"#
+        ),
+    );
+    pty.send("e\n").expect(" > ");
+    pty.send("n\n").expect("Note").expect(" > ");
+    pty.send(&format!("it is {CANARY}\n")).expect(" > ");
+    pty.send("q\n");
+    assert_eq!(pty.wait(), 3);
+    let screen = pty.screen();
+    // What a person types as a note is echoed by the terminal itself.
+    is_clean(
+        "the screen",
+        screen.replace(&format!("it is {CANARY}"), "").as_bytes(),
+    );
+    all_clean(&desk.path().join("state"));
+    let mut pty = desk.terminal(&["resume", "-v"]);
+    pty.expect("DB: of the shop (not shown): ")
+        .send(&format!("{CANARY}\n"));
+    pty.expect(" > ").send("s\n");
+    pty.expect("Really?").expect(" > ").send("y\n");
+    pty.expect("passed");
+    assert_eq!(pty.wait(), 0);
+    is_clean("the screen", pty.screen().as_bytes());
+    all_clean(&desk.path().join("state"));
+    assert_eq!(desk.kept("output/s-1.log"), "now ***\n*** and on\n");
+    assert!(desk.kept("journal.jsonl").contains("it is ***"));
+}
