@@ -8,10 +8,10 @@ pub mod state;
 pub mod markdown;
 pub mod classify;
 pub mod check;
-pub mod resolve;
 pub mod redact;
-pub mod lint;
 pub mod render;
+pub mod resolve;
+pub mod lint;
 pub mod plan;
 pub mod report;
 // Touches the machine.

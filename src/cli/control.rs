@@ -20,7 +20,7 @@ use crate::store::lock::{Lock, LockError};
 use super::config::Config;
 use super::exit::ExitCode;
 use super::failure::Failure;
-use super::inputs;
+use super::secrets;
 use super::session::{self, StoreArgs};
 
 /// Arguments of `runbook stop`.
@@ -207,7 +207,7 @@ fn at_hand(folder: &RunFolder, state: &State) -> Texts {
         return Texts::default();
     };
     let (runbook, _) = config.resolve(&outline(text), "runbook");
-    inputs::at_hand(&runbook.inputs, &inputs::base(opened))
+    secrets::at_hand(&runbook.inputs, &secrets::base(opened))
 }
 
 fn closing(state: &State) -> Closing {

@@ -155,6 +155,10 @@ fn summary(declared: &Declared, path: Option<&Path>, errors: usize) -> String {
         let what = "tagged as commands, and none (run=never)";
         say(&format!("  {:<10} {what}", counted(samples, "fence")));
     }
+    if declared.tasks > 0 {
+        let what = "made of list items and tables (- [ ])";
+        say(&format!("  {:<10} {what}", counted(declared.tasks, "task")));
+    }
     for (names, what) in [
         (&declared.inputs, "inputs"),
         (&declared.secrets, "secrets, taken from the environment"),

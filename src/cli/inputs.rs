@@ -2,31 +2,36 @@
 //! order. And those of the placeholders of a plain document.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::engine::Signals;
 use crate::engine::decide::{Secret, Session};
-use crate::event::{EventKind, InputValue, RunOpened};
+use crate::event::{EventKind, InputValue};
+use crate::markdown::Syntax;
 use crate::markdown::attributes::nearest;
-use crate::model::{Input, Kind, SecretSource};
-use crate::plan::{Known, Plan};
-use crate::redact::{LEAST, Named, Texts, is_short};
-use crate::render::Value;
+use crate::markdown::front_matter::{Broken, Node, Value, parse};
+use crate::model::{Input, InputType, Kind};
+use crate::plan::{Known, Plan, datum};
+use crate::render::{self, Datum, template};
 use crate::report::clean;
+use crate::resolve::accept;
 use crate::secret;
 
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::print;
-use super::prompt::{self, Lines};
+use super::prompt::Lines;
+use super::questions::{self, cannot_be};
+use super::secrets;
 
 /// What the operator gave on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
     set: BTreeMap<String, String>,
     file: BTreeMap<String, (String, String)>,
+    /// Names of the files whose values are lists.
+    lists: BTreeSet<String>,
 }
 
 impl Given {
@@ -52,52 +57,275 @@ impl Given {
             }
         }
         for path in files {
-            for (name, value) in read(path)? {
+            let (values, lists) = read(path)?;
+            for (name, value) in values {
+                // A later file wins.
+                given.lists.remove(&name);
                 given.file.insert(name, (value, path.display().to_string()));
             }
+            given.lists.extend(lists);
         }
         Ok(given)
     }
+
+    /// Whether `--set` gives a value called `name`.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.set.contains_key(name)
+    }
+
+    /// Returns what a file gives for `name`, and its source.
+    pub fn of_file(&self, name: &str) -> Option<(String, String)> {
+        let (value, file) = self.file.get(name)?;
+        Some((value.clone(), format!("--inputs {file}")))
+    }
+
+    /// Whether what `source` gives for `name` is a list.
+    pub fn is_list(&self, name: &str, source: &str) -> bool {
+        source.starts_with("--inputs") && self.lists.contains(name)
+    }
 }
 
-/// Returns the values of the inputs of `runbook`. Where someone can be asked, what is missing is
-/// asked for; else all that is missing is told at once.
-///
-/// # Errors
-/// Unknown names, values that are no choice, missing values.
-pub fn values(
-    plan: &Plan,
-    given: &Given,
-    asking: Option<(&mut Lines, &Signals)>,
-) -> Result<Vec<InputValue>, Failure> {
-    let runbook = &plan.runbook;
-    are_known(plan, given)?;
-    let mut values = Vec::new();
-    let mut missing = Vec::new();
-    for input in runbook.inputs.iter().filter(|it| !it.secret) {
-        match find(input, given) {
-            Some(found) => values.push(found),
-            None if input.required => missing.push(input),
-            None => {}
+/// What keeps a run from its values: all of it, to be told at once.
+#[derive(Debug, Default)]
+pub struct Lack<'p> {
+    /// Inputs that nobody gave.
+    pub missing: Vec<&'p Input>,
+    /// What is given and cannot be taken.
+    pub wrong: Vec<Failure>,
+}
+
+impl Lack<'_> {
+    /// Tells what there is to tell.
+    ///
+    /// # Errors
+    /// Everything that is missing or wrong.
+    pub fn tell(mut self) -> Result<(), Failure> {
+        if self.missing.is_empty() && self.wrong.len() < 2 {
+            return self.wrong.pop().map_or(Ok(()), Err);
         }
-    }
-    for value in &values {
-        if let Some(input) = runbook.inputs.iter().find(|it| it.name == value.name) {
-            check(input, &value.value, &value.source)?;
+        let secret = self.missing.iter().find(|it| it.is_secret());
+        let plain = self.missing.iter().find(|it| !it.is_secret());
+        // A source that gives nothing is a matter of the machine, unless there is more to mend.
+        let is_of_machine = |it: &Failure| it.code == ExitCode::ENVIRONMENT;
+        let is_all = self.missing.is_empty() && self.wrong.iter().all(is_of_machine);
+        let code = if is_all {
+            ExitCode::ENVIRONMENT
+        } else {
+            ExitCode::USAGE
+        };
+        let mut message = match (self.missing.as_slice(), self.wrong.as_slice()) {
+            (_, []) if plain.is_none() => "secrets have no value:",
+            (_, []) => "inputs have no value:",
+            _ if is_all => "secrets cannot be had:",
+            ([], _) => "inputs have wrong values:",
+            _ => "inputs have no value, or a wrong one:",
         }
-    }
-    match asking {
-        Some((lines, signals)) => {
-            for input in missing {
-                values.push(ask(input, lines, signals)?);
+        .to_owned();
+        for input in &self.missing {
+            message.push_str("\n  ");
+            message.push_str(&input.name);
+            if let Some(description) = &input.description {
+                message.push_str(": ");
+                message.push_str(&clean::inline(description));
             }
         }
-        None if missing.is_empty() => {}
-        None => return Err(tell_missing(&missing)),
+        for failure in &self.wrong {
+            message.push_str("\n  ");
+            message.push_str(&failure.message);
+            for cause in &failure.causes {
+                message.push_str(": ");
+                message.push_str(cause);
+            }
+        }
+        let mut ways = Vec::new();
+        let is_plain = |it: &Failure| it.hint.is_none() && !is_of_machine(it);
+        if plain.is_some() || self.wrong.iter().any(is_plain) {
+            let name = plain.map_or("NAME", |it| &it.name);
+            ways.push(format!(
+                "give them with --set {name}=VALUE or --inputs FILE"
+            ));
+        }
+        if let Some(secret) = secret {
+            let what = if ways.is_empty() { "them" } else { "secrets" };
+            ways.push(format!(
+                "give {what} with --inputs FILE or in the environment (`{}`), or run it on a terminal",
+                secret.name
+            ));
+        }
+        for failure in &mut self.wrong {
+            ways.extend(failure.hint.take().filter(|it| !ways.contains(it)));
+        }
+        let failure = Failure::new(code, message);
+        Err(match ways.as_slice() {
+            [] => failure,
+            ways => failure.hint(ways.join("; ")),
+        })
     }
-    let place = |value: &InputValue| runbook.inputs.iter().position(|it| it.name == value.name);
-    values.sort_by_key(place);
+}
+
+/// Who answers, where someone can be asked.
+type Asking<'a, 's> = Option<(&'a mut Lines, &'s Signals)>;
+
+/// Returns the values of the inputs of a declared runbook, and its secrets apart. Where someone can be
+/// asked, what is missing or does not fit is asked for; else all of it is told at once. Relative
+/// sources of secrets begin at `base`.
+///
+/// # Errors
+/// Unknown names, values that do not fit, missing values, secrets that everybody could read on the
+/// command line or that their source does not give.
+pub fn declared(
+    plan: &Plan,
+    given: &Given,
+    base: &Path,
+    by: &str,
+    mut asking: Asking<'_, '_>,
+) -> Result<(Vec<InputValue>, Values), Failure> {
+    are_known(plan, given)?;
+    let mut lack = Lack::default();
+    let found = secrets::find(plan, given, base, &mut lack);
+    if asking.is_some() {
+        // Nobody answers questions for a run that cannot begin.
+        std::mem::take(&mut lack).tell()?;
+    }
+    let lent = asking
+        .as_mut()
+        .map(|(lines, signals)| (&mut **lines, *signals));
+    let values = plain(plan, given, lent, &mut lack)?;
+    let secrets = secrets::take(found, given, by, asking, &mut lack)?;
+    lack.tell()?;
+    Ok((values, secrets))
+}
+
+/// Returns only the secrets of a declared runbook.
+///
+/// # Errors
+/// As for [`declared`].
+pub fn secrets(
+    plan: &Plan,
+    given: &Given,
+    base: &Path,
+    by: &str,
+    asking: Asking<'_, '_>,
+) -> Result<Values, Failure> {
+    let mut lack = Lack::default();
+    let found = secrets::find(plan, given, base, &mut lack);
+    if asking.is_some() {
+        std::mem::take(&mut lack).tell()?;
+    }
+    let secrets = secrets::take(found, given, by, asking, &mut lack)?;
+    lack.tell()?;
+    Ok(secrets)
+}
+
+fn plain<'p>(
+    plan: &'p Plan,
+    given: &Given,
+    mut asking: Asking<'_, '_>,
+    lack: &mut Lack<'p>,
+) -> Result<Vec<InputValue>, Failure> {
+    let mut values: Vec<InputValue> = Vec::new();
+    let mut known: BTreeMap<String, Datum> = BTreeMap::new();
+    for input in plan.runbook.inputs.iter().filter(|it| !it.is_secret()) {
+        let default = default(input, &known);
+        let found = match find(input, given) {
+            Some(found) => Some(found),
+            None => match &default {
+                Some(Ok(value)) => Some((value.clone(), "default".to_owned())),
+                // What it is made of is missing itself.
+                Some(Err(_)) if !lack.missing.is_empty() || !lack.wrong.is_empty() => continue,
+                Some(Err(because)) if input.required => {
+                    let message = format!("input `{}` has no default: {because}", input.name);
+                    lack.wrong.push(Failure::usage(message));
+                    continue;
+                }
+                Some(Err(_)) | None => None,
+            },
+        };
+        let default = default.and_then(Result::ok);
+        let accepted = match found {
+            Some((text, source)) => match fit(input, given, &text, &source) {
+                Ok(value) => Some((value, source)),
+                Err(because) => {
+                    let Some((lines, signals)) = &mut asking else {
+                        lack.wrong.push(Failure::usage(because));
+                        continue;
+                    };
+                    print::note(because);
+                    Some(ask(input, default.as_deref(), lines, signals)?)
+                }
+            },
+            None if !input.required => None,
+            None => {
+                let Some((lines, signals)) = &mut asking else {
+                    lack.missing.push(input);
+                    continue;
+                };
+                Some(ask(input, None, lines, signals)?)
+            }
+        };
+        if let Some((value, source)) = accepted {
+            known.insert(input.name.clone(), datum(input, &value));
+            values.push(InputValue {
+                name: input.name.clone(),
+                value,
+                source,
+            });
+        }
+    }
     Ok(values)
+}
+
+// A default that is a template is made of the inputs before it.
+fn default(input: &Input, known: &BTreeMap<String, Datum>) -> Option<Result<String, String>> {
+    let default = input.default.as_deref()?;
+    if !template::is_template(default) {
+        return Some(Ok(default.to_owned()));
+    }
+    let made = template::plain(default, known).map_err(|fault| fault.message);
+    Some(made.and_then(|text| {
+        accept(input, &text).map_err(|right| cannot_be(input, &text, Some("default"), &right))
+    }))
+}
+
+fn fit(input: &Input, given: &Given, text: &str, source: &str) -> Result<String, String> {
+    if input.kind != InputType::List && given.is_list(&input.name, source) {
+        let right = "it is one value, not a list";
+        return Err(cannot_be(input, text, Some(source), right));
+    }
+    let value =
+        accept(input, text).map_err(|right| cannot_be(input, text, Some(source), &right))?;
+    Ok(match input.kind {
+        InputType::Path if source != "default" => absolute(&value),
+        _ => value,
+    })
+}
+
+// Steps start elsewhere than where the operator typed it.
+fn absolute(text: &str) -> String {
+    let home = std::env::var_os("HOME").filter(|_| text == "~" || text.starts_with("~/"));
+    let path = match home {
+        Some(home) => Path::new(&home).join(text[1..].trim_start_matches('/')),
+        None => Path::new(text).to_owned(),
+    };
+    std::path::absolute(&path)
+        .unwrap_or(path)
+        .into_os_string()
+        .into_string()
+        .unwrap_or_else(|_| text.to_owned())
+}
+
+fn ask(
+    input: &Input,
+    default: Option<&str>,
+    lines: &mut Lines,
+    signals: &Signals,
+) -> Result<(String, String), Failure> {
+    let value = questions::ask(input, default, lines, signals)?;
+    let value = match input.kind {
+        InputType::Path if Some(value.as_str()) != default => absolute(&value),
+        _ => value,
+    };
+    Ok((value, "prompt".to_owned()))
 }
 
 fn are_known(plan: &Plan, given: &Given) -> Result<(), Failure> {
@@ -105,8 +333,10 @@ fn are_known(plan: &Plan, given: &Given) -> Result<(), Failure> {
     let placeholders = plan.placeholders();
     let is_plain = plan.runbook.kind == Kind::Plain;
     let placeholders = placeholders.iter().filter(|_| is_plain);
+    let fields = plan.runbook.forms.iter().flat_map(|it| &it.fields);
     let names: Vec<&str> = inputs
         .chain(placeholders.map(|(it, _)| it.name.as_str()))
+        .chain(fields.map(|it| it.name.as_str()))
         .collect();
     let Some(name) = given.set.keys().find(|it| !names.contains(&it.as_str())) else {
         return Ok(());
@@ -136,6 +366,27 @@ pub struct Values {
 }
 
 impl Values {
+    /// Adds a value that was given.
+    pub fn add(&mut self, plan: &Plan, name: &str, value: String, source: String, by: &str) {
+        let is_secret = plan.is_secret(name);
+        self.events.push(EventKind::ValueGiven {
+            name: name.to_owned(),
+            value: (!is_secret).then(|| value.clone()),
+            source,
+            by: by.to_owned(),
+        });
+        if is_secret {
+            self.secrets.push((name.to_owned(), Secret::new(value)));
+        }
+    }
+
+    /// Whether it has a value of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.events
+            .iter()
+            .any(|it| matches!(it, EventKind::ValueGiven { name: given, .. } if given == name))
+    }
+
     /// Lets `session` keep the secrets, and adds all of them to `known`.
     pub fn tell(&mut self, plan: &Plan, session: &mut Session, known: &mut Known) {
         for event in &self.events {
@@ -147,14 +398,14 @@ impl Values {
             {
                 known
                     .values
-                    .insert(name.clone(), Value::Plain(value.clone()));
+                    .insert(name.clone(), render::Value::Plain(value.clone()));
             }
         }
         for (name, secret) in self.secrets.drain(..) {
             let variable = plan.secret_variable(&name);
             known
                 .values
-                .insert(name.clone(), Value::Secret { variable });
+                .insert(name.clone(), render::Value::Secret { variable });
             session.keep(name, secret);
         }
     }
@@ -195,269 +446,50 @@ pub fn placeholders(
             let Some((value, source)) = found else {
                 continue;
             };
+            if given.is_list(name, &source) {
+                let message = format!("`{name}` is one value, not a list ({source})");
+                return Err(Failure::usage(message));
+            }
             if let Some(because) = plan.unfit(name, &value) {
                 let message = format!("`{name}` cannot have this value ({source}): {because}");
                 return Err(Failure::usage(message));
             }
-            let is_secret = plan.is_secret(name);
-            values.events.push(EventKind::ValueGiven {
-                name: name.to_owned(),
-                value: (!is_secret).then(|| value.clone()),
-                source,
-                by: by.to_owned(),
-            });
-            if is_secret {
-                values.secrets.push((name.to_owned(), Secret::new(value)));
-            }
+            values.add(plan, name, value, source, by);
         }
+    }
+    for field in plan.runbook.forms.iter().flat_map(|it| &it.fields) {
+        let name = field.name.as_str();
+        if !seen.insert(name) {
+            continue;
+        }
+        let found = match (given.set.get(name), given.file.get(name)) {
+            (Some(value), _) => (value, "--set".to_owned()),
+            (None, Some((value, file))) => (value, format!("--inputs {file}")),
+            // What the environment has, steps have anyway.
+            (None, None) => continue,
+        };
+        values.add(plan, name, found.0.clone(), found.1, by);
     }
     Ok(values)
 }
 
-/// Returns the values of the secret inputs of a declared runbook: from `--inputs FILE`, their source,
-/// the environment, or a person who types them unseen. `base` is where relative paths begin.
-///
-/// # Errors
-/// A source that gives none, what everybody could read on the command line, what is too short to be
-/// masked, missing values.
-pub fn secrets(
-    plan: &Plan,
-    given: &Given,
-    base: &Path,
-    by: &str,
-    mut asking: Option<(&mut Lines, &Signals)>,
-) -> Result<Values, Failure> {
-    let mut values = Values::default();
-    let mut missing = Vec::new();
-    for input in plan.runbook.inputs.iter().filter(|it| it.secret) {
-        let name = &input.name;
-        if given.set.contains_key(name) {
-            let message =
-                format!("the secret `{name}` is given with --set, where everybody sees it");
-            return Err(Failure::usage(message).hint(format!(
-                "put it into a file for --inputs FILE, or say where it comes from: \
-                 `from: env:{name}`"
-            )));
-        }
-        let found = match from(input, given, base)? {
-            Some(found) => Some(found),
-            None => match &mut asking {
-                Some((lines, signals)) => Some(ask_unseen(input, lines, signals)?),
-                None => None,
-            },
-        };
-        let Some((value, source)) = found else {
-            missing.extend(input.required.then_some(input));
-            continue;
-        };
-        long_enough(input, &value, &source)?;
-        values.events.push(EventKind::ValueGiven {
-            name: name.clone(),
-            value: None,
-            source,
-            by: by.to_owned(),
-        });
-        values.secrets.push((name.clone(), Secret::new(value)));
-    }
-    if missing.is_empty() {
-        return Ok(values);
-    }
-    let mut message = "secrets have no value:".to_owned();
-    for input in &missing {
-        message.push_str("\n  ");
-        message.push_str(&described(input));
-    }
-    Err(Failure::usage(message).hint(format!(
-        "give them with --inputs FILE or in the environment (`{}`), or run it on a terminal",
-        missing[0].name
-    )))
-}
-
-/// Returns the secrets among `inputs` that can be had without asking anybody.
-pub fn at_hand(inputs: &[Input], base: &Path) -> Texts {
-    let given = Given::default();
-    let found = inputs.iter().filter(|it| it.secret).filter_map(|input| {
-        let (value, _) = from(input, &given, base).ok()??;
-        Some(Named::new(&input.name, &value))
-    });
-    Texts::new(found.filter(|it| !it.value.is_empty()).collect())
-}
-
-/// Returns where relative paths of the sources of secrets begin: beside the document.
-pub fn base(opened: &RunOpened) -> PathBuf {
-    let beside = Path::new(&opened.file).parent();
-    match beside.filter(|_| opened.file != "-") {
-        Some(folder) => folder.to_owned(),
-        None => PathBuf::from(&opened.called_from),
-    }
-}
-
-fn from(input: &Input, given: &Given, base: &Path) -> Result<Option<(String, String)>, Failure> {
+/// Returns what is given for `input`, and by what.
+fn find(input: &Input, given: &Given) -> Option<(String, String)> {
     let name = &input.name;
-    if let Some((value, file)) = given.file.get(name) {
-        return Ok(Some((value.clone(), format!("--inputs {file}"))));
-    }
-    let variable = |name: &str| std::env::var(name).ok();
-    match &input.from {
-        None => Ok(variable(name).map(|value| (value, "environment".to_owned()))),
-        Some(SecretSource::Prompt) => Ok(None),
-        Some(source) => {
-            let fetched = secret::fetch(source, name, base, variable).map_err(|error| {
-                let message = format!("the secret `{name}` cannot be had from `{source}`");
-                Failure::environment(message).cause(match error.source() {
-                    Some(source) => format!("{error}: {source}"),
-                    None => error.to_string(),
-                })
-            })?;
-            if let Some(warning) = fetched.warning {
-                print::note(format!("warning: {warning}: the secret `{name}` is in it"));
-            }
-            Ok(Some((fetched.value, source.to_string())))
-        }
-    }
-}
-
-fn long_enough(input: &Input, value: &str, source: &str) -> Result<(), Failure> {
-    let name = &input.name;
-    if value.is_empty() || value.contains('\0') {
-        let what = if value.is_empty() {
-            "empty"
-        } else {
-            "no text: it holds a NUL"
-        };
-        return Err(Failure::usage(format!(
-            "the secret `{name}` is {what} ({source})"
-        )));
-    }
-    if !is_short(value) || input.short {
-        return Ok(());
-    }
-    Err(Failure::usage(format!(
-        "the secret `{name}` has fewer than {LEAST} characters ({source}): it would be found \
-         everywhere by chance"
-    ))
-    .hint("take a longer one; or write `short: true`, and whole lines that hold it are masked"))
-}
-
-fn ask_unseen(
-    input: &Input,
-    lines: &mut Lines,
-    signals: &Signals,
-) -> Result<(String, String), Failure> {
-    loop {
-        let question = format!("{} (not shown): ", described(input));
-        let Some(value) = prompt::ask_unseen(&question, lines, signals) else {
-            let message = format!("interrupted before the secret `{}` was given", input.name);
-            return Err(Failure::new(ExitCode::INTERRUPTED, message));
-        };
-        if value.is_empty() {
-            continue;
-        }
-        match long_enough(input, &value, "prompt") {
-            Ok(()) => return Ok((value, "prompt".to_owned())),
-            Err(failure) => print::note(&failure),
-        }
-    }
-}
-
-fn described(input: &Input) -> String {
-    match &input.description {
-        Some(description) => format!("{}: {}", input.name, clean::inline(description)),
-        None => input.name.clone(),
-    }
-}
-
-fn find(input: &Input, given: &Given) -> Option<InputValue> {
-    let name = &input.name;
-    let of = |value: &str, source: &str| {
-        Some(InputValue {
-            name: name.clone(),
-            value: value.to_owned(),
-            source: source.to_owned(),
-        })
-    };
     if let Some(value) = given.set.get(name) {
-        return of(value, "--set");
+        return Some((value.clone(), "--set".to_owned()));
     }
     if let Some((value, file)) = given.file.get(name) {
-        return of(value, &format!("--inputs {file}"));
+        return Some((value.clone(), format!("--inputs {file}")));
     }
-    if let Ok(value) = std::env::var(name) {
-        return of(&value, "environment");
-    }
-    of(input.default.as_deref()?, "default")
+    let value = std::env::var(name).ok()?;
+    Some((value, "environment".to_owned()))
 }
 
-fn check(input: &Input, value: &str, source: &str) -> Result<(), Failure> {
-    if value.contains('\0') {
-        return Err(Failure::usage(format!(
-            "input `{}` holds a NUL ({source})",
-            input.name
-        )));
-    }
-    if input.choices.is_empty() || input.choices.iter().any(|it| it == value) {
-        return Ok(());
-    }
-    Err(Failure::usage(format!(
-        "input `{}` cannot be `{value}` ({source})",
-        input.name
-    ))
-    .hint(format!("it is one of: {}", input.choices.join(", "))))
-}
+/// What a file of inputs holds: texts by their names, and which of them are lists, a line for each item.
+type Held = (BTreeMap<String, String>, BTreeSet<String>);
 
-fn ask(input: &Input, lines: &mut Lines, signals: &Signals) -> Result<InputValue, Failure> {
-    let mut question = input.name.clone();
-    if let Some(description) = &input.description {
-        question = format!("{question} ({})", clean::inline(description));
-    }
-    if !input.choices.is_empty() {
-        question = format!("{question} [{}]", input.choices.join(", "));
-    }
-    loop {
-        let Some(value) = prompt::ask(&format!("{question}: "), lines, signals) else {
-            return Err(Failure::new(
-                ExitCode::INTERRUPTED,
-                format!(
-                    "interrupted before input `{}` was given; no run was opened",
-                    input.name
-                ),
-            ));
-        };
-        let value = value.trim().to_owned();
-        if value.is_empty() {
-            continue;
-        }
-        match check(input, &value, "prompt") {
-            Ok(()) => {
-                let name = input.name.clone();
-                return Ok(InputValue {
-                    name,
-                    value,
-                    source: "prompt".to_owned(),
-                });
-            }
-            Err(failure) => print::note(&failure),
-        }
-    }
-}
-
-fn tell_missing(missing: &[&Input]) -> Failure {
-    let mut message = "inputs have no value:".to_owned();
-    for input in missing {
-        message.push_str("\n  ");
-        message.push_str(&input.name);
-        if let Some(description) = &input.description {
-            message.push_str(": ");
-            message.push_str(description);
-        }
-    }
-    let first = &missing[0].name;
-    Failure::usage(message).hint(format!(
-        "give them with --set {first}=VALUE or --inputs FILE"
-    ))
-}
-
-fn read(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
+fn read(path: &Path) -> Result<Held, Failure> {
     let text = fs::read_to_string(path).map_err(|error| {
         let code = match error.kind() {
             std::io::ErrorKind::NotFound => ExitCode::USAGE,
@@ -480,46 +512,77 @@ fn read(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let fault = |error: String| {
         Failure::usage(format!("cannot understand inputs in `{}`", path.display())).cause(error)
     };
+    let broken = |text: &str, broken: Broken| {
+        let line = crate::markdown::line_of(text, broken.span.start);
+        format!("line {line}: {}", broken.message)
+    };
     match ending {
         "json" => {
             let values: BTreeMap<String, serde_json::Value> =
                 serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?;
-            scalars(values).map_err(fault)
+            let mut held = Held::default();
+            for (name, value) in values {
+                let text = scalar(&value).or_else(|| {
+                    let items: Option<Vec<_>> = value.as_array()?.iter().map(scalar).collect();
+                    held.1.insert(name.clone());
+                    Some(items?.join("\n"))
+                });
+                let text = text.ok_or_else(|| fault(is_a_map(&name)))?;
+                held.0.insert(name, text);
+            }
+            Ok(held)
         }
-        "yaml" | "yml" => {
-            let values: BTreeMap<String, serde_json::Value> =
-                serde_saphyr::from_str(&text).map_err(|error| fault(error.to_string()))?;
-            scalars(values).map_err(&fault)?;
-            // As it is written: `1.10` is no 1.1, and `no` is no `false`.
-            let values: BTreeMap<String, Option<String>> =
-                serde_saphyr::from_str(&text).map_err(|error| fault(error.to_string()))?;
-            let given = |(name, value): (_, Option<String>)| (name, value.unwrap_or_default());
-            Ok(values.into_iter().map(given).collect())
+        // As it is written: `1.10` is no 1.1, and `no` is no `false`.
+        "yaml" | "yml" | "toml" => {
+            let syntax = match ending {
+                "toml" => Syntax::Toml,
+                _ => Syntax::Yaml,
+            };
+            let node = parse(&text, syntax).map_err(|it| fault(broken(&text, it)))?;
+            let Node {
+                value: Value::Map(entries),
+                ..
+            } = node
+            else {
+                return Err(fault("it holds no names and values".to_owned()));
+            };
+            let mut held = Held::default();
+            for (name, _, node) in entries {
+                let text = match &node.value {
+                    Value::Null => Some(String::new()),
+                    Value::List(nodes) => {
+                        held.1.insert(name.clone());
+                        let items: Option<Vec<_>> = nodes.iter().map(Node::scalar).collect();
+                        items.map(|it| it.join("\n"))
+                    }
+                    _ => node.scalar(),
+                };
+                let text = text.ok_or_else(|| fault(is_a_map(&name)))?;
+                held.0.insert(name, text);
+            }
+            Ok(held)
         }
         _ if ending == "env" || name.starts_with(".env") => {
-            dotenvy::from_read_iter(text.as_bytes())
-                .collect::<Result<_, _>>()
-                .map_err(|error| fault(error.to_string()))
+            let values = secret::read_dotenv(&text)
+                .map_err(|line| fault(format!("line {line} is no NAME=value")))?;
+            Ok((values, BTreeSet::new()))
         }
         _ => Err(fault("its ending says nothing of its format".to_owned())
-            .hint("name it .yaml, .json or .env")),
+            .hint("name it .yaml, .toml, .json or .env")),
     }
 }
 
-fn scalars(
-    values: BTreeMap<String, serde_json::Value>,
-) -> Result<BTreeMap<String, String>, String> {
+fn is_a_map(name: &str) -> String {
+    format!("`{name}` is neither one value nor a list of values")
+}
+
+fn scalar(value: &serde_json::Value) -> Option<String> {
     use serde_json::Value;
-    values
-        .into_iter()
-        .map(|(name, value)| match value {
-            Value::String(text) => Ok((name, text)),
-            Value::Number(number) => Ok((name, number.to_string())),
-            Value::Bool(flag) => Ok((name, flag.to_string())),
-            Value::Null => Ok((name, String::new())),
-            Value::Array(_) | Value::Object(_) => Err(format!(
-                "`{name}` is a list or a map; an input is one value"
-            )),
-        })
-        .collect()
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null => Some(String::new()),
+        Value::Array(_) | Value::Object(_) => None,
+    }
 }

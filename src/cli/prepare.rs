@@ -13,7 +13,7 @@ use crate::model::{Doubt, Kind, Runbook, Severity, Task};
 use crate::plan::{Known, Plan, refusals};
 use crate::report::diagnostic::Shown as Told;
 use crate::resolve::select::{Selection, select};
-use crate::target::Survey;
+use crate::target::{BASH, POWERSHELL, Survey};
 
 use super::config::Config;
 use super::document::{name_of, shown};
@@ -150,6 +150,22 @@ pub fn admit(
     Ok(())
 }
 
+/// Refuses a run some of whose templates cannot be rendered with its inputs: all of them at once.
+///
+/// # Errors
+/// [`ExitCode::USAGE`].
+pub fn admit_templates(plan: &Plan, known: &Known) -> Result<(), Failure> {
+    let broken = plan.broken_templates(&known.values);
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let mut message = "nothing was run:".to_owned();
+    for (step, unfit) in &broken {
+        let _ = write!(message, "\n  {} (step `{}`)", unfit.because, step.id);
+    }
+    Err(Failure::usage(message))
+}
+
 /// Returns the folder in which steps start: `-C`, else the document's `cwd:`, else the document's
 /// folder when declared, the folder of the call when plain.
 pub fn start_folder(
@@ -191,28 +207,56 @@ pub fn plan(
         left_out: prepared.selection.left_out,
         inputs: Vec::new(),
         request,
+        run: String::new(),
         document,
         cwd,
         knowledge: Arc::new(config.knowledge.clone()),
     }
 }
 
-/// Puts the steps of a plain document in doubt that nothing here can start: a person is shown why.
+/// Puts the steps of a plain document in doubt that nothing here can start: a person is shown why, and
+/// where bash may stand in for PowerShell is asked.
 pub fn doubt_missing(plan: &mut Plan, survey: &Survey) {
     if plan.runbook.kind == Kind::Declared {
         return;
     }
     let missing: Vec<_> = survey.missing().map(|(language, _)| language).collect();
-    for step in &mut plan.runbook.steps {
-        if let Task::Command { language, .. } = &step.task
-            && missing.contains(language)
-        {
-            step.doubts.push(Doubt {
-                rule: "no-interpreter",
-                because: format!("nothing here runs {}", language.0),
-                span: step.span,
-            });
+    let mut doubts = Vec::new();
+    for (index, step) in plan.runbook.steps.iter().enumerate() {
+        let Task::Command { language, body } = &step.task else {
+            continue;
+        };
+        if !missing.contains(language) {
+            continue;
         }
+        let stands_in = survey
+            .runs(*language, body)
+            .and_then(|_| plan.in_bash(step));
+        let (rule, because) = match stands_in {
+            Some((effect, because)) => (
+                "other-shell",
+                format!(
+                    "it is tagged `powershell`, which is not here; nothing in it is PowerShell's \
+                     own, so that bash can run it ({effect}: {because})"
+                ),
+            ),
+            None => (
+                "no-interpreter",
+                format!("nothing here runs {}", language.0),
+            ),
+        };
+        let span = step.span;
+        doubts.push((
+            index,
+            Doubt {
+                rule,
+                because,
+                span,
+            },
+        ));
+    }
+    for (index, doubt) in doubts {
+        plan.runbook.steps[index].doubts.push(doubt);
     }
 }
 
@@ -239,5 +283,10 @@ pub fn survey(runbook: &Runbook, selected: &[usize], path: &OsString) -> Survey 
         Task::Command { language, .. } => Some(*language),
         Task::ByHand { offered, .. } => offered.as_ref().map(|it| it.language),
     });
+    let mut languages: Vec<_> = languages.collect();
+    // In a plain document bash may stand in for it.
+    if runbook.kind == Kind::Plain && languages.contains(&POWERSHELL) {
+        languages.push(BASH);
+    }
     Survey::of(languages, path)
 }

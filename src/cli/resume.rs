@@ -36,6 +36,7 @@ use super::failure::Failure;
 use super::inputs::{self, Given};
 use super::prepare::{self, admit};
 use super::prompt::{self, Lines};
+use super::secrets;
 use super::session::{self, FlowArgs, Stage, StoreArgs, WatchArgs};
 
 /// Arguments of `runbook resume`.
@@ -55,7 +56,7 @@ pub struct ResumeArgs {
     /// Give a placeholder of a plain document its value
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
-    /// Read such values from a file: .yaml, .json or .env
+    /// Read such values from a file: .yaml, .toml, .json or .env
     #[arg(long, value_name = "FILE")]
     inputs: Vec<PathBuf>,
     /// Go on with the document as it is now, instead of the snapshot
@@ -159,7 +160,7 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     values.tell(&plan, &mut session, &mut known);
     if !to_do(&plan, &state).is_empty() {
         let asking = terminal.then_some((&mut lines, &signals));
-        let base = inputs::base(&opened);
+        let base = secrets::base(&opened);
         let mut secrets = inputs::secrets(&plan, &given, &base, &session.by, asking)?;
         secrets.tell(&plan, &mut session, &mut known);
         values.events.append(&mut secrets.events);
@@ -366,7 +367,7 @@ fn adopt(
     let prepared = prepare::prepare(path, text, &opened.request, config)?;
     let is_given = |name: &str| opened.inputs.iter().any(|it| it.name == name);
     let mut inputs = prepared.runbook.inputs.iter();
-    if let Some(input) = inputs.find(|it| it.required && !it.secret && !is_given(&it.name)) {
+    if let Some(input) = inputs.find(|it| it.required && !it.is_secret() && !is_given(&it.name)) {
         let message = format!("the document now needs an input `{}`", input.name);
         return Err(Failure::usage(message).hint("begin a new run, where it can be given"));
     }
@@ -462,6 +463,7 @@ fn plan(path: &Path, opened: &RunOpened, config: &Config) -> Result<Plan, Failur
         left_out: opened.left_out.clone(),
         inputs: opened.inputs.clone(),
         request: opened.request.clone(),
+        run: opened.run.clone(),
         document: name_of(&opened.file),
         cwd: PathBuf::from(&opened.cwd),
         knowledge: Arc::new(config.knowledge.clone()),

@@ -23,6 +23,7 @@ use super::config::Config;
 use super::document::{read_document, shown, text_of};
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::forms;
 use super::inputs::{self, Given};
 use super::prepare::{self, admit, start_folder};
 use super::prompt::Lines;
@@ -47,7 +48,7 @@ pub struct RunArgs {
     /// Give an input, or a placeholder of a plain document, its value
     #[arg(long, value_name = "NAME=VALUE")]
     set: Vec<String>,
-    /// Read inputs from a file: .yaml, .json or .env
+    /// Read inputs from a file: .yaml, .toml, .json or .env
     #[arg(long, value_name = "FILE")]
     inputs: Vec<PathBuf>,
     /// Begin at this step
@@ -148,7 +149,6 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     }
     let prepared = prepare::choose(runbook, &request)?;
     request.sections.clone_from(&prepared.selection.sections);
-    let asking = terminal.then_some((&mut lines, &signals));
     let path = (!is_stdin).then_some(args.file.as_path());
     let cwd = start_folder(&prepared.runbook, path, args.directory.as_deref(), &here);
     let search = std::env::var_os("PATH").unwrap_or_default();
@@ -158,18 +158,22 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let mut session = Session::new(by, terminal, args.watch.on_term());
     session.follow(&plan.request);
     let mut values = inputs::placeholders(&plan, &given, &session.by, |_| false)?;
+    if terminal {
+        forms::fill(&plan, &mut values, &session.by, &mut lines, &signals)?;
+    }
     let mut known = Known::default();
     values.tell(&plan, &mut session, &mut known);
     prepare::look_for_files(&plan, &mut known);
     admit(&plan, &known, &survey, terminal, &search)?;
     prepare::doubt_missing(&mut plan, &survey);
-    plan.inputs = inputs::values(&plan, &given, asking)?;
     let asking = terminal.then_some((&mut lines, &signals));
     let base = path.and_then(Path::parent);
     let base = base.map_or_else(|| here.clone(), |it| here.join(it));
-    let mut secrets = inputs::secrets(&plan, &given, &base, &session.by, asking)?;
+    let (inputs, mut secrets) = inputs::declared(&plan, &given, &base, &session.by, asking)?;
+    plan.inputs = inputs;
     secrets.tell(&plan, &mut session, &mut known);
     values.events.append(&mut secrets.events);
+    prepare::admit_templates(&plan, &known)?;
     let versions = versions(&survey);
     let opening = Opening {
         args: &args,
@@ -193,7 +197,7 @@ struct Opening<'a> {
 
 fn open(
     opening: Opening<'_>,
-    plan: Plan,
+    mut plan: Plan,
     survey: crate::target::Survey,
     signals: Signals,
 ) -> Result<ExitCode, Failure> {
@@ -215,6 +219,7 @@ fn open(
     };
     let before = before(&state, &file);
     let run = machine::ulid(clock.wall_ms());
+    plan.run.clone_from(&run);
     if signals.was_interrupted() {
         let message = "interrupted before a run was opened";
         return Err(Failure::new(ExitCode::INTERRUPTED, message));

@@ -10,6 +10,7 @@ use crate::markdown::{Document, Fence};
 use crate::model::{
     Diagnostic, Doubt, Effect, FenceReading, Kind, Nature, Piece, Runbook, Span, Step, Task,
 };
+use crate::render::template;
 
 pub(super) fn check(
     document: &Document<'_>,
@@ -28,9 +29,26 @@ pub(super) fn check(
                 .iter()
                 .filter_map(|step| no_confirm(document, step)),
         );
+        for fence in &document.fences {
+            let mut steps = runbook.steps.iter().filter(|it| it.span == fence.span);
+            if steps.any(|step| step.settings.template) {
+                found.extend(raw(document, fence));
+            }
+        }
     }
     hindrances(document, runbook, found);
     values(document, runbook, knowledge, found);
+}
+
+/// A value that a template writes as it is.
+fn raw(document: &Document<'_>, fence: &Fence) -> Vec<Diagnostic> {
+    let places = template::raw(&document.body(fence));
+    let told = places.into_iter().map(|range| {
+        let message = "`raw` writes a value as it is: whoever gives it can write commands";
+        Diagnostic::warning("template-raw", document.place(fence, range), message)
+            .way_out("take `raw` out: the value is quoted for its place then")
+    });
+    told.collect()
 }
 
 /// A place in a body, of which the first line is what a person looks for.
@@ -283,8 +301,15 @@ fn values(
             _ => None,
         }));
         carried.extend(runbook.inputs.iter().map(|input| input.name.clone()));
-        carried.extend(runbook.env.iter().map(|(name, _)| name.clone()));
+        let steps = runbook.steps.iter().flat_map(|it| &it.settings.env);
+        let env = runbook.env.iter().chain(steps);
+        carried.extend(env.map(|(name, _)| name.clone()));
+        carried.extend(runbook.tables.iter().flat_map(|it| it.columns.clone()));
     }
+    let templates: BTreeSet<Span> = {
+        let steps = runbook.steps.iter().filter(|it| it.settings.template);
+        steps.map(|it| it.span).collect()
+    };
     for (rule, many, one, way_out) in [
         (
             "placeholder",
@@ -307,6 +332,10 @@ fn values(
             }
             for piece in reading.pieces.iter().filter(|it| it.nature.is_step()) {
                 for placeholder in &piece.placeholders {
+                    // What a template names is known, or an error.
+                    if templates.contains(&fence.span) && template::is_template(&placeholder.text) {
+                        continue;
+                    }
                     let is_variable = placeholder.stands == crate::model::Stands::Variable;
                     if is_variable != (rule == "unset-variable")
                         || is_variable

@@ -192,8 +192,10 @@ pub const TABLE: &[Row] = &[
     row("mode", Takes::Text, "that file's mode"),
     row("owner", Takes::Text, "that file's owner"),
     row("backup", Takes::Nothing, "keeps what that file held"),
-    row("each", Takes::Text, "once for every row of a table"),
-    row("template", Takes::Nothing, "the body is a template"),
+    row("each", Takes::Text, "once for every row of a table").since("0.1"),
+    row("template", Takes::Nothing, "the body is a template")
+        .since("0.1")
+        .for_sections(),
     row(
         "match",
         Takes::OneOf(&["exact", "lines", "contains", "regex", "json"]),

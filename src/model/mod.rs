@@ -11,10 +11,11 @@ mod step;
 
 pub use check::{Check, Condition, Expression, Matching, Probe};
 pub use diagnostic::{Diagnostic, Severity, Span};
-pub use input::{Input, SecretSource};
+pub use input::{Input, InputType, SecretSource};
 pub use judged::{Fact, Judged, Run, Tag};
 pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands};
-pub use runbook::{Kind, Runbook, Section};
+pub use runbook::{Field, Form, Kind, Runbook, Section, Table};
 pub use step::{
-    Capture, Circumstances, Doubt, Effect, Language, Offered, Service, Settings, Step, StepId, Task,
+    Capture, Circumstances, Doubt, Effect, Language, Offered, SAID, Service, Settings, Step,
+    StepId, Task,
 };

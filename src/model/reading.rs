@@ -137,6 +137,10 @@ pub enum Stands {
     /// In a here-document, or anywhere where no quoting is known: the value goes in as it is, and
     /// only if it consists of letters, digits and `-_./:@,+=%`.
     Plain,
+    /// In a here-document that is handed on as it is, with what the shell expands in it.
+    Expanded,
+    /// In one that the shell does not look into.
+    Verbatim,
     /// It is a variable of the environment: the body stays as it is, the variable is set.
     Variable,
 }

@@ -103,6 +103,7 @@ impl Doubt {
                 | "leaves-machine"
                 | "prompts"
                 | "tag"
+                | "other-shell"
                 | "too-long"
         )
     }
@@ -206,6 +207,10 @@ pub struct Settings {
     pub allow_fail: bool,
     /// Runs once for every row of a table.
     pub each: Option<String>,
+    /// Where it runs for a row of a table: the columns with what stands in them.
+    pub row: Vec<(String, String)>,
+    /// The step of the document that it is a row of.
+    pub row_of: Option<StepId>,
     /// Its body is a template.
     pub template: bool,
 }
@@ -272,7 +277,20 @@ pub struct Step {
     pub checks: Vec<Check>,
 }
 
+/// Why a step has the effect that its document gives it.
+pub const SAID: &str = "the document says so";
+
 impl Step {
+    /// Whether the document itself says what it does to the world.
+    pub fn effect_is_explicit(&self) -> bool {
+        self.because == SAID
+    }
+
+    /// Whether bash would run what its document tags as PowerShell.
+    pub fn is_of_another_shell(&self) -> bool {
+        self.doubts.iter().any(|it| it.rule == "other-shell")
+    }
+
     /// Says what is offered of it: what a person does by hand is never run as it stands.
     pub fn offer(&self) -> Offer {
         match &self.task {

@@ -175,11 +175,16 @@ fn allows(request: &Request, word: &str) -> bool {
 }
 
 fn of_declared(step: &Step, request: &Request, terminal: bool, facts: &Facts) -> Consent {
-    if matches!(step.task, Task::ByHand { .. }) {
-        return if terminal {
-            Consent::Ask(Manner::Manual)
-        } else {
-            Consent::Waits
+    if let Task::ByHand { offered, .. } = &step.task {
+        let may_run = offered.is_some() && step.doubts.is_empty();
+        return match (terminal, may_run) {
+            (false, _) => Consent::Waits,
+            (true, false) => Consent::Ask(Manner::Manual),
+            (true, true) if facts.agreed => Consent::Given,
+            (true, true) => Consent::Ask(Manner::Offered {
+                enter: step.effect == Effect::Reads,
+                types: step.effect == Effect::Destroys,
+            }),
         };
     }
     if let Some(doubt) = step.doubts.first() {

@@ -2,6 +2,7 @@
 //! out; and who must be asked what before it may. Starts nothing, reads nothing.
 
 mod consent;
+mod templates;
 mod values;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use crate::event::{Flow, InputValue, LeftOut, PlannedOffer, PlannedStep, Request
 use crate::model::{Condition, Runbook, Settings, Step, StepId, Task};
 
 pub use consent::{Consent, Existing, Facts, Known, Manner, Refusal, consent, facts, refusals};
+pub use templates::datum;
 
 /// The steps of one run, resolved.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub struct Plan {
     pub inputs: Vec<InputValue>,
     /// What was asked for.
     pub request: Request,
+    /// The run's id; empty before there is one.
+    pub run: String,
     /// The document as messages name it.
     pub document: String,
     /// Where steps start, absolute.

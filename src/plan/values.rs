@@ -3,11 +3,12 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::classify::understanding::{self, Understanding};
 use crate::classify::{self, Kind as Tagged, language};
 use crate::model::{
-    Doubt, Effect, Kind, Language, Nature, Placeholder, Span, Stands, Step, StepId, Task,
+    Doubt, Effect, Field, Kind, Language, Nature, Placeholder, Span, Stands, Step, StepId, Task,
 };
 use crate::render::{self, Filled, Unfit, Value};
 
@@ -65,19 +66,37 @@ impl Plan {
         steps
             .flat_map(|step| &step.circumstances.placeholders)
             .any(|it| it.name == name && it.secret)
+            || self.field(name).is_some_and(|it| it.secret)
+            || self.is_secret_input(name)
     }
 
-    /// Whether the value called `name` is a variable of the environment for some step.
+    pub(super) fn is_secret_input(&self, name: &str) -> bool {
+        let mut inputs = self.runbook.inputs.iter();
+        inputs.any(|it| it.name == name && it.is_secret())
+    }
+
+    /// Returns the line of the document's forms that is called `name`.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        let forms = self.runbook.forms.iter();
+        forms.flat_map(|it| &it.fields).find(|it| it.name == name)
+    }
+
+    /// Whether the value called `name` is a variable of the environment for some step: what a form of
+    /// the document asks for is one for all of them.
     pub fn is_variable(&self, name: &str) -> bool {
         let steps = self.runbook.steps.iter();
         steps
             .flat_map(|step| &step.circumstances.placeholders)
             .any(|it| it.name == name && it.stands == Stands::Variable)
+            || self.field(name).is_some()
     }
 
     /// Returns the variable that carries the secret `name` into a command: always the same one, so
-    /// that an edited command still finds it.
+    /// that an edited command still finds it. All steps see an input under its own name.
     pub fn secret_variable(&self, name: &str) -> String {
+        if self.is_secret_input(name) {
+            return name.to_owned();
+        }
         let number = self.placeholders().iter().position(|it| it.0.name == name);
         format!("RUNBOOK_SECRET_{}", number.map_or(0, |it| it + 1))
     }
@@ -103,7 +122,8 @@ impl Plan {
         })
     }
 
-    /// Returns the command of `step` with its values; `None` where it has no placeholders.
+    /// Returns the command of `step` with its values; `None` where it neither is a template nor has
+    /// placeholders.
     ///
     /// # Errors
     /// A value that is missing, or does not fit.
@@ -112,6 +132,9 @@ impl Plan {
         step: &Step,
         values: &BTreeMap<String, Value>,
     ) -> Option<Result<Filled, Unfit>> {
+        if let Some(rendered) = self.rendered(step, values) {
+            return Some(rendered);
+        }
         let (language, body) = self.command(step)?;
         let places = &step.circumstances.placeholders;
         (self.runbook.kind == Kind::Plain && !places.is_empty())
@@ -175,9 +198,21 @@ impl Plan {
             return Cow::Owned(self.as_edited(step, body));
         }
         match self.filled(step, values) {
+            Some(Ok(filled)) if step.settings.template => {
+                Cow::Owned(self.as_rendered(step, &filled))
+            }
             Some(Ok(filled)) => Cow::Owned(self.as_filled(step, &filled, values)),
             _ => Cow::Borrowed(step),
         }
+    }
+
+    /// Returns what `step` does where bash runs it, and why; `None` where that is graver than what it is
+    /// shown to do, and more than a change.
+    pub fn in_bash(&self, step: &Step) -> Option<(Effect, String)> {
+        let body = self.command(step).map_or("", |(_, body)| body);
+        let read = understanding::understand(body, understanding::Tongue::Shell, &self.knowledge);
+        let most = weight(step.effect).max(weight(Effect::Changes));
+        (weight(read.effect) <= most).then_some((read.effect, read.because))
     }
 
     // A value may make a command another one: `systemctl <ACTION> nginx`. It never makes it harmless.
@@ -204,6 +239,16 @@ impl Plan {
                     all.push(it);
                 }
             }
+        }
+        now
+    }
+
+    // A value may make a command one that destroys, unless the author has said what it does.
+    fn as_rendered(&self, step: &Step, filled: &Filled) -> Step {
+        let mut now = step.clone();
+        let read = self.read(step, &filled.shown);
+        if read.effect == Effect::Destroys && !step.effect_is_explicit() {
+            (now.effect, now.because) = (read.effect, read.because);
         }
         now
     }
@@ -237,6 +282,8 @@ impl Plan {
         let mut edited = step.clone();
         edited.doubts.clear();
         edited.nature = Nature::Command;
+        // What was edited is what the template had made: it runs as it is written.
+        Arc::make_mut(&mut edited.settings).template = false;
         match &mut edited.task {
             Task::Command { body: old, .. } => body.clone_into(old),
             Task::ByHand { offered, .. } => {

@@ -13,6 +13,8 @@ use super::{MASK, rules};
 const WINDOW: usize = 16 << 10;
 /// So much before the word of a rule may belong to what the rule finds.
 const BEFORE: usize = 64;
+/// A piece of a stream that is worth a look of its own before it is copied.
+const LARGE: usize = 4 << 10;
 /// A private key has no more lines than this, and the first is no shorter than this.
 const KEY_LINES: usize = 400;
 const KEY_WIDTH: usize = 40;
@@ -70,7 +72,16 @@ impl Detector {
             self.look(chunk, false, out);
         } else {
             let mut line = std::mem::take(&mut self.line);
-            line.extend_from_slice(chunk);
+            let edge = chunk.len().min(WORDS.longest);
+            line.extend_from_slice(&chunk[..edge]);
+            let has_word = |text: &[u8]| WORDS.search.is_match(text);
+            if chunk.len() >= LARGE && self.key.is_none() && !has_word(&line) && !has_word(chunk) {
+                // Most of what is much is not even copied.
+                out.extend_from_slice(&line[self.written..line.len() - edge]);
+                self.written = 0;
+                return self.rest(chunk, 0, 0, false, out);
+            }
+            line.extend_from_slice(&chunk[edge..]);
             self.look(&line, false, out);
         }
     }
@@ -126,14 +137,21 @@ impl Detector {
             self.written = end;
             (at, from) = (end, end);
         }
+        self.rest(text, at, from, is_last, out);
+    }
+
+    // From `at` on there is no word: writes all but what could be the beginning of one, and keeps
+    // what a rule may want to see of the line before it.
+    fn rest(&mut self, text: &[u8], at: usize, from: usize, is_last: bool, out: &mut Vec<u8>) {
         let hold = if is_last {
             text.len()
         } else {
             beginning(text, from)
         };
         self.pass(text, hold, out);
-        let line = memchr::memrchr(b'\n', &text[at..]).map_or(at, |it| at + it + 1);
-        let keep = line.max(hold.saturating_sub(BEFORE)).min(hold);
+        let before = hold.saturating_sub(BEFORE).max(at);
+        let line = memchr::memrchr(b'\n', &text[before..hold]);
+        let keep = line.map_or(before, |it| before + it + 1);
         self.keep(&text[keep..], self.written - keep);
     }
 
@@ -358,6 +376,11 @@ mod tests {
     }
 
     #[test]
+    fn the_words_are_few_enough_for_the_fast_search() {
+        assert!(WORDS.all.len() <= 64, "{}", WORDS.all.len());
+    }
+
+    #[test]
     fn a_private_key_is_masked_line_by_line() {
         let line = "MIIEowIBAAKCAQEA7bq3hZ8Jm0Zk1q2w3e4r5t6y7u8i9o0pabcdefgh";
         let text = format!(
@@ -414,6 +437,17 @@ mod tests {
             let mut out = Vec::new();
             detector.feed(piece.as_bytes(), &mut out);
             assert_eq!(String::from_utf8_lossy(&out), wanted, "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_secret_across_large_pieces_is_masked_as_in_one() {
+        for before in LARGE - 30..LARGE + 30 {
+            let filler = "z".repeat(before);
+            let text = format!("{filler} password=hunter2 {}\n", "y".repeat(2 * LARGE));
+            let whole = seen([text.as_bytes()]);
+            assert_eq!(whole.1.len(), 1);
+            assert_eq!(seen(text.as_bytes().chunks(LARGE)), whole, "{before}");
         }
     }
 

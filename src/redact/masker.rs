@@ -342,11 +342,10 @@ mod tests {
 
         #[test]
         fn any_secret_in_any_form_is_masked(
-            secret in "[ -~é\n]{8,24}",
+            secret in "[!-~é][ -~é\n]{6,22}[!-~é]",
             pick in any::<proptest::sample::Index>(),
             around in "[ -~\n]{0,12}",
         ) {
-            prop_assume!(secret.trim() == secret);
             let all = disguises(&secret);
             let form = &all[pick.index(all.len())];
             let text = [around.as_bytes(), &form.bytes, around.as_bytes()].concat();

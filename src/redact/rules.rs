@@ -155,32 +155,8 @@ const RULES: &[Rule] = &[
         what: "a token",
         judged: Judged::Token,
         words: &[
-            "secret",
-            "Secret",
-            "SECRET",
-            "token",
-            "Token",
-            "TOKEN",
-            "api_key",
-            "API_KEY",
-            "api-key",
-            "Api-Key",
-            "API-KEY",
-            "apikey",
-            "apiKey",
-            "ApiKey",
-            "APIKEY",
-            "access_key",
-            "ACCESS_KEY",
-            "access-key",
-            "accesskey",
-            "accessKey",
-            "AccessKey",
-            "private_key",
-            "PRIVATE_KEY",
-            "private-key",
-            "privateKey",
-            "PrivateKey",
+            "secret", "Secret", "SECRET", "token", "Token", "TOKEN", "_key", "_KEY", "-key",
+            "-Key", "pikey", "piKey", "APIKEY", "sskey", "ssKey", "teKey",
         ],
         pattern: r#"(?i-u:secret|token|api[_-]?key|access[_-]?key|secret[_-]?key|private[_-]?key)(?:_?\d)?["'`*]{0,4}[ \t]*[:=][ \t"'`*]{0,8}([^\s"'`,;|&]+)"#,
     },
@@ -336,7 +312,8 @@ pub(super) fn look(text: &[u8], is_wanted: impl Fn(usize) -> bool) -> Vec<Suspec
     found
 }
 
-/// The words of all rules, and the numbers of the rules that each is a word of.
+/// The words of all rules, and the numbers of the rules that each is a word of. As long as they are no
+/// more than 64, several are looked for at once, sixteen bytes in one instruction.
 pub(super) fn words() -> Vec<(&'static str, Vec<usize>)> {
     let mut words: Vec<(&'static str, Vec<usize>)> = Vec::new();
     for (number, rule) in RULES.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! Placeholders of a command → the command with their values.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::classify::{Kind, language};
 use crate::model::{Language, Placeholder, Stands};
@@ -26,6 +27,8 @@ pub struct Filled {
     pub body: String,
     /// The same for people and records: secrets are [`MASK`].
     pub shown: String,
+    /// The bytes of `shown` that values take up, in their order.
+    pub places: Vec<Range<usize>>,
 }
 
 /// Why a value does not go in.
@@ -46,6 +49,10 @@ enum Written {
     Double,
     /// Between single quotes.
     Single,
+    /// In a here-document that the shell expands.
+    Here,
+    /// In one that it takes as it is.
+    Verbatim,
     /// As it is.
     Bare,
     /// Not at all: a variable carries it.
@@ -76,6 +83,7 @@ pub fn fill(
     let mut filled = Filled {
         body: String::with_capacity(body.len()),
         shown: String::with_capacity(body.len()),
+        places: Vec::with_capacity(order.len()),
     };
     let mut at = 0;
     for placeholder in order {
@@ -104,9 +112,9 @@ pub fn fill(
             Value::Secret { variable } => {
                 let text = match spot.written {
                     Written::Word => format!("\"${{{variable}}}\""),
-                    Written::Double => format!("${{{variable}}}"),
+                    Written::Double | Written::Here => format!("${{{variable}}}"),
                     Written::Single => format!("'\"${{{variable}}}\"'"),
-                    Written::Bare | Written::Carried => {
+                    Written::Bare | Written::Verbatim | Written::Carried => {
                         return Err(unfit("a secret is written only where a shell quotes it"));
                     }
                 };
@@ -116,7 +124,9 @@ pub fn fill(
         filled.body.push_str(before);
         filled.body.push_str(&run);
         filled.shown.push_str(before);
+        let start = filled.shown.len();
         filled.shown.push_str(&shown);
+        filled.places.push(start..filled.shown.len());
     }
     filled.body.push_str(&body[at..]);
     filled.shown.push_str(&body[at..]);
@@ -229,6 +239,8 @@ fn spot(body: &str, language: Language, placeholder: &Placeholder) -> Result<Spo
         Stands::Bare => Written::Word,
         Stands::DoubleQuoted => Written::Double,
         Stands::SingleQuoted => Written::Single,
+        Stands::Expanded => Written::Here,
+        Stands::Verbatim => Written::Verbatim,
         Stands::Plain | Stands::Variable => Written::Bare,
     };
     let only_plain = doubtful.or((written == Written::Bare).then_some("nothing quotes it there"));
@@ -244,13 +256,23 @@ fn spot(body: &str, language: Language, placeholder: &Placeholder) -> Result<Spo
 
 fn written(text: &str, written: Written, next: Option<char>) -> String {
     match written {
-        Written::Bare | Written::Carried => text.to_owned(),
+        Written::Bare | Written::Verbatim | Written::Carried => text.to_owned(),
         Written::Word => word(text, next),
         Written::Single => text.replace('\'', r"'\''"),
         Written::Double => {
             let mut escaped = String::with_capacity(text.len());
             for c in text.chars() {
                 if matches!(c, '\\' | '"' | '$' | '`') {
+                    escaped.push('\\');
+                }
+                escaped.push(c);
+            }
+            escaped
+        }
+        Written::Here => {
+            let mut escaped = String::with_capacity(text.len());
+            for c in text.chars() {
+                if matches!(c, '\\' | '$' | '`') {
                     escaped.push('\\');
                 }
                 escaped.push(c);
@@ -297,11 +319,65 @@ fn is_computed(before: &str) -> bool {
 
 /// Programs and builtins that read their arguments, or what they are piped, as code once more.
 const READERS: &[&str] = &[
-    "ansible", "at", "awk", "bash", "batch", "clush", "crontab", "dash", "declare", "eval", "ex",
-    "expect", "fish", "gawk", "gdb", "ksh", "let", "lua", "make", "mapfile", "mawk", "mongo",
-    "mongosh", "node", "parallel", "pdsh", "perl", "php", "pssh", "python", "python2", "python3",
-    "read", "rsync", "ruby", "salt", "scp", "screen", "sed", "sftp", "sh", "source", "sqlite3",
-    "ssh", "su", "tmux", "trap", "typeset", "unset", "vim", "watch", "xargs", "zsh",
+    "ansible",
+    "at",
+    "awk",
+    "bash",
+    "batch",
+    "clush",
+    "crontab",
+    "dash",
+    "declare",
+    "eval",
+    "ex",
+    "expect",
+    "fish",
+    "gawk",
+    "gdb",
+    "ksh",
+    "let",
+    "lua",
+    "make",
+    "mapfile",
+    "mariadb",
+    "mawk",
+    "mongo",
+    "mongosh",
+    "mysql",
+    "node",
+    "parallel",
+    "pdsh",
+    "perl",
+    "php",
+    "pssh",
+    "python",
+    "python2",
+    "python3",
+    "psql",
+    "read",
+    "redis-cli",
+    "rsync",
+    "ruby",
+    "salt",
+    "scp",
+    "screen",
+    "sed",
+    "sftp",
+    "sh",
+    "source",
+    "sqlcmd",
+    "sqlite3",
+    "sqlplus",
+    "ssh",
+    "su",
+    "tmux",
+    "trap",
+    "typeset",
+    "unset",
+    "vim",
+    "watch",
+    "xargs",
+    "zsh",
 ];
 
 /// Programs whose `-c` and `-e` mean something else.

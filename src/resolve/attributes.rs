@@ -234,6 +234,16 @@ impl Reader<'_> {
             "cwd" => self.settings().cwd = Some(value.to_owned()),
             "confirm" => self.settings().confirm = Some(value.to_owned()),
             "idempotent" => self.settings().idempotent = true,
+            "each" | "template" if self.kind == Kind::Plain => {
+                let message = format!("`{}` is read in declared runbooks only", row.name);
+                let way_out = "declare it: `runbook: 1` in front matter".to_owned();
+                self.fault("attributes", span, message, way_out);
+            }
+            "each" => {
+                let id = value.trim_start_matches('#');
+                self.settings().each = Some(id.to_owned());
+            }
+            "template" => self.settings().template = true,
             "env" => match variables(value) {
                 Some(variables) => {
                     let env = &mut self.settings().env;

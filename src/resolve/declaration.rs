@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use super::attributes::is_variable;
 use super::duration::parse_duration;
+use super::inputs;
 use crate::markdown::attributes::{Performed, nearest, parse_info};
 use crate::markdown::front_matter::{Broken, Node, Value, parse};
 use crate::markdown::{Document, Fence, Syntax, line_of};
-use crate::model::{Diagnostic, Input, Kind, SecretSource, Span};
+use crate::model::{Diagnostic, Input, InputType, Kind, SecretSource, Span};
+use crate::render::template;
 
 /// A key of the front matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +60,10 @@ pub const INPUT_KEYS: &[Key] = &[
         "required",
         "whether a run without it is refused; true unless said",
     ),
-    here("type", "string"),
+    here(
+        "type",
+        "`string`, `number`, `bool`, `choice`, `path`, `secret` or `list`",
+    ),
     here(
         "secret",
         "is kept in no record, and masked wherever it appears",
@@ -68,9 +73,15 @@ pub const INPUT_KEYS: &[Key] = &[
         "from",
         "where a secret comes from: env:NAME, file:PATH, dotenv:PATH#KEY, prompt",
     ),
-    later("pattern", "a regular expression that it must match"),
-    later("min", "the smallest value"),
-    later("max", "the largest value"),
+    here(
+        "pattern",
+        "a regular expression that all of it must match; of a list each item",
+    ),
+    here(
+        "min",
+        "the least: of a number itself, of a text its characters, of a list its items",
+    ),
+    here("max", "the most, as for `min`"),
 ];
 
 const DEFAULT_KEYS: &[Key] = &[here("timeout", "the timeout of steps that say nothing")];
@@ -421,11 +432,14 @@ impl Reader<'_> {
             }
             let mut input = Input {
                 name: name.clone(),
+                kind: InputType::default(),
                 description: None,
                 default: None,
                 choices: Vec::new(),
+                pattern: None,
+                min: None,
+                max: None,
                 required: true,
-                secret: false,
                 from: None,
                 short: false,
                 span: (self.place)(*span),
@@ -443,76 +457,239 @@ impl Reader<'_> {
     }
 
     fn input(&mut self, input: &mut Input, entries: &Entries) {
-        let mut default_at = None;
+        let mut places = Places::default();
         for (name, span, node) in entries {
             match name.as_str() {
                 "description" => match node.scalar() {
                     Some(text) => input.description = Some(text),
                     None => self.wants(node, name, "text", "description: \"tag to deploy\""),
                 },
-                "default" => match node.scalar() {
+                "default" => match node.scalar().or_else(|| Some(texts(node)?.join("\n"))) {
                     Some(text) => {
                         input.default = Some(text);
-                        default_at = Some(node.span);
+                        places.default = Some(node.span);
                     }
                     None => self.wants(node, name, "text", "default: \"text\""),
                 },
                 "choices" => match texts(node).filter(|choices| !choices.is_empty()) {
-                    Some(choices) => input.choices = choices,
+                    Some(choices) => {
+                        input.choices = choices;
+                        places.choices = Some(*span);
+                    }
                     None => self.wants(node, name, "a list of values", "choices: [blue, green]"),
                 },
                 "required" => match node.value {
                     Value::Bool(required) => input.required = required,
                     _ => self.wants(node, name, "true or false", "required: false"),
                 },
-                "type" => match node.scalar().as_deref() {
-                    Some("string") => {}
-                    Some(other) => self.not_here(&format!("type: {other}"), node.span),
-                    None => self.wants(node, name, "a word", "type: string"),
+                "type" => {
+                    places.kind = Some(node.span);
+                    self.kind(input, node);
+                }
+                "pattern" => match node.scalar() {
+                    Some(pattern) => {
+                        if let Err(because) = inputs::compile(&pattern) {
+                            let message = format!("`{pattern}` is no pattern: {because}");
+                            let way_out = "write a regular expression, or take it out";
+                            self.error("front-matter-value", node.span, message, way_out);
+                        } else {
+                            input.pattern = Some(pattern);
+                            places.limits.push((name.clone(), *span));
+                        }
+                    }
+                    None => self.wants(node, name, "a regular expression", "pattern: 'v[0-9]+'"),
+                },
+                "min" | "max" => match node.scalar().filter(|it| inputs::is_number(it)) {
+                    Some(limit) => {
+                        places.limits.push((name.clone(), *span));
+                        let limit = Some(limit);
+                        match name.as_str() {
+                            "min" => input.min = limit,
+                            _ => input.max = limit,
+                        }
+                    }
+                    None => self.wants(node, name, "a number", &format!("{name}: 3")),
                 },
                 "secret" => match node.value {
-                    Value::Bool(secret) => input.secret = secret,
+                    Value::Bool(secret) => places.secret = Some((secret, *span)),
                     _ => self.wants(node, name, "true or false", "secret: true"),
                 },
-                "short" => match node.value {
-                    Value::Bool(short) => input.short = short,
-                    _ => self.wants(node, name, "true or false", "short: true"),
-                },
-                "from" => self.source(input, node),
+                "short" => {
+                    places.only_secret.push((name.clone(), *span));
+                    match node.value {
+                        Value::Bool(short) => input.short = short,
+                        _ => self.wants(node, name, "true or false", "short: true"),
+                    }
+                }
+                "from" => {
+                    places.only_secret.push((name.clone(), *span));
+                    self.source(input, node);
+                }
                 _ if INPUT_KEYS.iter().any(|key| key.name == name) => self.not_here(name, *span),
                 _ => self.unknown(name, *span, INPUT_KEYS),
             }
         }
-        let only_secret = ["short", "from"];
-        for (name, span, _) in entries.iter().filter(|_| !input.secret) {
-            if only_secret.contains(&name.as_str()) {
-                let message = format!("`{name}` is for secrets");
-                self.error("front-matter-value", *span, message, "add `secret: true`");
+        self.sense(input, &places);
+    }
+
+    fn kind(&mut self, input: &mut Input, node: &Node) {
+        let names = InputType::ALL.map(InputType::name);
+        let said = node.scalar();
+        let mut kinds = InputType::ALL.into_iter();
+        if let Some(kind) = kinds.find(|it| said.as_deref() == Some(it.name())) {
+            input.kind = kind;
+            return;
+        }
+        let said = said.unwrap_or_default();
+        let message = format!("`{said}` is no type of an input");
+        let way_out = match nearest(&said, names.into_iter()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("types are {}", names.join(", ")),
+        };
+        self.error("front-matter-value", node.span, message, &way_out);
+    }
+
+    /// Whether what is said of a secret goes together; `secret: true` and `type: secret` say the same.
+    fn secret(&mut self, input: &mut Input, places: &Places) {
+        let name = input.name.clone();
+        let mut error = |span: Span, message: String, way_out: &str| {
+            self.error("front-matter-value", span, message, way_out);
+        };
+        match (places.secret, input.kind) {
+            (Some((true, span)), kind) => {
+                if !matches!(kind, InputType::String | InputType::Secret) {
+                    let message = format!("`{name}` is a secret, and a {}", kind.name());
+                    error(span, message, "take `type` out: a secret is a text");
+                }
+                input.kind = InputType::Secret;
             }
+            (Some((false, span)), InputType::Secret) => {
+                let message = format!("`{name}` is a secret by its type, and `secret: false`");
+                error(span, message, "take one of them out");
+            }
+            _ => {}
         }
-        if let (true, Some(span)) = (input.secret, default_at) {
-            let message = format!(
-                "the secret `{}` has a default: everybody reads it",
-                input.name
-            );
-            self.error(
-                "front-matter-value",
-                span,
-                message,
-                "take it out, and say where it comes from: `from: env:NAME`",
-            );
+        if !input.is_secret() {
+            for (key, span) in &places.only_secret {
+                let message = format!("`{key}` is for secrets");
+                error(*span, message, "add `secret: true`");
+            }
+            return;
         }
-        if let (Some(default), Some(span)) = (&input.default, default_at)
-            && !input.choices.is_empty()
-            && !input.choices.contains(default)
-        {
-            let message = format!(
-                "default `{default}` of `{}` is none of its choices",
-                input.name
-            );
-            self.error("front-matter-value", span, message, "make it one of them");
+        if let Some(span) = places.default {
+            let message = format!("the secret `{name}` has a default: everybody reads it");
+            let way_out = "take it out, and say where it comes from: `from: env:NAME`";
+            error(span, message, way_out);
+        }
+        if let Some(span) = places.choices {
+            let message = format!("the secret `{name}` has choices: everybody reads them");
+            error(span, message, "take them out");
         }
     }
+
+    /// Whether what is said of an input goes together.
+    fn sense(&mut self, input: &mut Input, places: &Places) {
+        self.secret(input, places);
+        let name = input.name.clone();
+        let mut error = |span: Span, message: String, way_out: &str| {
+            self.error("front-matter-value", span, message, way_out);
+        };
+        match (input.kind, places.choices, places.kind) {
+            (InputType::String, Some(_), _) => input.kind = InputType::Choice,
+            (InputType::Choice, None, Some(span)) => error(
+                span,
+                format!("`{name}` is a choice without choices"),
+                "add `choices: [blue, green]`",
+            ),
+            (InputType::Number | InputType::Bool, Some(span), _) => error(
+                span,
+                format!("`{name}` is a {} with choices", input.kind.name()),
+                "take `type` out, or the choices",
+            ),
+            _ => {}
+        }
+        for (limit, span) in &places.limits {
+            let senseless = match input.kind {
+                InputType::Bool | InputType::Choice => true,
+                InputType::Number => limit == "pattern",
+                _ => false,
+            };
+            if senseless {
+                let message = format!("`{limit}` says nothing of a {}", input.kind.name());
+                error(*span, message, "take it out");
+            }
+        }
+        let limits = (input.min.as_deref(), input.max.as_deref());
+        if let (Some(least), Some(most)) = limits
+            && let (Ok(from), Ok(to)) = (least.parse::<f64>(), most.parse::<f64>())
+            && from > to
+            && let Some((_, span)) = places.limits.iter().rfind(|(it, _)| it != "pattern")
+        {
+            let message = format!("`{name}` can have no value: min {least} is above max {most}");
+            error(*span, message, "make one of them another");
+        }
+        let (Some(default), Some(span)) = (&input.default, places.default) else {
+            return;
+        };
+        if input.is_secret() {
+            return;
+        }
+        // What a template makes is judged once the inputs that it names are known.
+        if template::is_template(default) {
+            let earlier = &self.declaration.inputs;
+            // What a default is made of stands in the record.
+            let plain = earlier.iter().filter(|it| !it.is_secret());
+            let names = template::Names {
+                inputs: plain.map(|it| it.name.clone()).collect(),
+                ..template::Names::default()
+            };
+            for fault in template::check(default, &names) {
+                let named = default.get(fault.range.clone()).unwrap_or_default();
+                let named = named.rsplit('.').next().unwrap_or_default();
+                let is_secret = earlier.iter().any(|it| it.is_secret() && it.name == named);
+                let because = match &fault.message {
+                    _ if is_secret => format!("the secret `{named}` goes into no default"),
+                    message => message.clone(),
+                };
+                let message = format!("the default of `{name}`: {because}");
+                let diagnostic = Diagnostic::error(fault.rule, (self.place)(span), message);
+                let is_near = |it: &String| it.starts_with("did you mean");
+                let is_name = fault.rule == "template-name";
+                let way_out = fault.way_out.filter(|it| !is_name || is_near(it));
+                let way_out = match way_out {
+                    _ if is_secret => "name an input that is no secret".to_owned(),
+                    Some(near) => near,
+                    None => "name an input above it".to_owned(),
+                };
+                self.diagnostics.push(diagnostic.way_out(way_out));
+            }
+        } else {
+            match inputs::accept(input, default) {
+                Ok(value) => input.default = Some(value),
+                Err(right) => error(
+                    span,
+                    format!(
+                        "`{name}` cannot have the default `{}`",
+                        default.replace('\n', ", ")
+                    ),
+                    &right,
+                ),
+            }
+        }
+    }
+}
+
+/// Where the keys of an input stand that must go together.
+#[derive(Debug, Default)]
+struct Places {
+    default: Option<Span>,
+    choices: Option<Span>,
+    kind: Option<Span>,
+    secret: Option<(bool, Span)>,
+    /// `short`, `from`.
+    only_secret: Vec<(String, Span)>,
+    /// `pattern`, `min`, `max`.
+    limits: Vec<(String, Span)>,
 }
 
 impl Reader<'_> {

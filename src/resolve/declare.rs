@@ -4,6 +4,7 @@
 //! Decides only what the manual shows. What a person has to decide is `run=never`, `run=manual` or
 //! `confirm="…"`, and told. The value of a secret is never written.
 
+mod chores;
 mod inputs;
 mod top;
 
@@ -33,6 +34,8 @@ pub struct Declared {
     pub text: String,
     /// What was decided of fences and pieces, in document order.
     pub decisions: Vec<Decision>,
+    /// How many list items and rows of tables became tasks of a checklist.
+    pub tasks: usize,
     /// The inputs that it declares, in its order.
     pub inputs: Vec<String>,
     /// Secrets that its steps take from the environment: values of inputs stand in the record.
@@ -121,7 +124,9 @@ pub fn declare(document: &Document<'_>, runbook: &Runbook) -> Result<Declared, N
         line_end,
         ..
     } = copier;
-    let forms = Forms::of(document, runbook);
+    let (more, tasks) = chores::tasks(document, runbook, line_end);
+    edits.extend(more);
+    let forms = Forms::of(runbook);
     // Where two begin at one byte, what is added there comes before what is replaced.
     edits.insert(0, top.edit(&inputs, &forms, runbook, line_end));
     edits.sort_by_key(|edit| (edit.span.start, edit.span.end));
@@ -135,6 +140,7 @@ pub fn declare(document: &Document<'_>, runbook: &Runbook) -> Result<Declared, N
     let decisions = decisions.collect();
     Ok(Declared {
         decisions,
+        tasks,
         inputs: inputs.names().map(ToOwned::to_owned).collect(),
         secrets: inputs.secrets().map(ToOwned::to_owned).collect(),
         text,

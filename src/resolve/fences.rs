@@ -13,7 +13,7 @@ use super::flow::{self, Undoes};
 use super::names::Names;
 use super::needs::{self, Need};
 use super::pieces::{self, Made};
-use super::{declaration, sections};
+use super::{declaration, forms, sections, tables, templates};
 use crate::check::Known;
 use crate::classify::chores::Chore;
 use crate::classify::readings::Readings;
@@ -66,15 +66,26 @@ pub fn resolve(
         .iter()
         .map(|it| it.name.as_str())
         .collect();
-    let steps = resolver.steps(&title, &inputs);
+    let mut steps = resolver.steps(&title, &inputs);
     let mut diagnostics = resolver.diagnostics;
+    let kind = declaration.kind;
+    let tables = tables::tables(document, &sections, &steps, kind, &mut diagnostics);
+    let inputs = &declaration.inputs;
+    templates::check(document, inputs, &tables, &mut steps, &mut diagnostics);
+    let steps = tables::expand(document, steps, &tables, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+    let forms = match kind {
+        Kind::Declared => Vec::new(),
+        Kind::Plain => forms::forms(document, &readings.fences),
+    };
     let runbook = Runbook {
         title,
         kind: declaration.kind,
         sections,
         steps,
         fences: readings.fences,
+        tables,
+        forms,
         inputs: declaration.inputs,
         env: declaration.env,
         cwd: declaration.cwd,
@@ -141,14 +152,8 @@ impl<'a> Resolver<'_, 'a> {
             match comment.speaks_for {
                 SpeaksFor::Section(section) => own[section as usize].push(index),
                 SpeaksFor::Fence(fence) => self.above.push((fence, index)),
-                SpeaksFor::Table(_) => self.diagnostics.push(
-                    Diagnostic::error(
-                        "not-in-this-version",
-                        comment.span,
-                        "attributes of a table are not in this version",
-                    )
-                    .way_out("take the comment out"),
-                ),
+                // What it says is read where a step runs through the table.
+                SpeaksFor::Table(_) => {}
                 SpeaksFor::Nothing => {
                     let message = "this comment speaks for no fence and no section";
                     let diagnostic = match self.kind {
@@ -726,7 +731,7 @@ impl<'a> Resolver<'_, 'a> {
             }));
             stated.extend(said.conditions.iter().cloned().map(|it| (index, it)));
             let (effect, because) = match said.effect {
-                Some(effect) => (effect, "the document says so".to_owned()),
+                Some(effect) => (effect, crate::model::SAID.to_owned()),
                 None => (effect, because),
             };
             steps.push(Step {
@@ -978,11 +983,11 @@ mod tests {
         assert_eq!(diagnostics, []);
         insta::assert_snapshot!(
             format!("{:?}\n{:?}\n{:?} {:?} {:?}", runbook.inputs, runbook.env, runbook.cwd, runbook.requires, runbook.default_timeout),
-            @r##"
-        [Input { name: "v", description: Some("d"), default: Some("1.10"), choices: ["1.10", "b"], required: false, secret: false, from: None, short: false, span: Span { start: 34, end: 35 } }, Input { name: "w", description: None, default: None, choices: [], required: true, secret: false, from: None, short: false, span: Span { start: 124, end: 125 } }]
+            @r#"
+        [Input { name: "v", kind: Choice, description: Some("d"), default: Some("1.10"), choices: ["1.10", "b"], pattern: None, min: None, max: None, required: false, from: None, short: false, span: Span { start: 34, end: 35 } }, Input { name: "w", kind: String, description: None, default: None, choices: [], pattern: None, min: None, max: None, required: true, from: None, short: false, span: Span { start: 124, end: 125 } }]
         [("TZ", "UTC"), ("N", "010")]
         Some("sub") ["docker", "psql"] Some(600s)
-        "##
+        "#
         );
         let toml = "+++\nrunbook = 1\ntitle = \"T\"\n[defaults]\ntimeout = \"10m\"\n+++\n";
         assert_eq!(check(toml), "Declared \"T\"\n");
@@ -1002,10 +1007,11 @@ mod tests {
             "---\r\nrunbook: 1\r\ntargets: {}\r\ninputs:\r\n  p: { secret: true, patern: x }\r\n  RUNBOOK_X: {}\r\n  a-b: {}\r\n  n: { type: number, default: z, choices: [a] }\r\nenv: []\r\nlayout: x\r\ninput: {}\r\n---\r\n",
             "---\nrunbok: 1\nlayout: x\nenv: {}\n---\n",
             "---\nrunbook: 1\n---\n```yaml {runbook}\nrunbook: 1\n```\n",
+            "---\nrunbook: 1\ninputs:\n  a: { type: numbr, pattern: '(', min: x }\n  b: { type: number, min: 3, max: 1, pattern: x }\n  c: { type: choice }\n  d: { type: bool, choices: [a], default: maybe }\n  e: { type: secret }\n  f: { default: '{{ g }}-{{ d | uper }}' }\n  g: { type: list, choices: [x], default: [x, z] }\n  h: { default: '{{ a' }\n---\n",
         ]
         .map(check)
         .join("--\n");
-        insta::assert_snapshot!(shown, @r##"
+        insta::assert_snapshot!(shown, @r#"
         Declared "file"
         ! 2: not-in-this-version: `runbook: 2` is not in this version @ "2" → write `runbook: 1`
         --
@@ -1020,8 +1026,8 @@ mod tests {
         ! 5: unknown-key: unknown key `patern` @ "patern" → did you mean `pattern`?
         ! 6: variable-name: `RUNBOOK_X`: names that begin with `RUNBOOK_` are ours @ "RUNBOOK_X" → take another name
         ! 7: variable-name: `a-b` is no name of a variable @ "a-b" → use letters, digits and `_`, no digit first
-        ! 8: not-in-this-version: `type: number` is not in this version @ "number" → take it out
-        ! 8: front-matter-value: default `z` of `n` is none of its choices @ "z" → make it one of them
+        ! 8: front-matter-value: `n` cannot have the default `z` @ "z" → it is a number, `3` or `0.5`
+        ! 8: front-matter-value: `n` is a number with choices @ "choices" → take `type` out, or the choices
         ! 9: front-matter-value: `env` wants names and values @ "[" → write `env: { TZ: UTC }`
         ? 10: foreign-key: key `layout` is not ours, and is not read @ "layout" → leave it, if another tool reads it
         ! 11: unknown-key: unknown key `input` @ "input" → did you mean `inputs`?
@@ -1033,7 +1039,21 @@ mod tests {
         --
         Declared "file"
         ! 4: declared-twice: this runbook is declared twice [the first stands on line 1] @ "yaml {runbook}" → put both into one
-        "##);
+        --
+        Declared "file"
+        ! 4: front-matter-value: `numbr` is no type of an input @ "numbr" → did you mean `number`?
+        ! 4: front-matter-value: `(` is no pattern: unclosed group @ "'('" → write a regular expression, or take it out
+        ! 4: front-matter-value: `min` wants a number @ "x" → write `min: 3`
+        ! 5: front-matter-value: `b` can have no value: min 3 is above max 1 @ "max" → make one of them another
+        ! 5: front-matter-value: `pattern` says nothing of a number @ "pattern" → take it out
+        ! 6: front-matter-value: `c` is a choice without choices @ "choice" → add `choices: [blue, green]`
+        ! 7: front-matter-value: `d` is a bool with choices @ "choices" → take `type` out, or the choices
+        ! 7: front-matter-value: `d` cannot have the default `maybe` @ "maybe" → it is `true` or `false`, `yes` or `no`
+        ! 9: template-name: the default of `f`: no value is called `g` @ "'{{ g }}-{{ d | uper }}'" → name an input above it
+        ! 9: template: the default of `f`: no filter is called `uper` @ "'{{ g }}-{{ d | uper }}'" → did you mean `upper`?
+        ! 10: front-matter-value: `g` cannot have the default `x, z` @ "[" → each item is one of: x
+        ! 11: template: the default of `h`: this template does not parse: unexpected end of input, expected end of variable block @ "'{{ a'" → `{% raw %}…{% endraw %}` keeps braces as they are
+        "#);
     }
 
     #[test]
@@ -1060,7 +1080,7 @@ mod tests {
         ~file-4 "file (4)" 19:20 bash "f\n" unknown
         ~file-5 "file (5)" 22:23 bash "g\n" unknown
         ! 4: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
-        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `background`, `ready`, `stop-at`, `effect`, `confirm`, `idempotent`, `undo-of`, `always`, `allow-fail`, `exit`, `match`, `of`
+        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `background`, `ready`, `stop-at`, `effect`, `confirm`, `idempotent`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`, `match`, `of`
         - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
         ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
         ! 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?
@@ -1109,7 +1129,6 @@ mod tests {
         ! 8: expression: unknown variable `x` @ "x" → there are `step`, `steps`, `inputs`, `values`, `run`; others begin with `let`
         ! 10: not-in-this-version: `psql` fences (queries) are not in this version @ "psql" → mark the fence `{run=never}`
         ! 19: not-in-this-version: attribute `file` is not in this version @ "file=a.yml" → take it out, or mark the fence `run=never`
-        ! 24: not-in-this-version: attributes of a table are not in this version @ "<!-- runbook: #hosts -->" → take the comment out
         ! 29: not-in-this-version: attribute `on` is not in this version @ "on=web" → take it out, or mark the fence `run=never`
         "#);
     }

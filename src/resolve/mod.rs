@@ -11,17 +11,23 @@ mod declaration;
 mod declare;
 mod duration;
 mod fences;
+mod forms;
+mod inputs;
 mod names;
 mod flow;
 mod needs;
 mod pieces;
 mod sections;
 pub mod select;
+mod tables;
+mod templates;
 
 pub use declaration::{INPUT_KEYS, Key, TOP_KEYS};
 pub use declare::{Decision, Declared, Fate, NotDeclared, declare};
 pub use duration::parse_duration;
 pub use fences::resolve;
+pub use inputs::{accept, items};
+pub use tables::each;
 
 #[cfg(test)]
 pub(crate) mod testing;

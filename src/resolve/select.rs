@@ -257,7 +257,7 @@ pub fn select(runbook: &Runbook, request: &Request) -> Result<Selection, NotSele
         .first()
         .copied();
     let to = positions(runbook, request.to.as_slice(), "--to")?
-        .first()
+        .last()
         .copied();
     if let (Some(first), Some(last)) = (from, to)
         && first > last
@@ -350,23 +350,32 @@ fn served(runbook: &Runbook) -> BTreeMap<usize, BTreeSet<usize>> {
     serves
 }
 
+// A step that runs once for every row of a table is called by its own id for all of them.
 fn positions(
     runbook: &Runbook,
     ids: &[String],
     option: &'static str,
 ) -> Result<Vec<usize>, NotSelected> {
-    ids.iter()
-        .map(|id| {
-            let id = id.trim_start_matches('~').trim_start_matches('#');
-            let found = runbook.steps.iter().position(|step| step.id.as_str() == id);
-            found.ok_or_else(|| NotSelected::NoStep {
+    let mut all = Vec::with_capacity(ids.len());
+    for id in ids {
+        let id = id.trim_start_matches('~').trim_start_matches('#');
+        let steps = runbook.steps.iter().enumerate();
+        let found = steps.filter(|(_, step)| {
+            let row_of = step.settings.row_of.as_ref();
+            step.id.as_str() == id || row_of.is_some_and(|it| it.as_str() == id)
+        });
+        let before = all.len();
+        all.extend(found.map(|(index, _)| index));
+        if all.len() == before {
+            let near = nearest(id, runbook.steps.iter().map(|step| step.id.as_str()));
+            return Err(NotSelected::NoStep {
                 id: id.to_owned(),
                 option,
-                suggestion: nearest(id, runbook.steps.iter().map(|step| step.id.as_str()))
-                    .map(ToOwned::to_owned),
-            })
-        })
-        .collect()
+                suggestion: near.map(ToOwned::to_owned),
+            });
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

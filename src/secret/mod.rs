@@ -1,6 +1,7 @@
 //! Where secrets come from: a variable, a file, a line of a dotenv file. Errors name the source, and
 //! never what was read.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -120,23 +121,25 @@ fn read(path: &Path) -> Result<(String, Option<String>), SecretError> {
     Ok((text, warning))
 }
 
-// What a dotenv reader says of a line that it cannot read repeats the line.
+/// Returns the names and values of a dotenv file; of a name that stands twice the last.
+///
+/// # Errors
+/// The line that cannot be read, from 1: what a dotenv reader says of it repeats it.
+pub fn read_dotenv(text: &str) -> Result<BTreeMap<String, String>, usize> {
+    let entries = dotenvy::from_read_iter(text.as_bytes()).enumerate();
+    entries
+        .map(|(index, entry)| entry.map_err(|_| line_of_entry(text, index)))
+        .collect()
+}
+
 fn dotenv(text: &str, key: &str, path: PathBuf) -> Result<String, SecretError> {
-    let mut found = None;
-    for (index, entry) in dotenvy::from_read_iter(text.as_bytes()).enumerate() {
-        match entry {
-            Ok((name, value)) if name == key => found = Some(value),
-            Ok(_) => {}
-            Err(_) => {
-                return Err(SecretError::NotDotenv {
-                    path,
-                    line: line_of_entry(text, index),
-                });
-            }
-        }
+    match read_dotenv(text) {
+        Err(line) => Err(SecretError::NotDotenv { path, line }),
+        Ok(mut values) => values.remove(key).ok_or_else(|| SecretError::NoKey {
+            path,
+            key: key.to_owned(),
+        }),
     }
-    let key = key.to_owned();
-    found.ok_or(SecretError::NoKey { path, key })
 }
 
 fn line_of_entry(text: &str, entry: usize) -> usize {

@@ -5,4 +5,4 @@ mod local;
 mod survey;
 
 pub use local::{Start, Starter, launch, line_offset, named_line, needed, starter};
-pub use survey::{Interpreter, Survey};
+pub use survey::{BASH, Interpreter, POWERSHELL, Survey};

@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::classify::powershell::is_powershells_own;
 use crate::host::command;
 use crate::model::Language;
 
 use super::local::{Starter, is_named, needed, starter};
+
+/// The language that another may stand in for, and that one.
+pub const POWERSHELL: Language = Language("powershell");
+/// What stands in for PowerShell.
+pub const BASH: Language = Language("bash");
 
 /// A program that runs a language.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +85,14 @@ impl Survey {
     /// Returns what runs `language`.
     pub fn interpreter(&self, language: Language) -> Option<&Interpreter> {
         self.found.get(&language)
+    }
+
+    /// Returns what runs `body`, which is in `language`: where PowerShell is missing, bash runs what holds
+    /// nothing of PowerShell's own. A person must have agreed to that.
+    pub fn runs(&self, language: Language, body: &str) -> Option<&Interpreter> {
+        let stands_in = |it: Language| it == POWERSHELL && !is_powershells_own(body);
+        self.interpreter(language)
+            .or_else(|| self.interpreter(BASH).filter(|_| stands_in(language)))
     }
 
     /// Returns all that was found, once each.

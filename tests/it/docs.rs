@@ -270,7 +270,7 @@ fn listed(text: &str) -> serde_json::Value {
 #[test]
 fn every_field_of_list_is_documented_and_every_documented_field_is_there() {
     let document = read("docs/json.md");
-    let text = "# A\n\n- [ ] look\n\n```bash\nssh deploy@<HOST> uptime > /tmp/x\n```\n";
+    let text = "# A\n\n- [ ] look\n\n```bash\nssh deploy@<HOST> uptime > /tmp/x\n```\n\n```env\nA=1\n```\n";
     let plain = listed(text);
     let declared = listed("---\nrunbook: 1\ninputs: { a: { default: b } }\n---\n");
     let runbook = &plain["runbooks"][0];
@@ -281,6 +281,8 @@ fn every_field_of_list_is_documented_and_every_documented_field_is_there() {
         ("an input", &declared["runbooks"][0]["inputs"][0]),
         ("a section", &runbook["sections"][0]),
         ("a fence", &runbook["fences"][0]),
+        ("a form", &runbook["forms"][0]),
+        ("a field", &runbook["forms"][0]["fields"][0]),
         ("a piece", piece),
         ("a step", &runbook["steps"][0]),
         ("a doubt", &piece["doubts"][0]),
@@ -590,6 +592,38 @@ fn the_documents_and_the_examples_have_nothing_to_complain_of() {
     let lint = runbook(state.path(), &["lint", "README.md", "docs", "runbooks"]);
     assert_eq!(lint.code, 0, "{}", lint.text);
     assert!(lint.text.contains("0 errors, 0 warnings"), "{}", lint.text);
+}
+
+/// Every example that is a whole declared document does what it says: it runs, and all of it is ok.
+#[test]
+fn whole_documents_in_the_documentation_run() {
+    let mut count = 0;
+    for name in ["docs/format.md"] {
+        let text = read(name);
+        let document = outline(&text);
+        for fence in &document.fences {
+            let body = document.body(fence);
+            if document.text(fence.info) != "markdown" || !body.starts_with("---\nrunbook: 1\n") {
+                continue;
+            }
+            count += 1;
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("example.md");
+            std::fs::write(&path, body.as_bytes()).unwrap();
+            let state = folder.path().join("state");
+            let run = runbook(&state, &["run", path.to_str().unwrap()]);
+            assert_eq!(run.code, 0, "{name}:{}: {}", fence.line, run.text);
+            assert!(
+                run.text.contains("✓ passed"),
+                "{name}:{}: {}",
+                fence.line,
+                run.text
+            );
+            let lint = runbook(&state, &["lint", "--strict", path.to_str().unwrap()]);
+            assert_eq!(lint.code, 0, "{name}:{}: {}", fence.line, lint.text);
+        }
+    }
+    assert!(count >= 3, "{count} whole documents");
 }
 
 #[test]

@@ -316,14 +316,37 @@ fn the_seeds_become_runbooks_that_keep_their_steps() {
             }
         }
         // Taken out again, what was added leaves the prose as it was.
-        let text = fixture.read("copy.md");
+        let text = fixture.read("copy.md").replace("[ ] ", "");
         let source = String::from_utf8(bytes).unwrap();
         for line in source
             .lines()
             .filter(|it| !it.trim_start().starts_with("```"))
         {
-            assert!(text.contains(line), "{line}");
+            assert!(text.contains(&line.replace("[ ] ", "")), "{line}");
         }
     }
     assert!(kept > 10, "{kept} steps");
+}
+
+#[test]
+fn the_checklist_of_a_copy_offers_the_commands_of_the_manual() {
+    let manual = "# Turno\n\n- Crear la marca: `touch marca`\n\n| Tarea |\n|---|\n| Crear otra con `touch otra` |\n";
+    let fixture = Fixture::new().file("manual.md", manual);
+    let told = fixture
+        .run(&["init", "--from", "manual.md", "-o", "turno.md"])
+        .code(0);
+    assert!(
+        told.stdout
+            .contains("2 tasks    made of list items and tables (- [ ])"),
+        "{told}"
+    );
+    assert_eq!(lint(&fixture, "turno.md").0, 0);
+    let steps = steps(&fixture, "turno.md");
+    let offered: Vec<&str> = steps["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["offered"]["text"].as_str().unwrap_or_default())
+        .collect();
+    assert_eq!(offered, ["touch marca", "touch otra"], "{steps:#}");
 }

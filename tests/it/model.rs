@@ -54,6 +54,7 @@ fn plan(steps: &[&str]) -> Plan {
         left_out: Vec::new(),
         inputs: Vec::new(),
         request: runbook::event::Request::default(),
+        run: String::new(),
         document: "a.md".to_owned(),
         cwd: PathBuf::from("/"),
         knowledge: std::sync::Arc::default(),

@@ -23,6 +23,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use rustix::termios::{Termios, Winsize};
 
+use crate::fixture;
+
 /// What the tests run.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_runbook");
 
@@ -95,8 +97,8 @@ impl Desk {
         // By another process: a child that another test forks meanwhile would hold the file open
         // for writing, and it could not be executed.
         let mut install = self.command("install");
-        let status = install.arg("-m755").arg(source).arg(&path).status();
-        assert!(status.unwrap().success());
+        install.arg("-m755").arg(source).arg(&path);
+        assert!(fixture::wait(fixture::spawn(&mut install)).success());
         path
     }
 
@@ -376,7 +378,7 @@ impl Pty {
                 Ok(())
             });
         }
-        let child = crate::fixture::spawn(&mut command);
+        let child = fixture::spawn(&mut command);
         let told = Arc::new(Told::default());
         let (stopped, stop) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
         let (reading, theirs) = (Arc::clone(&told), master.try_clone().unwrap());

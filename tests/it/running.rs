@@ -355,9 +355,10 @@ const INPUTS: &str = "---\nrunbook: 1\ninputs:\n  a: { description: \"the first\
 #[test]
 fn inputs_come_from_everywhere_in_their_order() {
     type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
-    let cases: [Case<'_>; 6] = [
+    let cases: [Case<'_>; 7] = [
         (&["--set", "a=1", "--set", "c=x"], &[], "1|dflt|x\n"),
         (&["--inputs", "i.yaml"], &[], "no|1.10|y\n"),
+        (&["--inputs", "i.toml"], &[], "1.10|b|x\n"),
         (
             &["--inputs", "i.json", "--set", "b=set"],
             &[("a", "env")],
@@ -384,7 +385,8 @@ fn inputs_come_from_everywhere_in_their_order() {
             .file("a.md", INPUTS)
             .file("i.yaml", "a: no\nb: 1.10\nc: y\n")
             .file("i.json", "{\"a\": \"js\", \"b\": \"json\", \"c\": \"x\"}")
-            .file("i.env", "a=\"dot env\"\n");
+            .file("i.env", "a=\"dot env\"\n")
+            .file("i.toml", "a = 1.10\nb = 'b'\nc = 'x'\n");
         let mut command = fixture.command(&[&["run", "a.md"], args].concat());
         for (name, value) in env {
             command = command.env(name, value);
@@ -437,8 +439,7 @@ fn what_is_wrong_with_inputs_is_told_before_step_one() {
       hint: give them with --set a=VALUE or --inputs FILE
     ");
     insta::assert_snapshot!(told(&["--set", "a=1", "--set", "c=z"]), @r"
-    error: input `c` cannot be `z` (--set)
-      hint: it is one of: x, y
+    error: input `c` cannot be `z` (--set): it is one of: x, y
     ");
     insta::assert_snapshot!(told(&["--set", "aa=1"]), @r"
     error: the runbook has no input `aa` (--set)
@@ -448,14 +449,11 @@ fn what_is_wrong_with_inputs_is_told_before_step_one() {
     error: `--set a` names no value
       hint: write --set a=VALUE
     ");
-    insta::assert_snapshot!(told(&["--inputs", "bad.yaml"]), @r"
-    error: cannot understand inputs in `bad.yaml`
-      caused by: `a` is a list or a map; an input is one value
-    ");
+    insta::assert_snapshot!(told(&["--inputs", "bad.yaml", "--set", "c=x"]), @"error: input `a` cannot be `1` (--inputs bad.yaml): it is one value, not a list");
     insta::assert_snapshot!(told(&["--inputs", "x.txt"]), @r"
     error: cannot understand inputs in `x.txt`
       caused by: its ending says nothing of its format
-      hint: name it .yaml, .json or .env
+      hint: name it .yaml, .toml, .json or .env
     ");
     insta::assert_snapshot!(told(&["--inputs", "missing.env"]), @r"
     error: cannot read inputs from `missing.env`
@@ -607,8 +605,6 @@ fn what_this_version_does_not_perform_is_refused_before_step_one() {
         "on=web",
         "capture=x",
         "interactive",
-        "each=#t",
-        "template",
         "with=x",
         "user=root",
         "file=x",
@@ -639,6 +635,62 @@ fn what_this_version_does_not_perform_is_refused_before_step_one() {
             .code(2)
             .says("not in this version");
     }
+}
+
+const TYPES: &str = "---\nrunbook: 1\ninputs:\n  name: { pattern: 'v[0-9]+', max: 4 }\n  copies: { type: number, min: 1, max: 9, default: 2 }\n  \
+    sure: { type: bool, default: no }\n  file: { type: path, required: false }\n  hosts: { type: list, min: 1 }\n  \
+    db: { default: \"{{ name }}-{{ hosts | first }}\" }\n---\n# A\n\n```bash {#s}\necho \"$name|$copies|$sure|${file-none}|$hosts|$db\"\n```\n";
+
+#[test]
+fn inputs_have_types_and_their_defaults_may_use_those_before_them() {
+    let printed = |args: &[&str]| {
+        let fixture = Fixture::new()
+            .file("a.md", TYPES)
+            .file(
+                "i.yaml",
+                "name: v1\ncopies: 3\nsure: yes\nhosts: [web1, 'web 2']\nfile: ./x\n",
+            )
+            .file(
+                "i.json",
+                "{\"name\": \"v2\", \"sure\": true, \"hosts\": [\"a\"], \"db\": \"own\"}",
+            )
+            .file("i.toml", "name = 'v3'\nhosts = ['a', 'b']\n")
+            .file(".env.shop", "name=v4\nhosts=a,b\n");
+        fixture.run(&[&["run", "a.md"], args].concat()).code(0);
+        fixture.normalise(&printed(&fixture, "s"))
+    };
+    let shown = [
+        printed(&["--inputs", "i.yaml"]),
+        printed(&["--inputs", "i.json"]),
+        printed(&["--inputs", "i.toml", "--set", "sure=on"]),
+        printed(&["--inputs", ".env.shop", "--set", "hosts=c"]),
+    ]
+    .join("--\n");
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn every_missing_and_every_wrong_input_is_told_at_once() {
+    let fixture = Fixture::new().file("a.md", TYPES);
+    let told = |args: &[&str]| {
+        let outcome = fixture.run(&[&["run", "a.md"], args].concat()).code(2);
+        assert!(fixture.runs().is_empty(), "{outcome}");
+        fixture.normalise(&outcome.stderr)
+    };
+    let shown = [
+        told(&[
+            "--set",
+            "copies=many",
+            "--set",
+            "sure=maybe",
+            "--set",
+            "name=v12345",
+        ]),
+        told(&["--set", "name=x1", "--set", "copies=10", "--set", "hosts=,"]),
+        told(&["--set", "name=v1", "--set", "hosts=a", "--set", "file="]),
+    ]
+    .join("--\n");
+    insta::assert_snapshot!(shown);
 }
 
 #[test]

@@ -12,6 +12,9 @@ use super::pty::Desk;
 
 const CANARY: &str = "Zk7'quo \"9%é&kanu";
 
+/// One whose bytes say nothing to YAML, dotenv files or shells.
+const CANARY_PLAIN: &str = "hunter2hunter2";
+
 /// Some of its forms, as other programs wrote them.
 const FORMS: &[&str] = &[
     CANARY,
@@ -175,6 +178,202 @@ fn a_value_that_was_made_from_a_secret_that_is_gone_is_not_passed_on() {
     assert!(!outcome.stdout.contains("same"), "{outcome}");
 }
 
+#[test]
+fn a_secret_input_is_used_by_templates_and_steps_and_stands_in_no_byte_of_the_state_folder() {
+    let kept = "printf '%s\\n' \"$1\" >> \"$HOME/got\"; echo \"got $1\"";
+    let text = format!(
+        "---\nrunbook: 1\ninputs:\n  user: {{ default: app }}\n  DB: {{ type: secret, from: \"env:VAULT_DB\", pattern: \"Zk.*\", min: 12 }}\n---\n# A\n\n\
+         ```bash {{#plain}}\nset -- \"$DB\"; {kept}\n```\n\n\
+         ```bash {{#bare template}}\nset -- {{{{ DB }}}}; {kept}\n```\n\n\
+         ```bash {{#quoted template}}\nset -- \"{{{{ user }}}}:{{{{ inputs.DB }}}}\"; {kept}; false\n```\n"
+    );
+    let place = Fixture::new().file("a.md", text).env("VAULT_DB", CANARY);
+    let outcome = clean(place.run(&["run", "a.md", "--yes", "-v"]).code(1));
+    assert_eq!(
+        place.read("home/got"),
+        format!("{CANARY}\n{CANARY}\napp:{CANARY}\n"),
+        "{outcome}"
+    );
+    outcome.says("got ***").says("got app:***");
+    all_clean(&place.path("state"));
+    // The template is rendered, and the secret had, once more.
+    clean(place.run(&["resume", "--retry-failed", "--json"]).code(1));
+    assert_eq!(place.read("home/got").matches(CANARY).count(), 4);
+    clean(place.run(&["show", "last", "--json"]).code(0));
+    all_clean(&place.path("state"));
+}
+
+#[test]
+fn what_is_wrong_with_a_secret_in_a_template_is_told_before_step_one() {
+    let text = "---\nrunbook: 1\ninputs:\n  DB: { type: secret, from: \"env:VAULT_DB\" }\n  PIN: { type: secret, required: false }\n---\n# A\n\n\
+        ```bash {#s}\ntouch hit\n```\n\n```bash {#t template}\necho '{{ DB | raw }}'\n```\n\n\
+        ```python {#u template}\nprint({{ DB }})\n```\n\n```bash {#v template}\necho {{ PIN }}\n```\n";
+    let place = Fixture::new().file("a.md", text).env("VAULT_DB", CANARY);
+    let outcome = clean(place.run(&["run", "a.md", "--yes"]).code(2));
+    assert!(!place.path("hit").exists() && place.runs().is_empty());
+    insta::assert_snapshot!(place.normalise(&outcome.stderr), @"
+    error: nothing was run:
+      a.md:14:15: this template fails: a secret is never written as it is (step `t`)
+      a.md:18:10: the value of `DB` does not go there: a secret is written only where a shell quotes it (step `u`)
+      a.md:22:9: `PIN` has no value (step `v`)
+    ");
+}
+
+#[test]
+fn secrets_and_other_inputs_that_are_missing_or_wrong_are_told_at_once_and_never_shown() {
+    let head = "---\nrunbook: 1\ninputs:\n";
+    let told = |inputs: &str, values: &[(&str, &str)], args: &[&str]| {
+        let text = format!("{head}{inputs}---\n# A\n\n```bash {{#s}}\ntrue\n```\n");
+        let place = Fixture::new()
+            .file("a.md", text)
+            .file("v.yaml", format!("DB: ['{CANARY_PLAIN}', b]\n"))
+            .file("v.env", format!("DB='{CANARY_PLAIN}\n"));
+        let all = [&["run", "a.md", "--yes"], args].concat();
+        let mut command = place.command(&all);
+        for (name, value) in values {
+            command = command.env(name, value);
+        }
+        let outcome = command.run();
+        assert!(place.runs().is_empty(), "{outcome}");
+        assert!(!outcome.stderr.contains(CANARY_PLAIN), "{outcome}");
+        let stderr = place.normalise(&outcome.stderr);
+        format!("exit {}\n{stderr}", outcome.code)
+    };
+    let both = "  name: { description: of the shop }\n  DB: { type: secret, description: its key }\n  copies: { type: number, max: 3, required: false }\n";
+    let fits = "  DB: { secret: true, pattern: '[0-9]+' }\n";
+    let gone = "  A: { secret: true, from: \"env:GONE_A\" }\n  B: { secret: true, from: \"env:GONE_B\" }\n";
+    let db = ("DB", CANARY_PLAIN);
+    insta::assert_snapshot!(
+        [
+            told(both, &[], &[]),
+            told(both, &[], &["--set", "copies=4", "--set", &format!("DB={CANARY_PLAIN}")]),
+            told(fits, &[db], &[]),
+            told("  DB: { type: secret, min: 40 }\n", &[db], &[]),
+            told("  DB: { type: secret, max: 9 }\n  name:\n", &[db], &[]),
+            told(fits, &[], &["--inputs", "v.yaml"]),
+            told(fits, &[], &["--inputs", "v.env"]),
+            told(gone, &[], &[]),
+            told(&format!("{gone}  name:\n"), &[], &[]),
+            told("  DB: { type: secret, secret: false }\n", &[], &[]),
+            told("  DB: { type: number, secret: true }\n", &[], &[]),
+            told("  DB: { type: secret, choices: [a, b] }\n", &[], &[]),
+            told("  DB: { type: secret }\n  url: { default: \"x://{{ DB }}\" }\n", &[db], &[]),
+        ]
+        .join("\n"),
+        @r#"
+    exit 2
+    error: inputs have no value:
+      name: of the shop
+      DB: its key
+      hint: give them with --set name=VALUE or --inputs FILE; give secrets with --inputs FILE or in the environment (`DB`), or run it on a terminal
+
+    exit 2
+    error: inputs have no value, or a wrong one:
+      name: of the shop
+      the secret `DB` is given with --set, where everybody sees it
+      input `copies` cannot be `4` (--set): it is at most 3
+      hint: give them with --set name=VALUE or --inputs FILE; put the secret into a file for --inputs FILE, or say where it comes from: `from: env:DB`
+
+    exit 2
+    error: input `DB` cannot be this (environment): it has to match the pattern `[0-9]+`
+      hint: mend the secret where it comes from
+
+    exit 2
+    error: input `DB` cannot be this (environment): it has at least 40 characters
+      hint: mend the secret where it comes from
+
+    exit 2
+    error: inputs have no value, or a wrong one:
+      name
+      input `DB` cannot be this (environment): it has at most 9 characters
+      hint: give them with --set name=VALUE or --inputs FILE; mend the secret where it comes from
+
+    exit 2
+    error: input `DB` cannot be this (--inputs v.yaml): it is one value, not a list
+      hint: mend the secret where it comes from
+
+    exit 2
+    error: cannot understand inputs in `v.env`
+      caused by: line 1 is no NAME=value
+
+    exit 4
+    error: secrets cannot be had:
+      the secret `A` cannot be had from `env:GONE_A`: the variable `GONE_A` is not set
+      the secret `B` cannot be had from `env:GONE_B`: the variable `GONE_B` is not set
+
+    exit 2
+    error: inputs have no value, or a wrong one:
+      name
+      the secret `A` cannot be had from `env:GONE_A`: the variable `GONE_A` is not set
+      the secret `B` cannot be had from `env:GONE_B`: the variable `GONE_B` is not set
+      hint: give them with --set name=VALUE or --inputs FILE
+
+    exit 2
+    error[front-matter-value]: `DB` is a secret by its type, and `secret: false`
+     --> a.md:4:23
+      |
+    4 |   DB: { type: secret, secret: false }
+      |                       ^^^^^^
+      |
+      = help: take one of them out
+    error: `a.md` has an error; nothing was run
+
+    exit 2
+    error[front-matter-value]: `DB` is a secret, and a number
+     --> a.md:4:23
+      |
+    4 |   DB: { type: number, secret: true }
+      |                       ^^^^^^
+      |
+      = help: take `type` out: a secret is a text
+    error: `a.md` has an error; nothing was run
+
+    exit 2
+    error[front-matter-value]: the secret `DB` has choices: everybody reads them
+     --> a.md:4:23
+      |
+    4 |   DB: { type: secret, choices: [a, b] }
+      |                       ^^^^^^^
+      |
+      = help: take them out
+    error: `a.md` has an error; nothing was run
+
+    exit 2
+    error[template-name]: the default of `url`: the secret `DB` goes into no default
+     --> a.md:5:19
+      |
+    5 |   url: { default: "x://{{ DB }}" }
+      |                   ^^^^^^^^^^^^^^
+      |
+      = help: name an input that is no secret
+    error: `a.md` has an error; nothing was run
+    "#
+    );
+}
+
+#[test]
+fn a_secret_that_does_not_fit_is_asked_for_again_and_an_optional_one_left_out() {
+    let desk = Desk::new();
+    desk.file(
+        "a.md",
+        "---\nrunbook: 1\ninputs:\n  DB: { type: secret, pattern: \"Zk.*\" }\n  PIN: { type: secret, required: false }\n---\n# A\n\n```bash {#s}\necho \"got $DB ${PIN-none}\"\n```\n",
+    );
+    let mut pty = desk.terminal(&["run", "a.md", "-v", "--yes"]);
+    pty.expect("DB (unseen): ").send("4711-and-more\n");
+    pty.expect("has to match the pattern `Zk.*`")
+        .expect("DB (unseen): ")
+        .send("Zk7\n");
+    pty.expect("fewer than 8 characters")
+        .expect("DB (unseen): ")
+        .send(&format!("{CANARY}\n"));
+    pty.expect("PIN (unseen, Enter leaves it out): ").send("\n");
+    pty.expect("got *** none");
+    assert_eq!(pty.wait(), 0);
+    assert!(!pty.screen().contains("4711"), "{}", pty.screen());
+    is_clean("the screen", pty.screen().as_bytes());
+    all_clean(&desk.path().join("state"));
+}
+
 fn with(input: &str) -> Fixture {
     Fixture::new().file(
         "a.md",
@@ -273,7 +472,7 @@ fn a_secret_that_cannot_be_had_or_kept_stops_before_step_one() {
 
     exit 2
     error: the secret `DB` is given with --set, where everybody sees it
-      hint: put it into a file for --inputs FILE, or say where it comes from: `from: env:DB`
+      hint: put the secret into a file for --inputs FILE, or say where it comes from: `from: env:DB`
 
     exit 2
     error: the secret `DB` has fewer than 8 characters (environment): it would be found everywhere by chance
@@ -360,7 +559,7 @@ fn what_is_typed_for_a_secret_is_masked_in_output_edits_and_notes() {
         "---\nrunbook: 1\ninputs:\n  DB: { secret: true, from: prompt, description: \"of the shop\" }\n---\n# A\n\n```bash {#s confirm=\"Really?\"}\necho \"got $DB\"\n```\n",
     );
     let mut pty = desk.terminal(&["run", "a.md", "-v"]);
-    pty.expect("DB: of the shop (not shown): ")
+    pty.expect("DB (of the shop, unseen): ")
         .send(&format!("{CANARY}\n"));
     pty.expect("[s]tep").expect(" > ").send("s\n");
     pty.expect("Really?").expect(" > ");
@@ -384,7 +583,7 @@ fn what_is_typed_for_a_secret_is_masked_in_output_edits_and_notes() {
     );
     all_clean(&desk.path().join("state"));
     let mut pty = desk.terminal(&["resume", "-v"]);
-    pty.expect("DB: of the shop (not shown): ")
+    pty.expect("DB (of the shop, unseen): ")
         .send(&format!("{CANARY}\n"));
     pty.expect(" > ").send("s\n");
     pty.expect("Really?").expect(" > ").send("y\n");

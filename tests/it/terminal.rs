@@ -642,14 +642,42 @@ fn inputs_are_asked_for_with_their_descriptions_and_before_a_run_is_opened() {
     }
     let mut pty = desk.terminal(&["run", "input.md", "--yes"]);
     pty.expect("version (tag to deploy): ").send("v1.2\n");
-    pty.expect("where (which cluster) [blue, green]: ")
+    pty.expect("where (which cluster)")
+        .expect("1  blue")
+        .expect("2  green")
+        .expect("1 to 2, or its letters: ")
         .send("red\n");
-    pty.expect("cannot be `red`")
-        .expect("[blue, green]: ")
-        .send("blue\n");
+    pty.expect("cannot be `red`: it is one of: blue, green")
+        .expect("or its letters: ")
+        .send("1\n");
     pty.expect("passed");
     assert_eq!(pty.wait(), 0);
     assert_eq!(desk.read("ledger"), "v1.2 blue\n");
+}
+
+#[test]
+fn a_wrong_value_is_asked_for_again_with_its_default_and_types_have_their_own_questions() {
+    let desk = Desk::new();
+    desk.file(
+        "types.md",
+        "---\nrunbook: 1\ninputs:\n  name: { pattern: '[a-z]+', default: shop }\n  \
+         copies: { type: number, min: 1, max: 9 }\n  sure: { type: bool }\n  hosts: { type: list }\n  \
+         db: { default: '{{ name }}-db' }\n---\n# A\n\
+         ```bash {#a effect=changes}\necho \"$name $copies $sure $hosts $db\" >> \"$DESK/ledger\"\n```\n",
+    );
+    let mut pty = desk.terminal(&["run", "types.md", "--yes", "--set", "name=X1"]);
+    pty.expect("input `name` cannot be `X1` (--set): it has to match the pattern `[a-z]+`")
+        .expect("name [shop]: ")
+        .send("\n");
+    pty.expect("copies (1 to 9): ").send("12\n");
+    pty.expect("cannot be `12`: it is at most 9")
+        .expect("copies (1 to 9): ")
+        .send("3\n");
+    pty.expect("sure [y/n]: ").send("y\n");
+    pty.expect("hosts (with commas between): ").send("a, b\n");
+    pty.expect("passed");
+    assert_eq!(pty.wait(), 0);
+    assert_eq!(desk.read("ledger"), "shop 3 true a\nb shop-db\n");
 }
 
 const HOSTILE: &str = r#"---

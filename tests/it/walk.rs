@@ -251,6 +251,190 @@ fn holding(desk: &Desk, text: &str) -> Vec<String> {
     found
 }
 
+/// A manual with a form of its own, chores in a list and a table of tasks.
+const CHORES: &str = r#"# Turno de la tienda
+
+## Ajustes
+
+```env
+TIENDA_HOST=localhost
+TIENDA_PUERTO=8080
+TIENDA_PASSWORD=cambiame
+TIENDA_EXTRA=
+```
+
+## Comprobar
+
+```bash
+echo "host $TIENDA_HOST, puerto $TIENDA_PUERTO" >> registro
+```
+
+```bash
+printf %s "$TIENDA_PASSWORD" | wc -c >> registro
+```
+
+## A mano
+
+- Borrar lo viejo: `rm -rf cache`
+- Mirar el disco: `df -h`
+- Avisar al equipo: `touch avisado`
+
+| Tarea | Quién |
+|-------|-------|
+| Revisar las copias | operador |
+| Crear la marca con `touch marca` | operador |
+"#;
+
+#[test]
+fn a_form_of_the_document_is_filled_in_once_and_its_secret_is_seen_nowhere() {
+    let desk = desk();
+    desk.file("turno.md", CHORES);
+    let mut pty = desk.terminal(&["run", "turno.md", "Comprobar", "Ajustes"]);
+    pty.expect("[Enter] leave it > ");
+    assert_snapshot!("form", seen(&desk, &mut pty));
+    pty.send("y\n")
+        .expect("TIENDA_HOST [localhost]")
+        .expect(": ");
+    pty.send("\n").expect("TIENDA_PUERTO [8080]").expect(": ");
+    pty.send("9090\n")
+        .expect("TIENDA_PASSWORD (unseen")
+        .expect(": ");
+    pty.send("c4nario-largo\n")
+        .expect("TIENDA_EXTRA (Enter")
+        .expect(": ");
+    pty.send("\n").expect("[r]un").expect(" > ");
+    assert!(!pty.screen().contains("c4nario"), "{}", pty.screen());
+    pty.send("r\n").expect("[r]un").expect(" > ");
+    pty.send("r\n").expect("passed");
+    assert_eq!(pty.wait(), 0);
+    assert_eq!(desk.read("registro"), "host localhost, puerto 9090\n13\n");
+    assert_eq!(holding(&desk, "c4nario"), [""; 0]);
+}
+
+#[test]
+fn a_form_may_be_left_and_is_filled_by_set_without_a_terminal() {
+    let desk = desk();
+    desk.file("turno.md", CHORES);
+    let mut pty = desk.terminal(&["run", "turno.md", "Comprobar", "Ajustes"]);
+    pty.expect("[Enter] leave it > ").send("\n");
+    pty.expect("Value for `$TIENDA_HOST`")
+        .expect(" > ")
+        .send("\n");
+    pty.expect("[q]uit > ").send("q\n");
+    assert_eq!(pty.wait(), 3);
+    let mut pty = desk.terminal(&["run", "turno.md", "Ajustes", "Comprobar"]);
+    pty.expect("[Enter] leave it > ").ctrl('c');
+    assert_eq!(pty.wait(), 130);
+    let fixture = place().file("turno.md", CHORES);
+    let given = [
+        "run",
+        "turno.md",
+        "Comprobar",
+        "--yes",
+        "--set",
+        "TIENDA_HOST=db1",
+        "--set",
+        "TIENDA_PUERTO=1",
+        "--set",
+        "TIENDA_PASSWORD=abc",
+        "--set",
+        "TIENDA_EXTRA=x",
+    ];
+    fixture.run(&given).code(0);
+    assert_eq!(fixture.read("registro"), "host db1, puerto 1\n3\n");
+    fixture
+        .run(&[
+            "run",
+            "turno.md",
+            "Comprobar",
+            "--yes",
+            "--set",
+            "TIENDA_HOTS=x",
+        ])
+        .code(2)
+        .says("did you mean `TIENDA_HOST`?");
+}
+
+#[test]
+fn what_a_list_or_a_table_asks_for_is_run_done_or_skipped() {
+    let desk = desk();
+    desk.file("turno.md", CHORES);
+    std::fs::create_dir(desk.path().join("cache")).unwrap();
+    let mut pty = desk.terminal(&["run", "turno.md", "A mano"]);
+    pty.expect("Borrar lo viejo").expect(" > ");
+    assert_snapshot!("chore_that_destroys", seen(&desk, &mut pty));
+    // Enter and `r` do not run what destroys.
+    pty.send("r\n").expect(" > ");
+    assert!(desk.path().join("cache").exists());
+    pty.send("d\n").expect("Mirar el disco").expect(" > ");
+    assert_snapshot!("chore_that_reads", seen(&desk, &mut pty));
+    pty.send("r\n").expect("Avisar al equipo").expect(" > ");
+    pty.send("s\n").expect(" > ").send("no hace falta\n");
+    pty.expect("Revisar las copias").expect(" > ");
+    assert_snapshot!("task_of_a_table", seen(&desk, &mut pty));
+    pty.send("d\n").expect("Crear la marca").expect(" > ");
+    pty.send("r\n").expect("passed");
+    assert_eq!(pty.wait(), 0);
+    assert!(desk.path().join("cache").exists() && desk.path().join("marca").exists());
+    assert!(!desk.path().join("avisado").exists());
+}
+
+#[test]
+fn a_task_of_a_declared_runbook_offers_its_command_too() {
+    let desk = desk();
+    desk.file(
+        "turno.md",
+        "---\nrunbook: 1\n---\n# Turno\n\n- [ ] Crear la marca: `touch marca`\n- [ ] Avisar\n",
+    );
+    let mut pty = desk.terminal(&["run", "turno.md", "--yes"]);
+    pty.expect("[r]un it").expect("[d]one").expect(" > ");
+    pty.send("r\n")
+        .expect("Avisar")
+        .expect("[d]one")
+        .expect(" > ");
+    pty.send("d\n").expect("passed");
+    assert_eq!(pty.wait(), 0);
+    assert!(desk.path().join("marca").exists());
+}
+
+#[test]
+fn what_only_its_tag_makes_powershell_is_run_by_bash_once_that_is_agreed() {
+    let desk = desk();
+    desk.file(
+        "turno.md",
+        "# Turno\n\n```powershell\necho hola >> registro\n```\n\n```powershell\n$env:X = 1\necho $env:X >> registro\n```\n",
+    );
+    let mut pty = desk.terminal(&["run", "turno.md"]);
+    pty.expect("so that bash can run it").expect(" > ");
+    assert_snapshot!("other_shell", seen(&desk, &mut pty));
+    // Enter is not enough, and neither is `r`.
+    pty.send("\n").expect(" > ").send("r\n").expect(" > ");
+    assert!(!desk.path().join("registro").exists());
+    pty.send("turno\n")
+        .expect("nothing here runs powershell")
+        .expect(" > ");
+    // What is PowerShell's own is never offered.
+    pty.send("r\n")
+        .expect(" > ")
+        .send("turno-2\n")
+        .expect(" > ");
+    pty.send("q\n");
+    assert_eq!(pty.wait(), 3);
+    assert_eq!(desk.read("registro"), "hola\n");
+    let recorded = holding(
+        &desk,
+        "its fence is tagged `powershell`: is bash to run it?",
+    );
+    assert_ne!(recorded, [""; 0], "the agreement is recorded");
+    let fixture = place().file(
+        "turno.md",
+        "# A\n\n```powershell\necho hola >> registro\n```\n",
+    );
+    let outcome = fixture.run(&["run", "turno.md", "A", "--yes"]);
+    assert_ne!(outcome.code, 0, "{outcome}");
+    assert!(!fixture.path("registro").exists(), "nobody agreed");
+}
+
 #[test]
 fn what_was_answered_is_remembered_by_resume_but_no_secret() {
     let desk = desk();

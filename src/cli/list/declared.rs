@@ -3,7 +3,7 @@
 use anstyle::Style;
 
 use super::{DANGER, DOUBT, FAINT, Page, line};
-use crate::model::{Effect, Input, Step, Task};
+use crate::model::{Effect, Input, InputType, Step, Task};
 use crate::report::clean::{fit, inline, pad, width};
 
 /// Adds inputs, sections and steps of the runbook of `page`.
@@ -48,19 +48,38 @@ pub(super) fn show(text: &mut String, page: &Page<'_>, verbose: bool) {
 fn show_input(text: &mut String, page: &Page<'_>, input: &Input) {
     let description = input.description.as_deref();
     let default = match &input.default {
-        _ if input.secret => Some(match &input.from {
+        _ if input.is_secret() => Some(match &input.from {
             Some(from) => format!("(a secret, from {from})"),
             None => "(a secret)".to_owned(),
         }),
-        Some(default) => Some(format!("(default {default})")),
+        Some(default) => Some(format!("(default {})", default.replace('\n', ", "))),
         None => (!input.required).then(|| "(not required)".to_owned()),
     };
     let choices =
         (!input.choices.is_empty()).then(|| format!("(one of {})", input.choices.join(", ")));
+    let kind = match input.kind {
+        InputType::String | InputType::Choice | InputType::Secret => None,
+        kind => Some(format!("({})", kind.name())),
+    };
+    let mut limits: Vec<String> = Vec::new();
+    for (word, limit) in [
+        ("min", &input.min),
+        ("max", &input.max),
+        ("like", &input.pattern),
+    ] {
+        limits.extend(limit.as_ref().map(|it| format!("{word} {it}")));
+    }
+    let limits = (!limits.is_empty()).then(|| format!("({})", limits.join(", ")));
     let mut told = format!("input {} ", input.name);
-    for words in [description, default.as_deref(), choices.as_deref()]
-        .into_iter()
-        .flatten()
+    for words in [
+        description,
+        kind.as_deref(),
+        default.as_deref(),
+        choices.as_deref(),
+        limits.as_deref(),
+    ]
+    .into_iter()
+    .flatten()
     {
         told.push(' ');
         told.push_str(words);

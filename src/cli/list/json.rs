@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::{counts, shown};
 use crate::markdown::Lines;
 use crate::model::{
-    Diagnostic, Doubt, Effect, FenceReading, Kind, Nature, Offer, Piece, Place, Placeholder,
-    Runbook, Span, Stands, Step, Task,
+    Diagnostic, Doubt, Effect, FenceReading, Form, InputType, Kind, Nature, Offer, Piece, Place,
+    Placeholder, Runbook, Span, Stands, Step, Task,
 };
 
 /// The whole answer. `version` changes when a field changes its meaning or goes.
@@ -32,6 +32,7 @@ pub(super) struct ListedRunbook {
     sections: Vec<ListedSection>,
     steps: Vec<ListedStep>,
     fences: Vec<ListedFence>,
+    forms: Vec<Form>,
     errors: usize,
     warnings: usize,
 }
@@ -39,9 +40,14 @@ pub(super) struct ListedRunbook {
 #[derive(Serialize)]
 struct ListedInput {
     name: String,
+    #[serde(rename = "type")]
+    kind: InputType,
     description: Option<String>,
     default: Option<String>,
     choices: Vec<String>,
+    pattern: Option<String>,
+    min: Option<String>,
+    max: Option<String>,
     required: bool,
     secret: bool,
     from: Option<String>,
@@ -176,12 +182,16 @@ pub(super) fn listed(
             .inputs
             .into_iter()
             .map(|input| ListedInput {
+                secret: input.is_secret(),
                 name: input.name,
+                kind: input.kind,
                 description: input.description,
                 default: input.default,
                 choices: input.choices,
+                pattern: input.pattern,
+                min: input.min,
+                max: input.max,
                 required: input.required,
-                secret: input.secret,
                 from: input.from.map(|it| it.to_string()),
             })
             .collect(),
@@ -203,6 +213,7 @@ pub(super) fn listed(
             .map(|it| step(it, &mut lines))
             .collect(),
         fences,
+        forms: runbook.forms,
         errors,
         warnings,
     }

@@ -10,8 +10,8 @@ use super::json::line_in;
 use super::{DANGER, DOUBT, Detail, FAINT, GOOD, Page, counted, line, step_of};
 use crate::markdown::Lines;
 use crate::model::{
-    Effect, FenceReading, Nature, Offer, Piece, Placeholder, Runbook, Section, Span, Stands, Step,
-    Task,
+    Effect, FenceReading, Form, Nature, Offer, Piece, Placeholder, Runbook, Section, Span, Stands,
+    Step, Task,
 };
 use crate::report::clean::{fit, inline, pad, width, wrap_words};
 
@@ -66,6 +66,7 @@ pub(super) fn show(text: &mut String, page: &Page<'_>, detail: Detail) {
 struct Holding<'r> {
     steps: Vec<&'r Step>,
     fences: Vec<&'r FenceReading>,
+    forms: Vec<&'r Form>,
     /// The steps of the whole document, for finding what became of a piece.
     all: &'r [Step],
 }
@@ -84,6 +85,11 @@ fn holdings(runbook: &Runbook) -> Vec<Holding<'_>> {
             section.fences.push(fence);
         }
     }
+    for form in &runbook.forms {
+        if let Some(section) = sections.get_mut(form.section) {
+            section.forms.push(form);
+        }
+    }
     sections
 }
 
@@ -94,8 +100,9 @@ fn shown_sections(runbook: &Runbook, sections: &[Holding<'_>], detail: Detail) -
     for (index, section) in runbook.sections.iter().enumerate() {
         open.retain(|above| runbook.sections[*above].level < section.level);
         let holding = &sections[index];
-        let is_told =
-            !holding.steps.is_empty() || (detail == Detail::Pieces && !holding.fences.is_empty());
+        let is_told = !holding.steps.is_empty()
+            || !holding.forms.is_empty()
+            || (detail == Detail::Pieces && !holding.fences.is_empty());
         if is_told {
             shown.extend(open.iter().copied());
             shown.insert(index);
@@ -158,6 +165,8 @@ impl<'r> Holding<'r> {
         if !missing.is_empty() {
             details.push(format!("fill in {}", missing.join(", ")));
         }
+        let forms = self.forms.iter();
+        details.extend(forms.map(|it| format!("form: {} (line {})", it.told(), it.line)));
         // With its pieces shown a fence speaks for itself.
         if detail != Detail::Pieces {
             let others = natures(self.fences.iter().copied().filter(|it| !self.is_step(it)));

@@ -348,3 +348,13 @@ fn the_seeds_are_read_as_they_are() {
         assert_eq!(runbook.fences.len(), document.fences.len(), "{name}");
     }
 }
+
+#[test]
+fn a_form_is_counted_and_its_secrets_too() {
+    let source = "# Settings\n\n```env\nDB_HOST=localhost\nDB_PASSWORD=changeme\n```\n\n## Look\n\n```bash\ndf -h\n```\n";
+    for verbose in [false, true] {
+        let told = check(source, verbose);
+        assert!(told.contains("form: 2 values, 1 secret (line 3)"), "{told}");
+        assert!(!told.contains("changeme") || verbose, "{told}");
+    }
+}

@@ -1,7 +1,7 @@
 //! What the operator answers.
 
 use crate::event::{Decision, EventKind, Verdict};
-use crate::model::{Kind, StepId};
+use crate::model::{Kind, Step, StepId};
 use crate::plan::Manner;
 use crate::state::{Phase, Role};
 
@@ -55,6 +55,9 @@ impl Turn<'_> {
             Manner::Type => "it destroys: run this step?".to_owned(),
             Manner::Confirm(text) => text.clone(),
             Manner::Incomplete | Manner::Elsewhere => "it does not run as it stands".to_owned(),
+            Manner::Doubtful if self.plan.step(&step).is_some_and(Step::is_of_another_shell) => {
+                "its fence is tagged `powershell`: is bash to run it?".to_owned()
+            }
             Manner::Doubtful => "it is in doubt: run this step all the same?".to_owned(),
             Manner::Manual => "is it done?".to_owned(),
             Manner::Offered { .. } => "is it done, or is the offered command to run?".to_owned(),

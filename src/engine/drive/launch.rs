@@ -123,11 +123,11 @@ impl Engine<'_> {
         let plan = &self.parts.plan;
         let step = plan.step(id).ok_or("the plan has no such step")?;
         let step = &*self.now(step);
-        let (language, _) = plan.command(step).ok_or("a person does this step")?;
+        let (language, text) = plan.command(step).ok_or("a person does this step")?;
         let interpreter = self
             .parts
             .survey
-            .interpreter(language)
+            .runs(language, text)
             .ok_or_else(|| format!("nothing here runs {}", language.0))?;
         let state = self.parts.journal.state();
         let carried = state.carried(id, self.parts.session.pending());
@@ -167,7 +167,7 @@ impl Engine<'_> {
         for input in &plan.inputs {
             env.insert(input.name.clone(), plain(&input.value));
         }
-        for input in plan.runbook.inputs.iter().filter(|it| it.secret) {
+        for input in plan.runbook.inputs.iter().filter(|it| it.is_secret()) {
             if let Some(secret) = self.parts.session.secrets().get(&input.name) {
                 env.insert(input.name.clone(), plain(secret.expose()));
             }

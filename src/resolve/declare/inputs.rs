@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use crate::markdown::Document;
-use crate::model::{Nature, Placeholder, Runbook, Stands, Task};
+use crate::model::{Field, Placeholder, Runbook, Stands, Task};
 use crate::resolve::attributes::is_variable;
 
 /// Names that a shell, or what it starts, takes for its own.
@@ -208,109 +207,35 @@ fn identifier(name: &str, secret: bool) -> String {
     text
 }
 
-/// A line `NAME=value` of settings that the manual shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Form {
-    pub(super) name: String,
-    line: u32,
-    /// The value that it shows; never that of a secret.
-    pub(super) example: Option<String>,
-    secret: bool,
-}
-
-impl Form {
-    pub(super) fn described(&self) -> String {
-        match &self.example {
-            Some(example) => format!("line {} shows {example}", self.line),
-            None if self.secret => format!("a secret, line {}", self.line),
-            None => format!("line {}", self.line),
-        }
-    }
-}
-
-/// The settings that the manual shows as a form: blocks of `NAME=value`.
+/// The settings that the manual shows as forms, each name once.
 pub(super) struct Forms {
-    pub(super) entries: Vec<Form>,
+    pub(super) entries: Vec<Field>,
 }
 
 impl Forms {
-    /// Reads those of `document`, each name once.
-    pub(super) fn of(document: &Document<'_>, runbook: &Runbook) -> Self {
-        let mut entries: Vec<Form> = Vec::new();
-        for (fence, reading) in document.fences.iter().zip(&runbook.fences) {
-            let is_form = |it: &Nature| matches!(it, Nature::File | Nature::Data);
-            let pieces = || reading.pieces.iter().map(|it| &it.nature);
-            if !is_form(&reading.nature) || !pieces().all(is_form) {
-                continue;
-            }
-            let body = document.body(fence);
-            let Some(found) = form(&body, fence.line + 1) else {
-                continue;
-            };
-            for form in found {
-                if !entries.iter().any(|it| it.name == form.name) {
-                    entries.push(form);
-                }
+    pub(super) fn of(runbook: &Runbook) -> Self {
+        let mut entries: Vec<Field> = Vec::new();
+        for field in runbook.forms.iter().flat_map(|it| &it.fields) {
+            if !entries.iter().any(|it| it.name == field.name) {
+                entries.push(field.clone());
             }
         }
         Self { entries }
     }
-}
 
-/// Returns the settings of `body`, whose first line is `first`; `None` where it is not a form.
-fn form(body: &str, first: u32) -> Option<Vec<Form>> {
-    let mut entries = Vec::new();
-    for (number, line) in body.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
+    /// Says what the manual shows of it.
+    pub(super) fn described(field: &Field) -> String {
+        match &field.example {
+            Some(example) => format!("line {} shows {example}", field.line),
+            None if field.secret => format!("a secret, line {}", field.line),
+            None => format!("line {}", field.line),
         }
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let (name, value) = line.split_once('=')?;
-        let is_setting = is_variable(name) && !name.chars().any(char::is_lowercase);
-        if !is_setting || value.starts_with([' ', '=']) {
-            return None;
-        }
-        if name.starts_with("RUNBOOK_") {
-            continue;
-        }
-        let secret = is_secret(name);
-        let value = value.trim().trim_matches(['"', '\'']);
-        // Of a URL, what stands before `@` may be a password.
-        let is_plain = !value.is_empty() && value.len() <= 60 && !value.contains(['@', '<']);
-        let is_told = is_plain && !secret && !value.chars().any(char::is_control);
-        entries.push(Form {
-            name: name.to_owned(),
-            line: first + number as u32,
-            example: is_told.then(|| value.to_owned()),
-            secret,
-        });
     }
-    (!entries.is_empty()).then_some(entries)
-}
-
-fn is_secret(name: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "PASS",
-        "PASSWD",
-        "PASSWORD",
-        "PWD",
-        "SECRET",
-        "KEY",
-        "TOKEN",
-        "CREDENTIAL",
-        "DSN",
-        "AUTH",
-        "PRIVATE",
-        "SALT",
-    ];
-    let named = |part: &str| WORDS.iter().any(|word| part.contains(word));
-    named(&name.to_ascii_uppercase())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{form, identifier, variables_in};
+    use super::{identifier, variables_in};
 
     #[test]
     fn what_a_command_calls_its_own_is_found() {
@@ -333,28 +258,5 @@ mod tests {
             assert_eq!(identifier(name, false), variable, "{name}");
         }
         assert_eq!(identifier("tu contraseña", true), "TU_CONTRASENA");
-    }
-
-    #[test]
-    fn a_form_never_tells_a_secret() {
-        let body = "# Base\nDB_HOST=localhost\nDB_PASSWORD=hunter2hunter2\nURL=\"http://a:hunter2@b\"\n\nAPI_KEY=hunter2\nDEBUG=True\n";
-        let told: Vec<_> = form(body, 10)
-            .unwrap()
-            .iter()
-            .map(|it| format!("{}: {}", it.name, it.described()))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                "DB_HOST: line 11 shows localhost",
-                "DB_PASSWORD: a secret, line 12",
-                "URL: line 13",
-                "API_KEY: a secret, line 15",
-                "DEBUG: line 16 shows True",
-            ]
-        );
-        for body in ["", "# a\n", "A=1\nls\n", "a = 1\n", "if x == 1:\n"] {
-            assert_eq!(form(body, 1), None, "{body}");
-        }
     }
 }

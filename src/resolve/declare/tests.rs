@@ -421,3 +421,26 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_list_or_a_table_asks_for_becomes_a_checklist() {
+    let source = "# Turno\n\n- Mirar el disco: `df -h`\n- nada: `nombre`\n  1) Reiniciar con `systemctl restart nginx`\n- [ ] ya `df -h`\n\n\
+        | Tarea | Cómo |\n|---|---|\n| Ver *todo* | `docker ps` y más |\n| Avisar a <todos> | |\n\n> | Tarea |\n> |---|\n> | citada |\n\nFin.\n";
+    let (runbook, _) = read_and_resolve(source, "turno");
+    let document = outline(source);
+    let declared = declare(&document, &runbook).unwrap();
+    let (copy, found) = read_and_resolve(&declared.text, "turno");
+    assert!(
+        found.iter().all(|it| it.severity != Severity::Error),
+        "{found:?}"
+    );
+    let mut told = format!("{}----\n{} tasks\n", declared.text, declared.tasks);
+    for step in &copy.steps {
+        let crate::model::Task::ByHand { text, offered } = &step.task else {
+            panic!("{step:?}");
+        };
+        let offered = offered.as_ref().map(|it| &it.body);
+        writeln!(told, "{} {text:?} {offered:?}", step.id).unwrap();
+    }
+    insta::assert_snapshot!(told);
+}

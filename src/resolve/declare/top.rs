@@ -147,7 +147,7 @@ fn declaration(title: Option<&str>, inputs: &Inputs, forms: &Forms, syntax: Synt
         text += "# Settings that the manual shows and no step reads. What is to be asked for goes under\n\
                  # `inputs`; every step sees it as a variable then.\n";
         for form in left {
-            write!(text, "#{}", entry(&form.name, &form.described())).expect(FINE);
+            write!(text, "#{}", entry(&form.name, &Forms::described(form))).expect(FINE);
         }
     }
     text

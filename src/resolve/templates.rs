@@ -1,0 +1,110 @@
+//! Fences that say `template`: what is wrong with them is told before anything runs.
+
+use std::collections::BTreeSet;
+
+use crate::markdown::Document;
+use crate::model::{Diagnostic, Input, Span, Step, Table, Task};
+use crate::render::template::{self, Names};
+
+/// Adds what is wrong with the templates of `steps`, which no table has multiplied yet. What only looks
+/// doubtful because a template stands there is taken back.
+pub(super) fn check(
+    document: &Document<'_>,
+    inputs: &[Input],
+    tables: &[Table],
+    steps: &mut [Step],
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let mut names = Names {
+        inputs: inputs.iter().map(|it| it.name.clone()).collect(),
+        ..Names::default()
+    };
+    for step in steps {
+        if step.settings.template {
+            let table = step.settings.each.as_ref();
+            let table = table.and_then(|name| tables.iter().find(|it| it.id == *name));
+            names.row = table
+                .map(|it| it.columns.iter().cloned().collect())
+                .unwrap_or_default();
+            one(document, step, &names, diagnostics);
+            names.row = BTreeSet::new();
+        }
+        if let Task::Command { body, .. } = &step.task {
+            names.are_open |= body.contains("RUNBOOK_OUTPUT");
+        }
+        let capture = step.settings.capture.as_ref();
+        names.values.extend(capture.map(|it| it.name.clone()));
+    }
+}
+
+fn one(document: &Document<'_>, step: &mut Step, names: &Names, diagnostics: &mut Vec<Diagnostic>) {
+    let Task::Command { body, .. } = &step.task else {
+        return;
+    };
+    let fence = document.fences.iter().find(|it| it.span == step.span);
+    let fence = fence.filter(|it| document.body(it) == body.as_str());
+    let place = |range: std::ops::Range<usize>| match fence {
+        Some(fence) => document.place(fence, range),
+        None => step.span,
+    };
+    let tags: Vec<Span> = template::tags(body)
+        .into_iter()
+        .map(|(at, inner)| place(at.saturating_sub(2)..(at + inner.len() + 2).min(body.len())))
+        .collect();
+    let is_a_tag = |span: Span| {
+        tags.iter()
+            .any(|it| it.start < span.end && span.start < it.end)
+    };
+    let doubtful: Vec<Span> = step.doubts.iter().map(|it| it.span).collect();
+    step.doubts.retain(|it| !is_a_tag(it.span));
+    diagnostics.retain(|it| !(doubtful.contains(&it.span) && is_a_tag(it.span)));
+    for fault in template::check(body, names) {
+        let diagnostic = Diagnostic::error(fault.rule, place(fault.range), fault.message);
+        diagnostics.push(match fault.way_out {
+            Some(way_out) => diagnostic.way_out(way_out),
+            None => diagnostic,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::super::testing::read_and_resolve;
+    use crate::markdown::line_of;
+
+    fn check(rest: &str) -> String {
+        let source = format!("---\nrunbook: 1\ninputs: {{ version: {{}} }}\n---\n{rest}");
+        let (runbook, diagnostics) = read_and_resolve(&source, "file");
+        let mut told = String::new();
+        for step in runbook.steps {
+            let _ = writeln!(told, "{} {} {:?}", step.id, step.effect, step.doubts);
+        }
+        for it in &diagnostics {
+            let line = line_of(&source, it.span.start);
+            let start = source[..it.span.start].rfind('\n').map_or(0, |at| at + 1);
+            let column = source[start..it.span.start].chars().count() + 1;
+            let marked = &source[it.span.start..it.span.end];
+            let way_out = it.way_out.as_deref().unwrap_or("-");
+            let _ = writeln!(
+                told,
+                "! {line}:{column} {}: {} @ {marked:?} → {way_out}",
+                it.rule, it.message
+            );
+        }
+        told
+    }
+
+    #[test]
+    fn templates_are_read_before_the_run_and_only_where_they_are_meant() {
+        insta::assert_snapshot!([
+            check("```sh {#a template}\nrm -rf /srv/{{ version }} {{ inputs.version }}\n```\n"),
+            check("```sh {#a}\ndocker ps --format '{{.Names}}'\n```\n"),
+            check("- x\n\n  ```sh {#a template}\n  echo {{ version }}\n  echo {{ verson }} {{ values.x }}\n  ```\n"),
+            check("```sh {#a template}\necho {{ version\n```\n"),
+            check("```sh {#a template}\necho x >> $RUNBOOK_OUTPUT {{ version | uper }}\n```\n```sh {#b template}\necho {{ values.x }} {{ inputs.x }}\n```\n"),
+            check("# Hosts\n| a |\n|---|\n| x |\n\n```sh {#a template each=#hosts}\necho {{ a }} {{ row.b }}\n```\n"),
+        ].join("--\n"));
+    }
+}
