@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Effect, StepId};
+use crate::model::{Effect, Fact, Judged, Probe, StepId};
 
 /// The version of the vocabulary that this program writes.
 pub const VERSION: u32 = 1;
@@ -145,6 +145,29 @@ pub enum EventKind {
         because: String,
         /// How long the pause before the next attempt is, in milliseconds.
         pause_ms: u64,
+    },
+    /// A check, or a condition, asked for a look at the world.
+    #[serde(rename = "check.probed")]
+    CheckProbed {
+        /// The step that it is about.
+        step: StepId,
+        /// The attempt that is judged; empty for what must hold before one.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        nonce: String,
+        /// What was looked at.
+        look: Probe,
+        /// What was found.
+        fact: Fact,
+    },
+    /// What was asserted of an attempt was judged.
+    #[serde(rename = "check.judged")]
+    CheckJudged {
+        /// The step.
+        step: StepId,
+        /// The attempt.
+        nonce: String,
+        /// What it came to.
+        judged: Judged,
     },
     /// A server was started: it runs while the steps after it do.
     #[serde(rename = "service.started")]

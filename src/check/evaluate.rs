@@ -54,6 +54,9 @@ pub(super) enum Outcome {
     Needs(Vec<Probe>),
 }
 
+/// What is said of a script that came to `false`, and not to an error.
+pub const FALSE: &str = "it does not hold";
+
 /// Why a script does not hold.
 #[derive(Clone, Debug)]
 pub(super) struct Fall {
@@ -285,7 +288,7 @@ fn of_last(engine: &Engine, session: &Session, scope: &mut Scope<'_>, tree: &AST
     let mut fall = Fall {
         at: last.as_ref().map_or(Position::NONE, asserts::start),
         is_assertion: false,
-        message: "it does not hold".to_owned(),
+        message: FALSE.to_owned(),
         sides: None,
     };
     *session.last.borrow_mut() = last;

@@ -43,7 +43,7 @@ mod table;
 mod value;
 
 pub use compile::{Fault, Known, compile};
-pub use evaluate::limits;
+pub use evaluate::{FALSE, limits};
 pub use facts::{Facts, RunFacts, StepFacts};
 pub use functions::{FUNCTIONS, Function, OF_A_RUN, OF_A_STEP, STANDARD};
 pub use judge::{Judgement, holds, judge};

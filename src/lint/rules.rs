@@ -269,6 +269,20 @@ pub const TABLE: &[Rule] = &[
         "an id that the document gives",
     ),
     rule(
+        "undo-of",
+        Error,
+        Some(Warning),
+        "`undo-of` that names no step",
+        "an id that the document gives",
+    ),
+    rule(
+        "flow",
+        Error,
+        Some(Warning),
+        "attributes that cannot be together: a server that is tried again, a step that undoes and waits",
+        "one of the two",
+    ),
+    rule(
         "expression",
         Error,
         Some(Warning),

@@ -116,7 +116,7 @@ pub const TABLE: &[Row] = &[
     .for_sections(),
     row("retries", Takes::Number, "how often it is tried again").since("0.1"),
     row("every", Takes::Duration, "the pause between tries").since("0.1"),
-    row("until", Takes::Condition, "tried until this holds"),
+    row("until", Takes::Condition, "tried until this holds").since("0.1"),
     row("cwd", Takes::Text, "the folder it starts in")
         .since("0.1")
         .for_sections(),
@@ -130,13 +130,15 @@ pub const TABLE: &[Row] = &[
         "background",
         Takes::Nothing,
         "a server that later steps need",
-    ),
-    row("ready", Takes::Condition, "when a server is ready"),
+    )
+    .since("0.1"),
+    row("ready", Takes::Condition, "when a server is ready").since("0.1"),
     row(
         "stop-at",
         Takes::OneOf(&["end", "never"]),
         "when a server is stopped",
-    ),
+    )
+    .since("0.1"),
     row(
         "with",
         Takes::Text,
@@ -198,12 +200,14 @@ pub const TABLE: &[Row] = &[
         "match",
         Takes::OneOf(&["exact", "lines", "contains", "regex", "json"]),
         "how an `output` fence is compared",
-    ),
+    )
+    .since("0.1"),
     row(
         "of",
         Takes::Id,
         "the step that a check or an `output` fence speaks of",
-    ),
+    )
+    .since("0.1"),
     row("record", Takes::Text, "what of a terminal step is recorded"),
     row(
         "runbook",

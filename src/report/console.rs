@@ -562,8 +562,11 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
                 let what = format!("{step} is tried again in {pause}: {because}");
                 remark(&mut text, &look, FAINT, &what);
             }
+            EventKind::CheckJudged { judged, .. } => {
+                text = super::judged::console(judged, self.story.file(), &look);
+            }
             // Its own line said that it was started; what matters is when it is ready.
-            EventKind::ServiceStarted { .. } => return Ok(()),
+            EventKind::ServiceStarted { .. } | EventKind::CheckProbed { .. } => return Ok(()),
             EventKind::ServiceReady { step, .. } => {
                 self.clear_live()?;
                 let what = format!("{step} is ready, and runs while later steps do");

@@ -253,6 +253,8 @@ impl Story {
             | EventKind::WorkstationDecided { .. }
             | EventKind::Note { .. }
             | EventKind::Signal { .. }
+            | EventKind::CheckProbed { .. }
+            | EventKind::CheckJudged { .. }
             | EventKind::ServiceStarted { .. }
             | EventKind::ServiceReady { .. }
             | EventKind::Unknown => (),

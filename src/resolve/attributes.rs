@@ -8,7 +8,7 @@ use super::duration::parse_duration;
 use crate::markdown::attributes::{
     Attribute, Fault, Performed, Row, TABLE, Takes, find, near_miss, nearest,
 };
-use crate::model::{Diagnostic, Doubt, Effect, Kind, Matching, Settings, Span};
+use crate::model::{Diagnostic, Doubt, Effect, Kind, Matching, Service, Settings, Span};
 
 /// More tries than these are a loop that nobody ends.
 const MOST_RETRIES: u32 = 1000;
@@ -37,8 +37,8 @@ pub(super) struct Said {
     pub(super) run: Run,
     /// `needs=`, each id with the place of the attribute.
     pub(super) needs: Vec<(String, Span)>,
-    /// What names another step, or an expression: the attribute, its value, its place.
-    pub(super) named: Vec<(&'static str, String, Span)>,
+    /// `undo-of=`, with the place of the attribute.
+    pub(super) undo_of: Option<(String, Span)>,
     pub(super) effect: Option<Effect>,
     pub(super) settings: Arc<Settings>,
     /// What this version does not perform, by name, with its place.
@@ -262,12 +262,7 @@ impl Reader<'_> {
                 self.said.needs.extend(ids);
                 self.settings().needs = Some(Vec::new());
             }
-            "if" | "unless" | "undo-of" => {
-                self.said.named.push((row.name, value.to_owned(), span));
-                if row.takes == Takes::Condition && !value.starts_with('#') {
-                    self.judged(row, attribute, Some(value));
-                }
-            }
+            "undo-of" => self.said.undo_of = Some((value.to_owned(), span)),
             "retries" => match value.parse::<u32>() {
                 Ok(retries @ 1..=MOST_RETRIES) => self.settings().retries = retries,
                 _ => self.wants(attribute, "a number from 1 to 1000", "retries=3"),
@@ -275,6 +270,18 @@ impl Reader<'_> {
             "every" => match parse_duration(value) {
                 Some(every) => self.settings().every = Some(every),
                 None => self.wants(attribute, "a duration with its unit", "every=5s"),
+            },
+            "background" => {
+                let service = &mut self.settings().background;
+                service.get_or_insert_with(Service::default);
+            }
+            "stop-at" => match value {
+                "end" => {}
+                "never" => {
+                    let service = &mut self.settings().background;
+                    service.get_or_insert_with(Service::default).stays = true;
+                }
+                _ => self.one_of(row, attribute, value),
             },
             "always" => self.settings().always = true,
             "allow-fail" => self.settings().allow_fail = true,

@@ -236,10 +236,10 @@ mod tests {
         d until "steps.a.stdot == \"\\n\""
         ! 15:32: expression: unknown variable `stpe` @ "stpe" → did you mean `step`?
         ! 20:15: expression: unknown variable `step` @ "step" → this is judged before its step has run: name another, `steps["id"]`
-        ! 20:33: unless: `a` tells whether a step runs, and so must only read: it is classed as unknown @ "unless=#a" → write `effect=reads` on the fence of line 9, if it only reads
+        ! 20:33: expression: `unless` wants a step that reads; what `a` does is unknown @ "unless=#a" → name one that only looks; `effect=reads` says that it does
         ! 20:51: expression: this is no expression: expecting ')' to close the arguments list of this function call 'x' @ "(" → see `docs/checks.md` for how checks are written
-        ! 23:11: if: step `d` names itself @ "if=#d" → name another step
-        ! 23:17: unless: no step is called `lok` @ "unless=#lok" → did you mean `look`?
+        ! 23:11: expression: `if` of step `d` names itself @ "if=#d" → name a step that looks whether it is needed
+        ! 23:17: expression: no step is called `lok` @ "unless=#lok" → did you mean `#look`?
         ! 23:29: attribute-value: `ready` wants a value, not `` @ "ready=" → write `ready=…`
         ! 23:51: expression: a step has no `stdot` @ "stdot" → did you mean `stdout`?
         "#);
@@ -249,7 +249,7 @@ mod tests {
     fn a_plain_document_judges_nothing_and_its_broken_conditions_are_doubts() {
         insta::assert_snapshot!(check("# A\n```sh\nls\n```\n```rhai\nnothing(\n```\n```output {match=lines}\nx\n```\n```sh {if=\"nothing(\"}\nls\n```\n"), @r#"
         a
-        a-2 if 11:"nothing(" doubt attributes doubt expression
+        a-2 if 11:"nothing(" doubt expression
         ? 5:4: not-a-step: a `rhai` fence is not a step in this version @ "rhai" → -
         ? 11:19: expression: this is no expression: expecting ')' to close the arguments list of this function call 'nothing' @ "(" → see `docs/checks.md` for how checks are written
         "#);

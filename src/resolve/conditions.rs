@@ -1,11 +1,13 @@
-//! `if=`, `unless=`, `until=`, `ready=` as expressions → what must hold, and what is wrong in it, told at
-//! its place. The steps that the first two may name instead are `flow`'s.
+//! `if=`, `unless=`, `until=`, `ready=` → what must hold, and what is wrong in it, told at its place.
 
 use std::sync::Arc;
 
 use crate::check::{self, Fault, Known};
+use crate::markdown::attributes::nearest;
 use crate::markdown::{Document, line_of};
-use crate::model::{Condition, Diagnostic, Doubt, Expression, Kind, Service, Severity, Span, Step};
+use crate::model::{
+    Condition, Diagnostic, Doubt, Effect, Expression, Kind, Service, Severity, Span, Step,
+};
 
 /// A condition as it stands in a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,20 @@ pub(super) fn attach(
             }
             diagnostics.push(diagnostic);
         };
+        let value = it.value.trim();
+        if matches!(it.name, "if" | "unless")
+            && let Some(id) = value.strip_prefix('#')
+        {
+            let step = match named(steps, *of, id, it.name) {
+                Ok(found) => Condition::Step(steps[found].id.clone()),
+                Err((message, way_out)) => {
+                    tell(&mut steps[*of], "expression", it.span, message, way_out);
+                    continue;
+                }
+            };
+            put(&mut steps[*of], it.name, step);
+            continue;
+        }
         let places = Places::of(document.text(it.span), &it.value);
         let span = places.span(it.span, 0..it.value.len());
         let expression = Expression {
@@ -75,6 +91,37 @@ fn put(step: &mut Step, name: &str, condition: Condition) {
             service.ready = Some(expression);
         }
         _ => {}
+    }
+}
+
+/// Returns the step that a condition names: one that only reads, so that asking changes nothing.
+fn named(steps: &[Step], of: usize, id: &str, name: &str) -> Result<usize, (String, String)> {
+    let Some(found) = steps.iter().position(|step| step.id.as_str() == id) else {
+        let way_out = nearest(id, steps.iter().map(|step| step.id.as_str())).map_or_else(
+            || "name a step by its `#id`".to_owned(),
+            |meant| format!("did you mean `#{meant}`?"),
+        );
+        return Err((format!("no step is called `{id}`"), way_out));
+    };
+    let step = &steps[found];
+    if found == of {
+        let way_out = "name a step that looks whether it is needed".to_owned();
+        Err((format!("`{name}` of step `{id}` names itself"), way_out))
+    } else if !step.id_is_explicit {
+        let message = format!("`{name}` wants an id that the document gives; `{id}` is derived");
+        Err((
+            message,
+            format!("write `{{#{id}}}` on the fence of line {}", step.line),
+        ))
+    } else if step.effect != Effect::Reads {
+        let message = format!(
+            "`{name}` wants a step that reads; what `{id}` does is {}",
+            step.effect
+        );
+        let way_out = "name one that only looks; `effect=reads` says that it does".to_owned();
+        Err((message, way_out))
+    } else {
+        Ok(found)
     }
 }
 

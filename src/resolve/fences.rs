@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::attributes::{Of, Run, Said};
 use super::checks::{self, Pending};
 use super::conditions::{self, Stated};
-use super::flow::{self, Named};
+use super::flow::{self, Undoes};
 use super::names::Names;
 use super::needs::{self, Need};
 use super::pieces::{self, Made};
@@ -355,12 +355,6 @@ impl<'a> Resolver<'_, 'a> {
                 self.command(index, fence, row, said);
             }
             Tagged::Check if self.kind == Kind::Declared => {
-                let (_, span) = info.language.unwrap_or(("", fence.info));
-                let message = "`rhai` fences (checks) are not in this version";
-                self.diagnostics.push(
-                    Diagnostic::error("not-in-this-version", span, message)
-                        .way_out("mark the fence `{run=never}`"),
-                );
                 if let Some((_, span)) = said.matching {
                     let message = "`match` on a script: it says itself what must hold";
                     self.diagnostics.push(
@@ -694,8 +688,8 @@ impl<'a> Resolver<'_, 'a> {
         let mut names = Names::beside(explicit.iter().flatten().map(ToString::to_string));
         let mut steps = Vec::with_capacity(drafts.len());
         let mut needs: Vec<Need> = Vec::new();
+        let mut undoes: Vec<Undoes> = Vec::new();
         let mut stated: Vec<(usize, Stated)> = Vec::new();
-        let mut named: Vec<Named> = Vec::new();
         for (index, (draft, explicit)) in drafts.into_iter().zip(explicit).enumerate() {
             let Draft {
                 said,
@@ -730,13 +724,12 @@ impl<'a> Resolver<'_, 'a> {
                     .iter()
                     .map(|(id, span)| (index, id.clone(), *span)),
             );
-            stated.extend(said.conditions.iter().cloned().map(|it| (index, it)));
-            named.extend(said.named.iter().map(|(name, value, span)| Named {
+            undoes.extend(said.undo_of.iter().map(|(of, span)| Undoes {
                 step: index,
-                name,
-                value: value.clone(),
+                of: of.clone(),
                 span: *span,
             }));
+            stated.extend(said.conditions.iter().cloned().map(|it| (index, it)));
             let (effect, because) = match said.effect {
                 Some(effect) => (effect, crate::model::SAID.to_owned()),
                 None => (effect, because),
@@ -763,8 +756,11 @@ impl<'a> Resolver<'_, 'a> {
             });
         }
         needs::check(&mut steps, &needs, &mut self.diagnostics);
-        flow::settle(&mut steps, &named, self.kind, &mut self.diagnostics);
+        let mut flow = flow::Reader::new(self.kind, &mut self.diagnostics);
+        flow.undoes(&mut steps, &undoes);
+        flow.servers(&mut steps, &stated);
         self.judgements(&mut steps, &stated, inputs);
+        flow::Reader::new(self.kind, &mut self.diagnostics).contradictions(&mut steps);
         steps
     }
 
@@ -1084,7 +1080,7 @@ mod tests {
         ~file-4 "file (4)" 19:20 bash "f\n" unknown
         ~file-5 "file (5)" 22:23 bash "g\n" unknown
         ! 4: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
-        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `cwd`, `env`, `effect`, `confirm`, `idempotent`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`
+        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `background`, `ready`, `stop-at`, `effect`, `confirm`, `idempotent`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`, `match`, `of`
         - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
         ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
         ! 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?
@@ -1124,17 +1120,14 @@ mod tests {
         let source = "```bash {retries=3 background if=\"a\" capture=x interactive=false}\na\n```\n```rhai\nassert(x)\n```\n```psql\nselect\n```\n```output\nsample\n```\n```output {match=lines}\nx\n```\n```yaml {file=a.yml}\nx\n```\n```sql {run=never}\n```\n<!-- runbook: #hosts -->\n| a |\n|---|\n\n# S\n<!-- runbook: on=web -->\n\n```sh\nb\n```\n```sh\nc\n```\n";
         insta::assert_snapshot!(declared(source), @r#"
         Declared "S"
-        ~s "S" 4:5 bash "a\n" unknown {"only_if":{"holds":{"line":4,"source":"a","span":{"end":54,"start":53}}},"retries":3}
+        ~s "S" 4:5 bash "a\n" unknown {"background":{"ready":null,"stays":false},"only_if":{"holds":{"line":4,"source":"a","span":{"end":54,"start":53}}},"retries":3}
         ~s-2 "S (2)" 31:32 sh "b\n" unknown
         ~s-3 "S (3)" 34:35 sh "c\n" unknown
-        ! 4: not-in-this-version: attribute `background` is not in this version @ "background" → take it out, or mark the fence `run=never`
-        ! 4: not-in-this-version: expressions in `if` are not in this version @ "if=\"a\"" → name a step that tells: `if=#id`
+        ! 4: flow: `s` is a server: it is not tried again, and gives no value @ "```bash {retries=3 background if=\"a\" capture=x interactive=false}" → take `retries`, `until` and `capture` out
         ! 4: expression: unknown variable `a` @ "a" → there are `step`, `steps`, `inputs`, `values`, `run`; others begin with `let`
         ! 4: not-in-this-version: attribute `capture` is not in this version @ "capture=x" → take it out, or mark the fence `run=never`
-        ! 7: not-in-this-version: `rhai` fences (checks) are not in this version @ "rhai" → mark the fence `{run=never}`
         ! 8: expression: unknown variable `x` @ "x" → there are `step`, `steps`, `inputs`, `values`, `run`; others begin with `let`
         ! 10: not-in-this-version: `psql` fences (queries) are not in this version @ "psql" → mark the fence `{run=never}`
-        ! 16: not-in-this-version: attribute `match` is not in this version @ "match=lines" → take it out, or mark the fence `run=never`
         ! 19: not-in-this-version: attribute `file` is not in this version @ "file=a.yml" → take it out, or mark the fence `run=never`
         ! 29: not-in-this-version: attribute `on` is not in this version @ "on=web" → take it out, or mark the fence `run=never`
         "#);

@@ -1,179 +1,194 @@
-//! `if=`, `unless=`, `undo-of=`: the steps that they name; and attributes that contradict one another.
+//! `undo-of=`: the step that it names; and attributes that contradict one another.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::conditions::Stated;
 use crate::markdown::attributes::nearest;
-use crate::model::{Condition, Diagnostic, Doubt, Effect, Kind, Span, Step, StepId, Task};
+use crate::model::{
+    Condition, Diagnostic, Doubt, Kind, Settings, Severity, Span, Step, StepId, Task,
+};
 
-/// An attribute that names a step, or gives an expression.
-pub(super) struct Named {
+/// One `undo-of=`.
+pub(super) struct Undoes {
     pub(super) step: usize,
-    pub(super) name: &'static str,
-    pub(super) value: String,
+    pub(super) of: String,
     pub(super) span: Span,
 }
 
-/// Gives each step what its attributes name, and tells of what makes no sense.
-pub(super) fn settle(
-    steps: &mut [Step],
-    named: &[Named],
+/// Tells of what makes no sense: in a plain document the step is in doubt for it.
+pub(super) struct Reader<'r> {
     kind: Kind,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let mut guards: BTreeSet<usize> = BTreeSet::new();
-    for it in named {
-        match read(steps, it) {
-            Ok(Meant::Guard(guard, condition)) => {
-                guards.insert(guard);
-                let settings = Arc::make_mut(&mut steps[it.step].settings);
-                match it.name {
-                    "if" => settings.only_if = Some(condition),
-                    _ => settings.unless = Some(condition),
+    diagnostics: &'r mut Vec<Diagnostic>,
+}
+
+impl<'r> Reader<'r> {
+    pub(super) fn new(kind: Kind, diagnostics: &'r mut Vec<Diagnostic>) -> Self {
+        Self { kind, diagnostics }
+    }
+
+    fn fault(
+        &mut self,
+        step: &mut Step,
+        rule: &'static str,
+        span: Span,
+        message: String,
+        way_out: impl Into<String>,
+    ) {
+        let mut found = Diagnostic::error(rule, span, message).way_out(way_out);
+        if self.kind == Kind::Plain {
+            found.severity = Severity::Warning;
+            step.doubts.push(Doubt {
+                rule,
+                because: found.message.clone(),
+                span,
+            });
+        }
+        self.diagnostics.push(found);
+    }
+
+    /// Gives each step the one that it undoes.
+    pub(super) fn undoes(&mut self, steps: &mut [Step], undoes: &[Undoes]) {
+        for it in undoes {
+            match undone(steps, it) {
+                Ok(of) => Arc::make_mut(&mut steps[it.step].settings).undo_of = Some(of),
+                Err((message, way_out)) => {
+                    self.fault(&mut steps[it.step], "undo-of", it.span, message, way_out);
                 }
             }
-            Ok(Meant::Undoes(of)) => Arc::make_mut(&mut steps[it.step].settings).undo_of = Some(of),
-            Err(found) => fault(steps, it.step, kind, *found, diagnostics),
         }
     }
-    for it in named {
-        if let Some(found) = contradiction(steps, &guards, it) {
-            fault(steps, it.step, kind, found, diagnostics);
-        }
-    }
-    for at in 0..steps.len() {
-        let needs = steps[at].settings.needs.clone().unwrap_or_default();
-        for id in needs {
-            let to = steps.iter().position(|it| it.id == id);
-            let without_place =
-                to.is_some_and(|to| guards.contains(&to) || steps[to].settings.undo_of.is_some());
-            if without_place {
-                let span = steps[at].span;
-                let message = format!(
-                    "step `{}` needs `{id}`, which runs for another step only",
-                    steps[at].id
+
+    /// `ready=` says something of a server only.
+    pub(super) fn servers(&mut self, steps: &mut [Step], stated: &[(usize, Stated)]) {
+        for (at, it) in stated.iter().filter(|it| it.1.name == "ready") {
+            let step = &mut steps[*at];
+            if step.settings.background.is_none() {
+                let message = "`ready` is said of a server".to_owned();
+                self.fault(
+                    step,
+                    "flow",
+                    it.span,
+                    message,
+                    "add `background`, or take it out",
                 );
-                let found = Diagnostic::error("needs", span, message)
-                    .way_out("name the step that it runs for");
-                fault(steps, at, kind, found, diagnostics);
+            }
+        }
+    }
+
+    /// What steps say that cannot be together.
+    pub(super) fn contradictions(&mut self, steps: &mut [Step]) {
+        let guards: BTreeSet<StepId> = steps.iter().flat_map(|it| guards(&it.settings)).collect();
+        let undoing: BTreeSet<StepId> = steps
+            .iter()
+            .filter(|it| it.settings.undo_of.is_some())
+            .map(|it| it.id.clone())
+            .collect();
+        for step in steps {
+            let settings = &step.settings;
+            let is_guard = guards.contains(&step.id);
+            let of_another = |id: &StepId| guards.contains(id) || undoing.contains(id);
+            let without_place = settings.needs.iter().flatten().find(|it| of_another(it));
+            let is_hand = matches!(step.task, Task::ByHand { .. });
+            let found = if let Some(need) = without_place {
+                Some((
+                    format!(
+                        "step `{}` needs `{need}`, which runs for another step only",
+                        step.id
+                    ),
+                    "name the step that it runs for",
+                ))
+            } else if is_guard && guards_something(settings) {
+                Some((
+                    format!(
+                        "`{}` tells whether a step runs: it cannot wait for another that does",
+                        step.id
+                    ),
+                    "put both conditions on the step itself",
+                ))
+            } else if is_guard && settings.undo_of.is_some() {
+                Some((
+                    format!(
+                        "`{}` cannot both undo and tell whether a step runs",
+                        step.id
+                    ),
+                    "make two steps of it",
+                ))
+            } else if is_guard && (is_hand || settings.background.is_some()) {
+                Some((
+                    format!(
+                        "`{}` tells whether a step runs, and so must be a command that ends",
+                        step.id
+                    ),
+                    "name another step",
+                ))
+            } else if settings.undo_of.is_some() && (settings.needs.is_some() || settings.always) {
+                Some((
+                    format!(
+                        "`{}` undoes: it has no place among the other steps",
+                        step.id
+                    ),
+                    "take `needs` and `always` out",
+                ))
+            } else if settings.undo_of.as_ref().is_some_and(of_another) {
+                Some((
+                    format!("`{}` undoes a step that runs for another only", step.id),
+                    "name a step that changes something",
+                ))
+            } else if settings.background.is_some()
+                && (settings.retries > 0 || settings.until.is_some() || settings.capture.is_some())
+            {
+                Some((
+                    format!(
+                        "`{}` is a server: it is not tried again, and gives no value",
+                        step.id
+                    ),
+                    "take `retries`, `until` and `capture` out",
+                ))
+            } else {
+                None
+            };
+            if let Some((message, way_out)) = found {
+                let span = step.span;
+                self.fault(step, "flow", span, message, way_out);
             }
         }
     }
 }
 
-enum Meant {
-    Guard(usize, Condition),
-    Undoes(StepId),
+fn guards(settings: &Settings) -> impl Iterator<Item = StepId> {
+    let both = [&settings.only_if, &settings.unless];
+    both.into_iter().filter_map(|it| match it {
+        Some(Condition::Step(id)) => Some(id.clone()),
+        _ => None,
+    })
 }
 
-fn read(steps: &[Step], it: &Named) -> Result<Meant, Box<Diagnostic>> {
-    let error = |message: String| Diagnostic::error(it.name, it.span, message);
-    let is_condition = it.name != "undo-of";
-    if is_condition && !it.value.starts_with('#') {
-        let message = format!("expressions in `{}` are not in this version", it.name);
-        return Err(Box::new(
-            Diagnostic::error("not-in-this-version", it.span, message)
-                .way_out(format!("name a step that tells: `{}=#id`", it.name)),
-        ));
-    }
-    let id = it.value.trim_start_matches('#');
+fn guards_something(settings: &Settings) -> bool {
+    settings.only_if.is_some() || settings.unless.is_some()
+}
+
+fn undone(steps: &[Step], it: &Undoes) -> Result<StepId, (String, String)> {
+    let id = it.of.trim_start_matches('#');
     let Some(at) = steps.iter().position(|step| step.id.as_str() == id) else {
         let ids = steps.iter().map(|step| step.id.as_str());
         let way_out = nearest(id, ids).map_or_else(
             || "name a step by its `#id`".to_owned(),
             |meant| format!("did you mean `{meant}`?"),
         );
-        return Err(Box::new(
-            error(format!("no step is called `{id}`")).way_out(way_out),
-        ));
+        return Err((format!("no step is called `{id}`"), way_out));
     };
-    let step = &steps[at];
     if at == it.step {
-        let message = format!("step `{id}` names itself");
-        return Err(Box::new(error(message).way_out("name another step")));
-    }
-    if !step.id_is_explicit {
-        let message = format!(
-            "`{}` wants an id that the document gives; `{id}` is derived",
-            it.name
-        );
-        let way_out = format!("write `{{#{id}}}` on the fence of line {}", step.line);
-        return Err(Box::new(error(message).way_out(way_out)));
-    }
-    if !is_condition {
-        return Ok(Meant::Undoes(step.id.clone()));
-    }
-    if !matches!(step.task, Task::Command { .. }) {
-        let message = format!("`{id}` is done by a person: it cannot tell whether a step runs");
-        return Err(Box::new(
-            error(message).way_out("name a step that a command tells"),
+        return Err((
+            format!("step `{id}` undoes itself"),
+            "name another step".to_owned(),
         ));
     }
-    if step.effect != Effect::Reads {
-        let message = format!(
-            "`{id}` tells whether a step runs, and so must only read: it is classed as {}",
-            step.effect
-        );
-        let way_out = format!(
-            "write `effect=reads` on the fence of line {}, if it only reads",
-            step.line
-        );
-        return Err(Box::new(error(message).way_out(way_out)));
+    if !steps[at].id_is_explicit {
+        return Err((
+            format!("`undo-of` wants an id that the document gives; `{id}` is derived"),
+            format!("write `{{#{id}}}` on the fence of line {}", steps[at].line),
+        ));
     }
-    Ok(Meant::Guard(at, Condition::Step(step.id.clone())))
-}
-
-// What one step says that another, or it itself, makes impossible.
-fn contradiction(steps: &[Step], guards: &BTreeSet<usize>, it: &Named) -> Option<Diagnostic> {
-    let error = |message: String| Some(Diagnostic::error(it.name, it.span, message));
-    let step = &steps[it.step];
-    let of = step.settings.undo_of.as_ref();
-    if it.name == "undo-of" {
-        let target = of.and_then(|of| steps.iter().position(|step| step.id == *of))?;
-        if guards.contains(&target) || steps[target].settings.undo_of.is_some() {
-            let message = format!("there is nothing to undo of `{}`", steps[target].id);
-            return error(message).map(|it| it.way_out("name a step that changes something"));
-        }
-        if guards.contains(&it.step) {
-            let message = format!(
-                "`{}` cannot both undo and tell whether a step runs",
-                step.id
-            );
-            return error(message).map(|it| it.way_out("make two steps of it"));
-        }
-        if step.settings.needs.is_some() || step.settings.always {
-            let message = format!(
-                "`{}` undoes: it has no place among the other steps",
-                step.id
-            );
-            return error(message).map(|it| it.way_out("take `needs` and `always` out"));
-        }
-        return None;
-    }
-    if guards.contains(&it.step) {
-        let message = format!(
-            "`{}` tells whether a step runs: it cannot wait for another that does",
-            step.id
-        );
-        return error(message).map(|it| it.way_out("put both conditions on the step itself"));
-    }
-    None
-}
-
-fn fault(
-    steps: &mut [Step],
-    at: usize,
-    kind: Kind,
-    mut found: Diagnostic,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    if kind == Kind::Plain {
-        found.severity = crate::model::Severity::Warning;
-        steps[at].doubts.push(Doubt {
-            rule: "attributes",
-            because: found.message.clone(),
-            span: found.span,
-        });
-    }
-    diagnostics.push(found);
+    Ok(steps[at].id.clone())
 }

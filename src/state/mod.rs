@@ -13,7 +13,7 @@ use crate::event::{
     AttemptExited, Closing, Elsewhere, EndedBy, EventKind, Exit, PlannedStep, RunOpened,
     RunbookAdopted, StepStarting, Verdict,
 };
-use crate::model::StepId;
+use crate::model::{Fact, Probe, StepId};
 
 pub use carried::{Carried, Conflict};
 pub use order::{Fate, Order, Role};
@@ -61,6 +61,8 @@ pub struct StepState {
     pub retried: u32,
     /// An attempt of it ran, and was not undone.
     pub ran: bool,
+    /// What checks of its latest attempt looked at.
+    pub probed: Vec<(Probe, Fact)>,
     /// Which of all starts of the run its latest was, from 1; 0 for none.
     pub began: u64,
 }
@@ -75,6 +77,7 @@ impl StepState {
             exited: None,
             retried: 0,
             ran: false,
+            probed: Vec::new(),
             began: 0,
         }
     }
@@ -160,7 +163,7 @@ impl State {
     }
 
     /// Returns the steps with their states, in the order of the plan.
-    pub fn steps(&self) -> impl Iterator<Item = (&PlannedStep, &StepState)> {
+    pub fn steps(&self) -> impl ExactSizeIterator<Item = (&PlannedStep, &StepState)> {
         let planned = self
             .opened
             .as_deref()
@@ -437,6 +440,8 @@ pub fn name(event: &EventKind) -> &'static str {
         EventKind::HostConfirmed { .. } => "host.confirmed",
         EventKind::WorkstationDecided { .. } => "workstation.decided",
         EventKind::StepRetrying { .. } => "step.retrying",
+        EventKind::CheckProbed { .. } => "check.probed",
+        EventKind::CheckJudged { .. } => "check.judged",
         EventKind::ServiceStarted { .. } => "service.started",
         EventKind::ServiceReady { .. } => "service.ready",
         EventKind::ServiceStopped { .. } => "service.stopped",

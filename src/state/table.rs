@@ -298,6 +298,7 @@ impl<'a> Ahead<'a> {
                 }
                 step.attempts = starting.attempt;
                 step.exited = None;
+                step.probed.clear();
                 self.begun += 1;
                 self.changes.push(Change::Begun(self.begun));
                 step.began = self.begun;
@@ -346,6 +347,26 @@ impl<'a> Ahead<'a> {
             }
             (phase @ Phase::Finished(Verdict::Ok), EventKind::ServiceStopped { .. })
                 if is_server =>
+            {
+                phase
+            }
+            (
+                Phase::Exited(exited),
+                EventKind::CheckProbed {
+                    nonce, look, fact, ..
+                },
+            ) if exited.nonce == *nonce => {
+                step.probed.push((look.clone(), fact.clone()));
+                Phase::Exited(exited)
+            }
+            (Phase::Exited(exited), EventKind::CheckJudged { nonce, .. })
+                if exited.nonce == *nonce =>
+            {
+                Phase::Exited(exited)
+            }
+            // What must hold before an attempt, or of a server.
+            (phase, EventKind::CheckProbed { nonce, .. })
+                if nonce.is_empty() && !matches!(phase, Phase::Exited(_)) =>
             {
                 phase
             }
@@ -467,6 +488,8 @@ fn step_of(event: &EventKind) -> Option<&StepId> {
         | EventKind::StepEdited { step, .. }
         | EventKind::StepFilled { step, .. }
         | EventKind::StepRetrying { step, .. }
+        | EventKind::CheckProbed { step, .. }
+        | EventKind::CheckJudged { step, .. }
         | EventKind::ServiceStarted { step, .. }
         | EventKind::ServiceReady { step, .. }
         | EventKind::ServiceStopped { step, .. }

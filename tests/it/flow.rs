@@ -301,6 +301,191 @@ fn a_failed_undo_does_not_hide_the_first_failure() {
 }
 
 #[test]
+fn a_check_decides_whether_a_step_is_ok_and_shows_both_sides() {
+    let text = |wanted: &str| {
+        format!(
+            "---\nrunbook: 1\n---\n# A\n\n```bash {{#a}}\n{}\necho '{{\"up\":3}}'; echo noise >&2\n```\n\n\
+             ```rhai\nassert_eq(json(step.stdout).up, {wanted});\n```\n\n```output {{match=lines}}\n{{\"up\":[..]}}\n```\n\n\
+             ```bash {{#b}}\n{}\ntrue\n```\n",
+            crate::fixture::LEDGER,
+            crate::fixture::LEDGER
+        )
+    };
+    let fixture = Fixture::new().file("a.md", text("3"));
+    fixture.run(&["run", "a.md"]).code(0);
+    let story = fixture.story();
+    let judged = story.iter().filter(|it| *it == "check.judged").count();
+    assert_eq!(judged, 2, "{story:?}");
+    let fixture = Fixture::new().file("a.md", text("4"));
+    let told = fixture.run(&["run", "a.md"]).code(1);
+    let told = told.says("assert_eq(json(step.stdout).up, 4)");
+    told.says("the check of line 12 fails");
+    assert_eq!(fixture.times("b"), 0);
+    assert!(!fixture.story().contains(&"a ok".to_owned()));
+}
+
+#[test]
+fn what_a_check_looked_at_is_recorded_and_a_look_judges_a_file() {
+    let text = format!(
+        "---\nrunbook: 1\n---\n# A\n\n```bash {{#a}}\n{}\necho hello > made\n```\n\n```rhai\nassert(file(\"made\").text.contains(\"hello\"));\n```\n",
+        crate::fixture::LEDGER
+    );
+    let fixture = Fixture::new().file("a.md", text);
+    fixture.run(&["run", "a.md"]).code(0);
+    let story = fixture.story();
+    let at = |name: &str| story.iter().position(|it| it == name).unwrap();
+    assert!(at("attempt.exited") < at("check.probed"), "{story:?}");
+    assert!(at("check.probed") < at("check.judged"), "{story:?}");
+    assert!(at("check.judged") < at("a ok"), "{story:?}");
+}
+
+#[test]
+fn a_step_is_repeated_until_its_condition_holds() {
+    let (fixture, story) = check(
+        &[(
+            "bash {#s every=1ms until=\"step.stdout.contains(\\\"ready\\\")\"}",
+            "echo x >> tries; test \"$(wc -l < tries)\" -lt 3 || echo ready",
+        )],
+        &[],
+        0,
+    );
+    assert_eq!(story, "s… s↻ s… s↻ s… s✓ closed");
+    assert_eq!(fixture.times("s"), 3);
+}
+
+#[test]
+fn expressions_tell_whether_a_step_runs() {
+    let fences = &[
+        ("bash {#a exit=0,3}", "exit 3"),
+        ("bash {#b if=\"steps.a.status == 3\"}", "true"),
+        ("bash {#c if=\"steps.a.status == 0\"}", "false"),
+        (
+            "bash {#d unless=\"steps[\\\"a\\\"].verdict == \\\"ok\\\"\"}",
+            "false",
+        ),
+    ];
+    let (_, story) = check(fences, &[], 0);
+    assert_eq!(story, "a… a✓ b… b✓ c– d– closed");
+}
+
+/// A server that is ready once `ready` is there, and tells `stopped` when it is told to end.
+const SERVER: &str =
+    "trap 'echo stopped >> served; exit 0' TERM; sleep 0.05; touch ready; sleep 1000 & wait";
+
+#[test]
+fn a_server_runs_while_later_steps_do_and_is_stopped_with_all_it_started() {
+    let fences = &[
+        (
+            "bash {#serve background ready=\"file(\\\"ready\\\").exists\"}",
+            SERVER,
+        ),
+        ("bash {#use}", "test -e ready; test ! -e served"),
+    ];
+    let fixture = Fixture::new().steps(fences);
+    fixture.run(&["run", "a.md"]).code(0);
+    let story = fixture.story();
+    let at = |name: &str| {
+        let found = story.iter().position(|it| it == name);
+        found.unwrap_or_else(|| panic!("no {name}: {story:?}"))
+    };
+    assert!(at("service.started") < at("service.ready"), "{story:?}");
+    assert!(at("service.ready") < at("starting use 1"), "{story:?}");
+    assert!(at("use ok") < at("serve ok"), "{story:?}");
+    assert!(at("serve ok") < at("service.stopped"), "{story:?}");
+    assert_eq!(fixture.read("served"), "stopped\n");
+    fixture.until_quiet();
+}
+
+#[test]
+fn a_server_that_ends_by_itself_is_a_failure() {
+    let fences = &[
+        (
+            "bash {#serve background ready=\"file(\\\"never\\\").exists\"}",
+            "exit 0",
+        ),
+        ("bash {#use}", "true"),
+    ];
+    let fixture = Fixture::new().steps(fences);
+    let told = fixture.run(&["run", "a.md"]).code(1);
+    told.says("the server ended before it was ready: exit code 0");
+    assert_eq!(fixture.times("use"), 0);
+    let fences = &[
+        (
+            "bash {#serve background timeout=300ms ready=\"file(\\\"never\\\").exists\"}",
+            "sleep 1000",
+        ),
+        ("bash {#use}", "true"),
+    ];
+    let fixture = Fixture::new().steps(fences);
+    let told = fixture.run(&["run", "a.md"]).code(1);
+    told.says("the server ended before it was ready: it timed out");
+    assert_eq!(fixture.times("use"), 0);
+    fixture.until_quiet();
+}
+
+#[test]
+fn a_server_outlives_the_engine_and_resume_takes_hold_of_it() {
+    let fences = &[
+        (
+            "bash {#serve background ready=\"file(\\\"ready\\\").exists\"}",
+            SERVER,
+        ),
+        ("bash {#use effect=changes}", "touch told; read x < fifo"),
+        ("bash {#after}", "test ! -e served"),
+    ];
+    let fixture = Fixture::new().steps(fences);
+    let fifo = fixture.fifo("fifo");
+    let running = fixture.spawn(&["run", "a.md"]);
+    fixture.until("the step uses it", || fixture.path("told").exists());
+    running.kill();
+    assert!(!fixture.processes().is_empty());
+    assert!(!fixture.path("served").exists());
+    let _ = fifo.open();
+    fixture.run(&["resume", "last"]).code(0);
+    assert_eq!(fixture.times("serve"), 1);
+    assert_eq!(fixture.times("use"), 1);
+    assert_eq!(fixture.read("served"), "stopped\n");
+    fixture.until_quiet();
+}
+
+#[test]
+fn a_server_is_stopped_when_the_run_fails_and_started_again_when_it_goes_on() {
+    let fences = &[
+        (
+            "bash {#serve background ready=\"file(\\\"ready\\\").exists\"}",
+            SERVER,
+        ),
+        ("bash {#use}", "test -e fine"),
+    ];
+    let fixture = Fixture::new().steps(fences);
+    fixture.run(&["run", "a.md"]).code(1);
+    fixture.until_quiet();
+    assert_eq!(fixture.read("served"), "stopped\n");
+    fixture.write("fine", "");
+    fixture.run(&["resume", "last", "--retry-failed"]).code(0);
+    assert_eq!(fixture.times("serve"), 2);
+    fixture.until_quiet();
+}
+
+#[test]
+fn a_server_may_be_left_running() {
+    let fences = &[
+        (
+            "bash {#serve background stop-at=never}",
+            "echo $$ > pid; exec sleep 1000",
+        ),
+        ("bash {#use}", "until test -s pid; do :; done"),
+    ];
+    let fixture = Fixture::new().steps(fences);
+    let told = fixture.run(&["run", "a.md"]).code(0);
+    told.says("left running, as `stop-at=never` says");
+    let pid: i32 = fixture.read("pid").trim().parse().unwrap();
+    assert!(runbook::host::process::look(pid).is_some());
+    runbook::host::process::kill(pid).unwrap();
+    fixture.until_quiet();
+}
+
+#[test]
 fn guards_and_undo_are_told_apart_from_the_steps_and_a_no_is_no_failure() {
     let document = "---\nrunbook: 1\n---\n# A\n```bash {#there effect=reads}\nfalse\n```\n```bash {#a unless=#there}\nfalse\n```\n```bash {#back undo-of=a}\ntrue\n```\n";
     let fixture = Fixture::new().file("a.md", document);

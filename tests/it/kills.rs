@@ -363,3 +363,87 @@ fn a_kill_of_the_resume_itself_is_survived() {
         }
     }
 }
+
+/// A server, a step that is undone, and one that fails until somebody has mended what it looks at.
+fn undone() -> Fixture {
+    let text = format!(
+        "---\nrunbook: 1\n---\n# one\n\n```bash {{#serve background}}\n{LEDGER}\nexec sleep 1000\n```\n\n\
+         ```bash {{#do idempotent}}\n{LEDGER}\n```\n\n\
+         ```bash {{#back undo-of=do idempotent}}\n{LEDGER}\n```\n\n\
+         ```bash {{#fail effect=changes}}\n{LEDGER}\ntest -e mended\n```\n"
+    );
+    Fixture::new().file("a.md", text)
+}
+
+#[test]
+fn a_kill_in_the_middle_of_an_undo_or_beside_a_server_is_survived() {
+    let mut disturbed = 0;
+    for (role, fault) in [("engine", "kill"), ("engine", "both"), ("keeper", "kill")] {
+        for number in 1..60 {
+            let fixture = undone();
+            let name = format!("{role}:{number}:{fault}");
+            let first = fixture
+                .command(&["run", "a.md", "--on-failure=undo"])
+                .env("RUNBOOK_FAULT", &name)
+                .run();
+            if first.code == 1 && !first.stderr.contains("panic") && ended_well(&fixture) {
+                // At this number nothing was disturbed.
+                fixture.until_quiet();
+                break;
+            }
+            disturbed += 1;
+            undo_survives(&fixture, &name, first);
+        }
+    }
+    assert!(disturbed > 30, "{disturbed}");
+}
+
+fn ended_well(fixture: &Fixture) -> bool {
+    let state = fixture.state();
+    let phase = |id: &str| &state.step(&StepId::new(id).unwrap()).unwrap().1.phase;
+    *phase("back") == Phase::Finished(Verdict::Ok) && *phase("serve") == Phase::Pending
+}
+
+/// Resumes until what ran was undone; then mends, and goes on until the run passed.
+fn undo_survives(fixture: &Fixture, fault: &str, first: Outcome) {
+    let mut log = format!("{fault}\nrun: {first}");
+    let mut last = first;
+    for round in 0.. {
+        assert!(round < 16, "it does not come to an end:\n{log}");
+        if fixture.runs().is_empty() {
+            assert_eq!(last.code, 9, "{log}");
+            return;
+        }
+        hold(fixture, &BTreeSet::new(), &log);
+        let state = State::fold(&fixture.happened()).unwrap();
+        if state.closed().is_some() {
+            break;
+        }
+        // Servers that lost their keeper are ended by a person.
+        for it in fixture.processes() {
+            if last.code == 6 && it.name == "sleep" {
+                let _ = runbook::host::process::kill(it.pid);
+            }
+        }
+        let mut args = vec!["resume".to_owned(), "last".to_owned()];
+        let unknown = state
+            .steps()
+            .find(|(_, it)| matches!(it.phase, Phase::Unknown { .. }));
+        if let Some((planned, _)) = unknown {
+            args.push(format!("--decide={}=rerun", planned.id));
+        } else if round > 5 || (last.code == 1 && ended_well(fixture)) {
+            fixture.write("mended", "");
+            args.push("--retry-failed".to_owned());
+        }
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        last = fixture.run(&args);
+        log.push_str(&format!("{args:?}: {last}"));
+        if last.code == 7 {
+            assert!(last.stderr.contains("was never opened"), "{log}");
+            return;
+        }
+    }
+    fixture.until_quiet();
+    let verified = fixture.run(&["verify", "last"]);
+    assert_eq!(verified.code, 0, "{verified}\n{log}");
+}

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert, prop_oneof, proptest};
 
 use runbook::engine::decide::{
-    Action, Answer, Holding, Input, Leaving, OnTerm, Question, Secret, Session, Signal, decide,
+    Action, Answer, Holding, Input, Judged, Leaving, OnTerm, Question, Secret, Session, Signal,
+    decide,
 };
 use runbook::event::{
     AttemptExited, Closing, Decision, Elsewhere, EndedBy, EventKind, Exit, Identity, OnFailure,
@@ -537,6 +538,20 @@ impl<'a> World<'a> {
                 });
             }
             Action::Pause { step, .. } => self.pauses.push_back(step),
+            Action::Judge(judging) => {
+                let fails = self.failures > 0 && self.choices.choose(2) == 1;
+                self.failures -= usize::from(fails);
+                let answer = match (&judging.of, fails) {
+                    (_, false) => Ok(true),
+                    (Judged::Condition(_), true) => Ok(false),
+                    (_, true) => Err("it does not hold".to_owned()),
+                };
+                inputs.push_back(Input::Judged {
+                    judging,
+                    events: Vec::new(),
+                    answer,
+                });
+            }
             Action::Release(events) => {
                 self.commit(events)?;
                 self.point("before a release")?;
@@ -884,6 +899,31 @@ fn every_history_of_steps_that_others_tell_of_keeps_the_promises() {
         let plan = flow(steps, 2, None);
         assert!(search_flow(&plan, 1, 0, false) > 50, "{steps:?}");
         assert!(search_flow(&plan, 1, 0, true) > 50, "{steps:?}");
+    }
+}
+
+#[test]
+fn every_history_of_steps_that_are_judged_keeps_the_promises() {
+    for steps in [
+        &["until=\"step.status == 0\"", "unless=\"1 > 2\""][..],
+        &["if=\"2 > 1\" retries=1 until=\"step.status == 0\"", ""],
+    ] {
+        let plan = flow(steps, 1, None);
+        assert!(search_flow(&plan, 1, 0, false) > 50, "{steps:?}");
+        assert!(search_flow(&plan, 0, 1, true) > 10, "{steps:?}");
+    }
+}
+
+#[test]
+fn every_history_with_a_server_keeps_the_promises() {
+    for steps in [
+        &["background", "", ""][..],
+        &["background ready=\"2 > 1\"", "", "undo-of=b"],
+        &["background", "background needs=\"\"", ""],
+    ] {
+        let plan = flow(steps, 2, None);
+        assert!(search_flow(&plan, 1, 0, false) > 50, "{steps:?}");
+        assert!(search_flow(&plan, 0, 1, true) > 10, "{steps:?}");
     }
 }
 

@@ -603,13 +603,10 @@ fn what_this_version_does_not_perform_is_refused_before_step_one() {
     }
     for info in [
         "on=web",
-        "background",
-        "if=\"true\"",
         "capture=x",
         "interactive",
         "with=x",
         "user=root",
-        "until=\"1\"",
         "file=x",
     ] {
         let fixture = Fixture::new().steps(&[

@@ -20,7 +20,6 @@ impl Turn<'_> {
         };
         let id = &planned.id;
         match &step.phase {
-            Phase::Unknown { because, .. } => self.unknown(planned, because),
             Phase::Finished(Verdict::Failed) => {
                 let is_fresh = self.session.failed_here.contains(id);
                 let why = repeatable(planned);

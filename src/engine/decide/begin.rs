@@ -3,11 +3,11 @@
 use crate::event::{EventKind, PlannedStep, StepStarting};
 use crate::model::{Kind, Nature, Step, StepId};
 use crate::plan::{Consent, Facts, Known, Manner, consent, facts};
-use crate::state::{Ahead, StepState};
+use crate::state::{Ahead, Phase, StepState};
 
 use super::next::done_already;
 use super::session::Which;
-use super::{Action, Holding, Leaving, Question, Turn, failed, skipped};
+use super::{Action, Holding, Judged, Judging, Leaving, Question, Turn, failed, skipped};
 
 /// What becomes of a step that could begin.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(super) enum Proposal {
     Start,
     /// This step tells first whether it is to run.
     Guard(StepId, Which),
+    /// This condition is to be judged first.
+    Judge(Which),
     /// It is over with these.
     Settled(Vec<EventKind>),
     Ask(Question),
@@ -93,7 +95,10 @@ impl Turn<'_> {
             let told = self.session.told.get(&(id.clone(), which)).cloned();
             let Some(told) = told else {
                 let guard = condition.strip_prefix('#').and_then(StepId::new);
-                return guard.map(|it| Proposal::Guard(it, which));
+                return Some(match guard {
+                    Some(guard) => Proposal::Guard(guard, which),
+                    None => Proposal::Judge(which),
+                });
             };
             let settled = match (which, told) {
                 (Which::If, Ok(true)) | (Which::Unless, Ok(false)) => continue,
@@ -176,6 +181,7 @@ impl Turn<'_> {
     pub(super) fn held(&mut self, held: Vec<Holding>, refused: Vec<(StepId, String)>) {
         let mut events = std::mem::take(&mut self.session.pending);
         let mut ready = Vec::new();
+        let mut waits = Vec::new();
         let is_any = !held.is_empty();
         for it in held {
             let (step, nonce) = (it.step, it.nonce);
@@ -199,6 +205,8 @@ impl Turn<'_> {
             }
             if is_server && self.is_ready_at_once(&step) {
                 ready.push(EventKind::ServiceReady { step, nonce });
+            } else if is_server {
+                waits.push((step, nonce));
             }
         }
         self.session.interrupts = 0;
@@ -206,6 +214,9 @@ impl Turn<'_> {
             self.actions.push(Action::Release(events));
         } else {
             self.commit(events);
+        }
+        for (step, nonce) in waits {
+            self.watch(step, nonce);
         }
         if let Some((_, because)) = refused.first() {
             let leaving = Leaving::CannotStart(because.clone());
@@ -218,6 +229,35 @@ impl Turn<'_> {
             // Others may begin beside it.
             self.actions.push(Action::Again);
         }
+    }
+
+    /// Asks again and again whether the server is ready.
+    fn watch(&mut self, step: StepId, nonce: String) {
+        if self.session.readying.insert(nonce.clone()) {
+            let of = Judged::Ready(nonce);
+            self.judgings.push(Judging { step, of });
+        }
+    }
+
+    /// Servers that an earlier session started, and that were not ready then.
+    pub(super) fn watch_attached(&mut self) -> Vec<EventKind> {
+        let flights = self.session.flights.iter().filter(|it| it.is_server);
+        let servers: Vec<(StepId, String)> = flights
+            .filter_map(|it| Some((it.step.clone(), it.nonce.clone()?)))
+            .collect();
+        let mut ready = Vec::new();
+        for (step, nonce) in servers {
+            let phase = self.state.step(&step).map(|(_, it)| &it.phase);
+            if !matches!(phase, Some(Phase::Running(_))) {
+                continue;
+            }
+            if self.is_ready_at_once(&step) {
+                ready.push(EventKind::ServiceReady { step, nonce });
+            } else {
+                self.watch(step, nonce);
+            }
+        }
+        ready
     }
 
     fn is_ready_at_once(&self, step: &StepId) -> bool {

@@ -1,12 +1,13 @@
 //! How attempts ended, and what that means.
 
 use crate::event::{AttemptExited, EndedBy, EventKind, Exit, PlannedStep, Verdict};
+use crate::keeper::protocol::Ending;
 use crate::model::StepId;
 use crate::state::{Fate, is_accepted, tries};
 use crate::store::attempts::{AttemptRecord, Outcome};
 
 use super::session::{Flight, Which};
-use super::{Action, Leaving, Question, Turn, failed};
+use super::{Action, Judged, Judging, Leaving, Question, Turn, failed};
 
 // The pause between tries where `every` says nothing.
 const PAUSE_MS: u64 = 1000;
@@ -64,6 +65,10 @@ impl Turn<'_> {
         let ended_by = exited.ended_by;
         let lost = exited.output.as_ref().and_then(|it| it.lost.clone());
         events.push(EventKind::AttemptExited(exited.clone()));
+        if self.is_to_be_judged(planned, &exited) {
+            self.judge_attempt(&step, exited, flight.guards);
+            return lost.map(Leaving::OutputLost);
+        }
         let verdict = self.verdict(events, planned, &exited);
         let is_ok = verdict.iter().any(is_fine);
         let is_over = verdict
@@ -82,6 +87,81 @@ impl Turn<'_> {
         }
         let stops = self.session.stop && !is_ok && !flight.is_server;
         stops.then(|| Leaving::Stopped(format!("after step `{step}`")))
+    }
+
+    fn is_to_be_judged(&self, planned: &PlannedStep, exited: &AttemptExited) -> bool {
+        let step = self.plan.step(&planned.id);
+        let asserts = step.is_some_and(|it| !it.checks.is_empty() || it.settings.until.is_some());
+        asserts && is_accepted(planned, exited) && !planned.flow.background
+    }
+
+    fn judge_attempt(
+        &mut self,
+        step: &StepId,
+        exited: Box<AttemptExited>,
+        guards: Option<(StepId, Which)>,
+    ) {
+        self.session.judging.push((step.clone(), guards));
+        self.judgings.push(Judging {
+            step: step.clone(),
+            of: Judged::Attempt(exited),
+        });
+    }
+
+    pub(super) fn judged(
+        &mut self,
+        judging: Judging,
+        mut events: Vec<EventKind>,
+        answer: Result<bool, String>,
+    ) {
+        let state = self.state;
+        let step = judging.step;
+        match judging.of {
+            Judged::Attempt(exited) => {
+                let mut open = self.session.judging.iter();
+                let at = open.position(|it| it.0 == step);
+                let guards = at.and_then(|at| self.session.judging.remove(at).1);
+                let Some((planned, _)) = state.step(&step) else {
+                    return;
+                };
+                let because = match answer {
+                    Ok(true) => None,
+                    Ok(false) => Some("a check does not hold".to_owned()),
+                    Err(because) => Some(because),
+                };
+                let verdict = match because {
+                    None => vec![ok(&step)],
+                    Some(because) => self.fails(planned, &exited, Some(because)),
+                };
+                let is_over = |it: &EventKind| matches!(it, EventKind::StepFinished { .. });
+                if let Some((of, which)) = guards.filter(|_| verdict.iter().any(is_over)) {
+                    self.tell(of, which, &exited, verdict.iter().any(is_fine));
+                }
+                events.extend(verdict);
+            }
+            Judged::Condition(which) => {
+                self.session.judging.retain(|it| it.0 != step);
+                self.session.told.insert((step, which), answer);
+            }
+            Judged::Ready(nonce) => {
+                self.session.readying.remove(&nonce);
+                let lives = self
+                    .session
+                    .running()
+                    .any(|(_, running)| running == nonce.as_str());
+                match answer {
+                    Ok(true) if lives => events.push(EventKind::ServiceReady { step, nonce }),
+                    // It failed already, and said so.
+                    _ if !lives => {}
+                    _ => self.actions.push(Action::End {
+                        nonce,
+                        ending: Ending::Terminate,
+                        by: EndedBy::Timeout,
+                    }),
+                }
+            }
+        }
+        self.go(events);
     }
 
     // What a guard says of the step that it stands before.
@@ -109,20 +189,32 @@ impl Turn<'_> {
             return self.verdict_of_server(events, planned, exited);
         }
         if is_accepted(planned, exited) {
-            return vec![EventKind::StepFinished {
-                step: id.clone(),
-                verdict: Verdict::Ok,
-                because: None,
-            }];
+            if self.is_to_be_judged(planned, exited) {
+                // A crash came before its checks were judged: from what they looked at then.
+                self.judge_attempt(id, Box::new(exited.clone()), None);
+                return Vec::new();
+            }
+            return vec![ok(id)];
         }
+        self.fails(planned, exited, None)
+    }
+
+    fn fails(
+        &mut self,
+        planned: &PlannedStep,
+        exited: &AttemptExited,
+        because: Option<String>,
+    ) -> Vec<EventKind> {
+        let id = &planned.id;
         let ended_by_itself = matches!(exited.ended_by, None | Some(EndedBy::Timeout));
         let retried = self.state.step(id).map_or(0, |(_, it)| it.retried);
         if ended_by_itself && !self.session.stop && retried + 1 < tries(planned) {
-            return vec![self.retrying(planned, exited, why(exited))];
+            let because = because.unwrap_or_else(|| why(exited));
+            return vec![self.retrying(planned, exited, because)];
         }
         self.session.failed_here.insert(id.clone());
         self.session.rest = None;
-        vec![failed(id, None)]
+        vec![failed(id, because)]
     }
 
     fn retrying(
@@ -220,6 +312,14 @@ impl Turn<'_> {
         } else {
             self.leave(Leaving::CannotStart("the keeper ended".to_owned()));
         }
+    }
+}
+
+fn ok(step: &StepId) -> EventKind {
+    EventKind::StepFinished {
+        step: step.clone(),
+        verdict: Verdict::Ok,
+        because: None,
     }
 }
 

@@ -12,14 +12,16 @@ mod next;
 mod session;
 mod signals;
 
-use crate::event::{Decision, Elsewhere, EndedBy, EventKind, Identity, PlannedStep, Verdict};
+use crate::event::{
+    AttemptExited, Decision, Elsewhere, EndedBy, EventKind, Identity, PlannedStep, Verdict,
+};
 use crate::keeper::protocol::{Ending, Message};
 use crate::model::{Effect, StepId};
 use crate::plan::{Existing, Manner, Plan};
 use crate::state::State;
 use crate::store::attempts::AttemptRecord;
 
-pub use session::{OnTerm, Secret, Session};
+pub use session::{OnTerm, Secret, Session, Which};
 
 /// What just happened.
 #[derive(Clone, Debug)]
@@ -45,6 +47,15 @@ pub enum Input {
     Ended(Vec<AttemptRecord>),
     /// The pause before the next attempt of this step is over.
     Woke(StepId),
+    /// What was to be judged is.
+    Judged {
+        /// What.
+        judging: Judging,
+        /// What was looked at, and what it came to: to be recorded.
+        events: Vec<EventKind>,
+        /// Whether it holds; or why that cannot be told, or what does not hold.
+        answer: Result<bool, String>,
+    },
     /// The keeper is gone.
     KeeperGone,
     /// The operator answered the open question.
@@ -53,6 +64,26 @@ pub enum Input {
     Signal(Signal),
     /// Another command of the operator.
     Told(Message),
+}
+
+/// Something that is to be judged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judging {
+    /// The step.
+    pub step: StepId,
+    /// What of it.
+    pub of: Judged,
+}
+
+/// What of a step is judged.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Judged {
+    /// What its checks, and `until`, say of an attempt that ended well.
+    Attempt(Box<AttemptExited>),
+    /// Its `if` or `unless`.
+    Condition(Which),
+    /// Whether the server, by the name of its attempt, is ready: until it is, or its time is up.
+    Ready(String),
 }
 
 /// An attempt that waits at its gate.
@@ -90,6 +121,8 @@ pub enum Action {
     Prepare(Vec<StepId>),
     /// Make these durable, and release the held attempts with the receipt.
     Release(Vec<EventKind>),
+    /// Judge this, and say what it came to.
+    Judge(Judging),
     /// Say when this long has passed: the step is tried again then.
     Pause {
         /// Which.
@@ -221,6 +254,7 @@ pub fn decide(state: &State, plan: &Plan, session: &mut Session, input: Input) -
         plan,
         session,
         actions: Vec::new(),
+        judgings: Vec::new(),
     };
     match input {
         Input::Go => turn.begin(),
@@ -231,11 +265,19 @@ pub fn decide(state: &State, plan: &Plan, session: &mut Session, input: Input) -
         }
         Input::Ended(records) => turn.ended(records),
         Input::Woke(step) => turn.woke(&step),
+        Input::Judged {
+            judging,
+            events,
+            answer,
+        } => turn.judged(judging, events, answer),
         Input::KeeperGone => turn.keeper_gone(),
         Input::Answer(answer) => turn.answer(answer),
         Input::Signal(signal) => turn.signal(signal),
         Input::Told(message) => turn.told(message),
     }
+    // What is judged is judged over what is on the disk by then.
+    let judgings = turn.judgings.into_iter().map(Action::Judge);
+    turn.actions.extend(judgings);
     turn.actions
 }
 
@@ -244,6 +286,7 @@ struct Turn<'a> {
     plan: &'a Plan,
     session: &'a mut Session,
     actions: Vec<Action>,
+    judgings: Vec<Judging>,
 }
 
 impl Turn<'_> {

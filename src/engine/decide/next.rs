@@ -7,13 +7,18 @@ use crate::state::{Ahead, Fate, Phase, Role};
 
 use super::begin::Proposal;
 use super::session::{Flight, Which};
-use super::{Action, Leaving, Question, Turn, by_the_runbook, repeatable, skipped};
+use super::{
+    Action, Judged, Judging, Leaving, Question, Turn, by_the_runbook, repeatable, skipped,
+};
 
 impl Turn<'_> {
     /// Begins, or goes on after something that changes what is next.
     pub(super) fn begin(&mut self) {
         let mut events = Vec::new();
         self.judge_rest(&mut events);
+        if self.session.departing.is_none() {
+            events.extend(self.watch_attached());
+        }
         self.go(events);
     }
 
@@ -25,6 +30,7 @@ impl Turn<'_> {
         };
         for at in ahead.with_phase(|it| matches!(it, Phase::Exited(_))) {
             if let (Some(planned), Phase::Exited(exited)) = (ahead.planned(at), &ahead.at(at).phase)
+                && !self.session.is_in_flight(&planned.id)
             {
                 let verdict = self.verdict(events, planned, exited);
                 events.extend(verdict);
@@ -49,7 +55,9 @@ impl Turn<'_> {
             if self.session.question.is_some() {
                 return self.commit(events);
             }
-            let more = if ahead.is_undoing() {
+            let more = if let Some(more) = self.unknowns(&ahead) {
+                more
+            } else if ahead.is_undoing() {
                 self.go_back(&ahead, &mut events)
             } else {
                 self.go_on(&ahead, &mut events)
@@ -85,9 +93,6 @@ impl Turn<'_> {
         let is_over = of(|it| !matches!(it, Fate::Over | Fate::Serving))
             .next()
             .is_none();
-        if let Some(more) = self.unknowns(ahead) {
-            return more;
-        }
         if is_over && self.session.busy() == 0 {
             return More::Close;
         }
@@ -175,6 +180,10 @@ impl Turn<'_> {
                     begins.starts.push((guard, wanted));
                 }
             }
+            Proposal::Judge(which) => {
+                self.judge_condition(&planned.id, which);
+                begins.waits = true;
+            }
             Proposal::Settled(more) => return Some(More::Settled(more)),
             // What can begin without a question begins first.
             Proposal::Ask(question) => {
@@ -231,7 +240,7 @@ impl Turn<'_> {
         None
     }
 
-    pub(super) fn unknown(&mut self, planned: &PlannedStep, because: &str) -> More {
+    fn unknown(&mut self, planned: &PlannedStep, because: &str) -> More {
         let id = &planned.id;
         let question = format!("the outcome is unknown ({because}); run it again?");
         let rerun = |why: &str| {
@@ -272,15 +281,28 @@ impl Turn<'_> {
     // What its `unless` tells of a step that may have been done; `None` where it has none that a step
     // tells, or that step could not tell.
     fn guarded(&mut self, planned: &PlannedStep) -> Option<Result<bool, More>> {
-        let guard = planned.flow.unless.as_deref()?.strip_prefix('#')?;
-        let guard = StepId::new(guard)?;
+        let unless = planned.flow.unless.as_deref()?;
+        let guard = unless.strip_prefix('#').and_then(StepId::new);
         let key = (planned.id.clone(), Which::Unless);
         match self.session.told.get(&key) {
             Some(Ok(holds)) => Some(Ok(*holds)),
             Some(Err(_)) => None,
             None if self.session.stop || self.session.busy() > 0 => Some(Err(More::Wait)),
-            None => Some(Err(More::Start(vec![(guard, Some(key))]))),
+            None => Some(Err(if let Some(guard) = guard {
+                More::Start(vec![(guard, Some(key))])
+            } else {
+                self.judge_condition(&planned.id, Which::Unless);
+                More::Wait
+            })),
         }
+    }
+
+    fn judge_condition(&mut self, step: &StepId, which: Which) {
+        self.session.judging.push((step.clone(), None));
+        self.judgings.push(Judging {
+            step: step.clone(),
+            of: Judged::Condition(which),
+        });
     }
 
     // Settles or asks about a failed step; `None` where its failure stands.
@@ -363,7 +385,7 @@ impl Turn<'_> {
     /// Leaves once all that runs has ended: first the steps, then the servers, the last one first.
     pub(super) fn depart(&mut self, leaving: Leaving, events: Vec<EventKind>) {
         self.session.departing = Some(leaving.clone());
-        let running = self.session.flights.iter().any(|it| !it.is_server);
+        let running = self.session.busy() > 0;
         self.commit(events);
         if running || self.end_server() {
             return;

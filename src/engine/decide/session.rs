@@ -45,6 +45,10 @@ pub struct Session {
     pub(super) stop: bool,
     // Steps that are tried again once their pause is over.
     pub(super) pauses: BTreeSet<StepId>,
+    // Attempts and conditions that are being judged, and which step wants to know of it.
+    pub(super) judging: Vec<(StepId, Option<(StepId, Which)>)>,
+    // Servers whose readiness is being judged, by attempt.
+    pub(super) readying: BTreeSet<String>,
     // What the guards of steps that are about to begin have told.
     pub(super) told: BTreeMap<(StepId, Which), Result<bool, String>>,
     // The operator has seen a failure and wants no more steps.
@@ -61,8 +65,10 @@ pub struct Session {
 
 /// Which of a step's two conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Which {
+pub enum Which {
+    /// It runs only where this holds.
     If,
+    /// It is done already where this holds.
     Unless,
 }
 
@@ -153,11 +159,13 @@ impl Session {
 
     // How many of the steps that may run side by side do.
     pub(super) fn busy(&self) -> usize {
-        self.flights.iter().filter(|it| !it.is_server).count()
+        let flights = self.flights.iter().filter(|it| !it.is_server);
+        flights.count() + self.judging.len()
     }
 
     pub(super) fn is_in_flight(&self, step: &StepId) -> bool {
-        self.flights.iter().any(|it| it.step == *step)
+        let is_judged = self.judging.iter().any(|it| it.0 == *step);
+        is_judged || self.flights.iter().any(|it| it.step == *step)
     }
 
     /// Returns the events that wait for the next commit.

@@ -210,6 +210,8 @@ impl Engine<'_> {
         );
         env.insert("RUNBOOK_ATTEMPT".to_owned(), plain(&nonce));
         env.insert("PWD".to_owned(), cwd.clone());
+        // Of a server it says how long it may take until it is ready.
+        let timeout = step.settings.timeout.or(plan.runbook.default_timeout);
         Ok(launch(
             Start {
                 step: id,
@@ -221,7 +223,7 @@ impl Engine<'_> {
                 kind: plan.runbook.kind,
                 env: env.into_iter().collect(),
                 cwd,
-                timeout: step.settings.timeout.or(plan.runbook.default_timeout),
+                timeout: timeout.filter(|_| step.settings.background.is_none()),
                 secrets: secrets.secrets().to_vec(),
                 private: step.settings.output_private,
             },

@@ -1,5 +1,6 @@
 //! The loop: wait for news, decide, record, act, tell.
 
+mod judge;
 mod launch;
 mod syncer;
 
@@ -86,6 +87,7 @@ pub struct Engine<'a> {
     asking: bool,
     inputs: VecDeque<Input>,
     syncer: Syncer,
+    judgements: judge::Judgements,
 }
 
 impl<'a> Engine<'a> {
@@ -99,6 +101,7 @@ impl<'a> Engine<'a> {
             asking: false,
             inputs: VecDeque::new(),
             syncer,
+            judgements: judge::Judgements::default(),
         }
     }
 
@@ -175,6 +178,7 @@ impl<'a> Engine<'a> {
         match action {
             Action::Commit(events) => self.record(events)?,
             Action::Prepare(steps) => self.prepare(&steps)?,
+            Action::Judge(judging) => self.judge(judging),
             Action::Pause { step, ms } => {
                 let due = clock::since_boot() + Duration::from_millis(ms);
                 self.pauses.push((due, step));
@@ -415,7 +419,12 @@ impl<'a> Engine<'a> {
                 fds.push(PollFd::from_borrowed_fd(it, PollFlags::IN));
                 fds.len() - 1
             });
-            let pause = self.pauses.iter().map(|it| it.0).min();
+            let looks = self.judgements.fd();
+            if let Some(looks) = looks {
+                fds.push(PollFd::from_borrowed_fd(looks, PollFlags::IN));
+            }
+            let pause = self.pauses.iter().map(|it| it.0);
+            let pause = pause.chain(self.judgements.due()).min();
             let pause = pause.map(|due| {
                 let left = due.saturating_sub(clock::since_boot());
                 rustix::event::Timespec {
@@ -445,6 +454,7 @@ impl<'a> Engine<'a> {
         if answered {
             self.hear();
         }
+        self.judge_more();
         let now = clock::since_boot();
         for (_, step) in self.pauses.extract_if(.., |(due, _)| *due <= now) {
             self.inputs.push_back(Input::Woke(step));
