@@ -1,7 +1,6 @@
 //! Tag and body → nature, pieces and what they do, by themselves: nothing here looks at the document
 //! around. What stands here is remembered by tag and body.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -17,7 +16,8 @@ use super::prompted::{self, Asks, Exchange};
 use super::suspicion;
 use super::text::{Dialect, holds};
 use super::understanding::{Sense, Tongue, Understanding, understand};
-use super::words::{self, Heard};
+use super::ways::Ways;
+use super::words::{self, Heard, Set};
 
 /// A fence's body, read.
 #[derive(Clone, Debug)]
@@ -34,6 +34,10 @@ pub(super) struct BodyPiece {
     pub(super) heard: Heard,
     /// Whether one of its commands could be the opposite of another.
     pub(super) has_opposite: bool,
+    /// The same, or it restarts something.
+    pub(super) may_start: bool,
+    /// What it says of ways of doing the same, where it is a step.
+    pub(super) ways: Ways,
     pub(super) nature: Nature,
     pub(super) because: String,
     pub(super) effect: Effect,
@@ -55,6 +59,8 @@ impl BodyPiece {
             title,
             heard: Heard::default(),
             has_opposite: false,
+            may_start: false,
+            ways: Ways::default(),
             nature,
             because: because.into(),
             effect: Effect::Unknown,
@@ -221,9 +227,9 @@ fn tag_of(tag: &str) -> Tag {
 }
 
 /// Words of which a command holds one where another undoes it.
-static OPPOSITES: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+static OPPOSITES: LazyLock<Set> = LazyLock::new(|| {
     let pairs = words::OPPOSITES.iter();
-    pairs.flat_map(|(does, undoes)| [*does, *undoes]).collect()
+    Set::of(pairs.flat_map(|(does, undoes)| [*does, *undoes]))
 });
 
 /// Reads a body under its tag.
@@ -239,13 +245,18 @@ pub(super) fn read(tag: &str, body: &str, knowledge: &Knowledge) -> Body {
         if !piece.title.is_empty() {
             piece.heard = Heard::new(&piece.title);
         }
-        piece.has_opposite = piece.understanding.as_ref().is_some_and(|understood| {
-            let ranges = understood.commands.iter().map(|known| known.range.clone());
-            ranges
-                .filter_map(|range| piece.command.get(range))
-                .flat_map(str::split_whitespace)
-                .any(|word| OPPOSITES.contains(word))
-        });
+        let commands = piece.understanding.as_ref();
+        let commands = commands.map_or(&[][..], |understood| &understood.commands);
+        let texts = commands
+            .iter()
+            .filter_map(|known| piece.command.get(known.range.clone()));
+        for word in texts.flat_map(str::split_whitespace) {
+            piece.has_opposite |= OPPOSITES.contains(word);
+            piece.may_start |= piece.has_opposite || word == "restart";
+        }
+        if piece.nature.is_step() {
+            piece.ways = Ways::of(&piece.heard, &body[piece.range.clone()], commands);
+        }
         // It has been said in other words, and there may be a great many bodies.
         if let Some(understood) = &mut piece.understanding {
             understood.because = String::new();

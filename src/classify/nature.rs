@@ -1278,6 +1278,35 @@ const BEGINNINGS: &[&str] = &[
     "CRITICAL",
 ];
 
+/// The bytes that the texts of a list begin with.
+const fn first_bytes(texts: &[&str]) -> [bool; 256] {
+    let mut first = [false; 256];
+    let mut at = 0;
+    while at < texts.len() {
+        first[texts[at].as_bytes()[0] as usize] = true;
+        at += 1;
+    }
+    first
+}
+
+/// Whether `text` begins with a byte of the table.
+fn begins_so(text: &str, first: &[bool; 256]) -> bool {
+    text.as_bytes()
+        .first()
+        .is_some_and(|byte| first[usize::from(*byte)])
+}
+
+const MONTHS: &[&str] = &[
+    "Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ", "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec ",
+];
+
+/// How lines of logs say how bad it is.
+const LEVELS: &[&str] = &[
+    "INFO", "WARN", "ERROR", "DEBUG", "FATAL", "CRITICAL", "NOTICE", "Error", "error", "ERR!",
+    "fatal", "npm ERR!", "warning", "Warning", "E:", "W:", "Hit:", "Get:", "Err:", "Hint",
+    "FAILED", "OK", "PASS",
+];
+
 /// Logs, listings and tables that commands print.
 fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
     let dated = |line: &str| {
@@ -1293,32 +1322,22 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
                 && bytes.get(2) == Some(&b':')
                 && digits(3..5)
                 && bytes.get(5) == Some(&b':'))
-            || ([
-                "Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ", "Jul ", "Aug ", "Sep ", "Oct ",
-                "Nov ", "Dec ",
-            ]
-            .iter()
-            .any(|month| text.starts_with(month))
+            || (begins_so(text, &const { first_bytes(MONTHS) })
+                && MONTHS.iter().any(|month| text.starts_with(month))
                 && text.contains(':'))
             || (bytes.first().is_some_and(u8::is_ascii_digit) && text.contains(" - - ["))
     };
     let level = |line: &str| {
         let text = line.trim_start().trim_start_matches('[');
-        [
-            "INFO", "WARN", "ERROR", "DEBUG", "FATAL", "CRITICAL", "NOTICE", "Error", "error",
-            "ERR!", "fatal", "npm ERR!", "warning", "Warning", "E:", "W:", "Hit:", "Get:", "Err:",
-            "Hint", "FAILED", "OK", "PASS",
-        ]
-        .iter()
-        .filter(|name| name.as_bytes().first() == text.as_bytes().first())
-        .any(|name| {
-            text.strip_prefix(name).is_some_and(|rest| {
-                rest.is_empty()
-                    || rest.starts_with([':', ']', ' ', '['])
-                        && (rest.starts_with([':', ']'])
-                            || text.chars().next().is_some_and(char::is_uppercase))
+        begins_so(text, &const { first_bytes(LEVELS) })
+            && LEVELS.iter().any(|name| {
+                text.strip_prefix(name).is_some_and(|rest| {
+                    rest.is_empty()
+                        || rest.starts_with([':', ']', ' ', '['])
+                            && (rest.starts_with([':', ']'])
+                                || text.chars().next().is_some_and(char::is_uppercase))
+                })
             })
-        })
     };
     if most(code, 50, |line| {
         dated(line) || level(line) || line.starts_with("time=\"") || line.starts_with("ts=")
@@ -1346,10 +1365,8 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
             "a table that a command printed",
         );
     }
-    let begin = first.as_bytes().first();
-    if BEGINNINGS
-        .iter()
-        .any(|mark| mark.as_bytes().first() == begin && first.starts_with(mark))
+    if begins_so(first, &const { first_bytes(BEGINNINGS) })
+        && BEGINNINGS.iter().any(|mark| first.starts_with(mark))
     {
         return shape(Form::Printed, Nature::Output, "what a command prints");
     }

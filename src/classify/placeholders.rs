@@ -119,6 +119,10 @@ fn value(
 fn bracketed(command: &str, chars: &Chars, dialect: Dialect) -> Vec<Found> {
     const LONGEST: usize = 60;
     let mut found = Vec::new();
+    let opens = |byte: u8| matches!(byte, b'<' | b'{' | b'[' | 0x80..);
+    if !command.bytes().any(opens) {
+        return found;
+    }
     let has_template = holds(command, "{{")
         && ["{{.", "{{ .", "{{range", "{{json", "{{if"]
             .iter()
@@ -623,46 +627,20 @@ fn look_at(
             );
         }
     }
+    let has_variables = text.as_bytes().contains(&b'$');
     let mut before_separator = ' ';
     let mut rest = text;
     let mut earlier = "";
     while !rest.is_empty() {
-        let length = rest
-            .find(|c: char| {
-                matches!(
-                    c,
-                    '/' | '='
-                        | ':'
-                        | '@'
-                        | ','
-                        | '"'
-                        | '\''
-                        | ';'
-                        | '&'
-                        | '?'
-                        | '('
-                        | ')'
-                        | '{'
-                        | '}'
-                        | '['
-                        | ']'
-                        | '+'
-                        | '%'
-                        | '$'
-                        | '*'
-                        | '|'
-                        | '<'
-                        | '>'
-                ) || c.is_whitespace()
-            })
-            .unwrap_or(rest.len());
+        let length = parted(rest);
         let part = &rest[..length];
         let after_separator = rest[length..].chars().next().unwrap_or(' ');
         // `$NAME`, `${NAME}`, `%{field}`: variables are looked at elsewhere.
         let is_variable = matches!(before_separator, '$' | '%')
-            || ["${", "${env:", "$env:"]
-                .iter()
-                .any(|mark| text[..text.len() - rest.len()].ends_with(mark));
+            || has_variables
+                && ["${", "${env:", "$env:"]
+                    .iter()
+                    .any(|mark| text[..text.len() - rest.len()].ends_with(mark));
         if !part.is_empty() && !is_variable {
             let part = Part {
                 text: part,
@@ -712,6 +690,54 @@ fn look_at(
         rest = rest
             .get(length + after_separator.len_utf8()..)
             .unwrap_or_default();
+    }
+}
+
+/// Returns how far the first part of a word goes.
+fn parted(text: &str) -> usize {
+    let parts = |byte: u8| {
+        matches!(
+            byte,
+            b'/' | b'='
+                | b':'
+                | b'@'
+                | b','
+                | b'"'
+                | b'\''
+                | b';'
+                | b'&'
+                | b'?'
+                | b'('
+                | b')'
+                | b'{'
+                | b'}'
+                | b'['
+                | b']'
+                | b'+'
+                | b'%'
+                | b'$'
+                | b'*'
+                | b'|'
+                | b'<'
+                | b'>'
+                | b' '
+                | b'\t'..=b'\r'
+        )
+    };
+    let mut from = 0;
+    loop {
+        let rest = text[from..].bytes();
+        let Some(at) = rest
+            .clone()
+            .position(|byte| parts(byte) || !byte.is_ascii())
+        else {
+            return text.len();
+        };
+        // Other writing has spaces of its own.
+        match text[from + at..].chars().next() {
+            Some(c) if !c.is_ascii() && !c.is_whitespace() => from += at + c.len_utf8(),
+            _ => return from + at,
+        }
     }
 }
 
@@ -1102,8 +1128,7 @@ impl Part<'_, '_> {
                 | "123abc"
                 | "abcdef"
                 | "12345abc"
-        ) || holds(text, "12345678")
-            || holds(text, "0123456789")
+        ) || digits > 7 && (holds(text, "12345678") || holds(text, "0123456789"))
         {
             return Some(Verdict::Value);
         }
@@ -1236,9 +1261,11 @@ fn is_possessive(folded: &str) -> bool {
     if !folded.is_ascii() && CJK.iter().any(|mark| folded.starts_with(mark)) {
         return true;
     }
+    let begin = folded.as_bytes().first();
+    let begins_like = |word: &str| word.as_bytes().first() == begin;
     if words::GLUED
         .iter()
-        .any(|mark| folded.len() > mark.len() + 1 && folded.starts_with(mark))
+        .any(|mark| begins_like(mark) && folded.len() > mark.len() + 1 && folded.starts_with(mark))
     {
         return true;
     }
@@ -1253,7 +1280,7 @@ fn is_possessive(folded: &str) -> bool {
     let second = parts.next().unwrap_or_default();
     if !second.is_empty()
         && second.chars().next().is_some_and(char::is_alphabetic)
-        && words::POSSESSIVES.contains(&first)
+        && words::IS_POSSESSIVE.contains(first)
         && folded != "su-exec"
     {
         return true;
@@ -1261,7 +1288,7 @@ fn is_possessive(folded: &str) -> bool {
     words::POSSESSIVES
         .iter()
         .take_while(|word| **word != "some")
-        .filter(|word| word.len() < 6 && word.as_bytes().first() == folded.as_bytes().first())
+        .filter(|word| word.len() < 6 && begins_like(word))
         .any(|possessive| {
             folded.strip_prefix(possessive).is_some_and(|rest| {
                 words::GLUED_NOUNS.iter().any(|noun| {

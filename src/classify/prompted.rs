@@ -34,7 +34,12 @@ pub(super) struct Exchange {
 
 /// Returns who asks, and how many bytes of the line the prompt takes.
 pub(super) fn prompt(line: &str) -> Option<(Asks, usize)> {
+    // All prompts end with one of these, but for those of a notebook.
+    let may_end = |it: u8| matches!(it, b'>' | b'#' | b'$' | b'%' | 0x80..);
     let text = line.trim_start();
+    if !text.bytes().any(may_end) && !text.starts_with("In [") {
+        return None;
+    }
     let indent = line.len() - text.len();
     let found = |asks, length: usize| Some((asks, indent + length));
     if let Some(rest) = text.strip_prefix("$ ") {

@@ -72,7 +72,13 @@ pub(super) fn regions(text: &str, dialect: Dialect) -> Vec<(usize, char, Region)
     let mut before = '\n';
     let mut waiting: Vec<HereDocument> = Vec::new();
     let mut at = 0;
-    while let Some(c) = text[at..].chars().next() {
+    let bytes = text.as_bytes();
+    while let Some(byte) = bytes.get(at) {
+        let c = if byte.is_ascii() {
+            char::from(*byte)
+        } else {
+            text[at..].chars().next().unwrap_or_default()
+        };
         let next = at + c.len_utf8();
         match quote {
             Some(open) => {
