@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::body;
 use super::context::{Context, Said};
+use super::text::Parts;
 use super::ways::{
     is_first_way, is_lettered, is_recommended, names_a_case, names_the_means, numbered_way, system,
     web_server,
@@ -132,7 +133,7 @@ fn stopped_for_good(fences: &mut [Context<'_>]) {
 
 /// The words of a command as far as opposites go.
 fn bare_words(command: &str) -> Vec<&str> {
-    let words = command.split_whitespace();
+    let words = command.each_word();
     words
         .filter(|word| !word.starts_with('-') && *word != "sudo")
         .collect()
@@ -393,7 +394,7 @@ fn lettered(group: &mut [Context<'_>], next: &mut u32) {
         if !context.lead().is_some_and(|lead| is_lettered(lead)) {
             continue;
         }
-        let text: Vec<&str> = piece.read.command.split_whitespace().collect();
+        let text: Vec<&str> = piece.read.command.each_word().collect();
         let differing = words.iter().zip(&text).filter(|(a, b)| a != b).count();
         let is_like = words.is_empty() || words.len() == text.len() && differing < 2;
         if !is_like {
@@ -459,7 +460,7 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
             // A line or two, one of them a comment: a script is no variant of another.
             if piece
                 .command
-                .lines()
+                .each_line()
                 .filter(|line| !line.trim_start().starts_with('#'))
                 .count()
                 > 2
@@ -472,7 +473,7 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
                 .split(['|', '>', '<', ';', '&'])
                 .next()
                 .unwrap_or_default()
-                .split_whitespace()
+                .each_word()
                 .filter(|word| !word.starts_with('-') && *word != "sudo")
                 // There every value has a name: the second word is what the command is about.
                 .take(if is_powershell { 2 } else { usize::MAX })
@@ -480,7 +481,7 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
                 .collect();
             let body: String = piece
                 .command
-                .lines()
+                .each_line()
                 .filter(|line| !line.trim_start().starts_with('#'))
                 .collect();
             if key.len() > 1 {
@@ -537,7 +538,7 @@ fn sibling_sections(fences: &mut [Context<'_>], next: &mut u32) {
                 break;
             }
             if let Some(name) = system(heading)
-                && heading.split_whitespace().count() < 4
+                && heading.each_word().count() < 4
                 && (depth == 0 || name != "linux")
             {
                 ways.entry((parent(), "system"))

@@ -7,7 +7,7 @@ use super::body::{self, BodyPiece};
 use super::context::Said;
 use super::nature::Form;
 use super::surroundings::Surroundings;
-use super::text::holds;
+use super::text::{Parts, holds, place_of};
 use super::ways;
 use super::words::{self, Heard, List};
 use crate::markdown::Document;
@@ -151,7 +151,7 @@ pub(super) fn listen(
                 "the heading" if piece.effect == Effect::Reads => None,
                 "the heading" => text
                     .find(List::Example)
-                    .filter(|_| text.split_whitespace().count() < 5),
+                    .filter(|_| text.each_word().count() < 5),
                 // `cp .env.example .env`: the file is the example.
                 _ => text
                     .find(List::Example)
@@ -228,12 +228,9 @@ pub(super) fn listen(
         }
         let text = &body[piece.range.clone()];
         let remarked = if holds(text, "#") { text } else { "" };
-        for line in remarked.lines() {
-            let remark = line
-                .trim_start()
-                .strip_prefix('#')
-                .or_else(|| line.split_once(" # ").map(|(_, remark)| remark));
-            let trailing = line.split_once(" # ").map(|(_, remark)| remark);
+        for line in remarked.each_line() {
+            let trailing = place_of(line, " # ").map(|at| &line[at + 3..]);
+            let remark = line.trim_start().strip_prefix('#').or(trailing);
             if piece.effect != Effect::Reads
                 && let Some(word) = remark.and_then(|it| Heard::new(it).find(List::Adjust))
                 && (trailing.is_some() || is_told_to(remark.unwrap_or_default(), word))
@@ -271,15 +268,15 @@ fn says_output(folded: &Heard) -> bool {
     let ends = folded
         .trim_end_matches(['*', '_', '`', ' ', ')'])
         .ends_with([':', '：']);
-    (ends && folded.len() < 120) || folded.split_whitespace().count() < 5
+    (ends && folded.len() < 120) || folded.each_word().count() < 5
 }
 
 /// Whether a word of `command` is a file that is an example: `.env.example`.
 fn names_an_example(command: &str) -> bool {
     command
-        .lines()
+        .each_line()
         .filter(|line| !line.trim_start().starts_with('#'))
-        .flat_map(str::split_whitespace)
+        .flat_map(str::each_word)
         .any(|word| words::find(&words::fold(word), words::EXAMPLE).is_some())
 }
 
@@ -296,13 +293,13 @@ fn counter_example(folded: &Heard, is_comment: bool) -> Option<&'static str> {
         .find(List::CounterExample)
         .or_else(|| folded.find(List::Forbids))?;
     let is_phrase = word.contains(' ') || word.contains('\'') || !word.is_ascii();
-    let is_short = folded.split_whitespace().count() < 5;
+    let is_short = folded.each_word().count() < 5;
     (is_comment || is_phrase || is_short).then_some(word)
 }
 
 /// Returns why `command` holds something that only its writer can have meant.
 fn writers_own(command: &str) -> Option<&'static str> {
-    command.lines().find_map(|line| {
+    command.each_line().find_map(|line| {
         let line = line.trim_start();
         words::WRITERS_OWN
             .iter()
@@ -326,8 +323,8 @@ fn is_told_to(remark: &str, word: &str) -> bool {
 /// Whether a command is only the end of a shell that the text has opened.
 fn leaves(command: &str) -> bool {
     let mut lines = command
-        .lines()
-        .map(|line| line.split(" #").next().unwrap_or_default().trim())
+        .each_line()
+        .map(|line| line[..place_of(line, " #").unwrap_or(line.len())].trim())
         .filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .next()
@@ -350,8 +347,8 @@ fn unpacks(piece: &BodyPiece) -> bool {
 
 /// Whether it copies something that is called a backup: in a restore, over what is there.
 fn copies_a_backup(piece: &BodyPiece) -> bool {
-    piece.command.lines().any(|line| {
-        let mut words = line.split_whitespace().skip_while(|word| *word == "sudo");
+    piece.command.each_line().any(|line| {
+        let mut words = line.each_word().skip_while(|word| *word == "sudo");
         words.next() == Some("cp")
             && words
                 .find(|word| !word.starts_with('-'))
@@ -435,5 +432,8 @@ fn names_a_file(text: &str) -> bool {
 
 /// Whether settings read as a whole file and not as three lines out of it.
 fn looks_whole(body: &str) -> bool {
-    body.lines().filter(|line| !line.trim().is_empty()).count() > 3
+    body.each_line()
+        .filter(|line| !line.trim().is_empty())
+        .count()
+        > 3
 }

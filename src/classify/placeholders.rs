@@ -1,11 +1,13 @@
 //! Commands → the values that they leave to the reader, and those that only look like values of this
 //! machine. A wrong run is the worst fault, so that doubt wins.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 
 use crate::model::Stands;
 
-use super::text::{Dialect, Region, holds, place_of, regions};
+use super::text::{Dialect, Parts, Region, holds, place_of, tell_regions};
 use super::words;
 
 /// Something in a command that a person must give or confirm.
@@ -26,18 +28,25 @@ pub(super) struct Found {
 
 type Chars = [(usize, char, Region)];
 
+thread_local! {
+    // Many times as large as the text: kept from one command to the next.
+    static CHARS: Cell<Vec<(usize, char, Region)>> = const { Cell::new(Vec::new()) };
+}
+
 /// Returns what stands for a value in `command`, in order, without overlaps.
 pub(super) fn find(
     command: &str,
     dialect: Dialect,
     is_program: &dyn Fn(&str) -> bool,
 ) -> Vec<Found> {
-    let chars = regions(command, dialect);
+    let mut chars = CHARS.take();
+    tell_regions(command, dialect, &mut chars);
     let mut found = bracketed(command, &chars, dialect);
     let mut words = Words::new(command, &chars);
     while let Some(word) = words.next_word() {
         look_at(command, &word, &mut found, is_program);
     }
+    CHARS.set(chars);
     found.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end)));
     let mut end = 0;
     found.retain(|found| {
@@ -51,12 +60,15 @@ pub(super) fn find(
 }
 
 /// Returns `command` with what a shell would misread replaced by a word of the same length.
-pub(super) fn neutral(command: &str, found: &[Found]) -> String {
-    let mut bytes = command.as_bytes().to_vec();
+pub(super) fn neutral<'c>(command: &'c str, found: &[Found]) -> Cow<'c, str> {
+    let mut bytes = Cow::Borrowed(command.as_bytes());
     for found in found.iter().filter(|found| found.is_bracketed) {
-        bytes[found.range.clone()].fill(b'x');
+        bytes.to_mut()[found.range.clone()].fill(b'x');
     }
-    String::from_utf8(bytes).unwrap_or_else(|_| command.to_owned())
+    match bytes {
+        Cow::Borrowed(_) => Cow::Borrowed(command),
+        Cow::Owned(bytes) => String::from_utf8(bytes).map_or(Cow::Borrowed(command), Cow::Owned),
+    }
 }
 
 /// Whether the name of a value says that it must not be shown.
@@ -455,7 +467,8 @@ fn look_at(
     is_program: &dyn Fn(&str) -> bool,
 ) {
     let text = word.text;
-    let program = word.program.rsplit('/').next().unwrap_or_default();
+    let slash = memchr::memrchr(b'/', word.program.as_bytes());
+    let program = &word.program[slash.map_or(0, |at| at + 1)..];
     let takes_text = words::TAKES_TEXT.contains(program);
     let push = |found: &mut Vec<Found>,
                 rule: &'static str,
@@ -751,7 +764,7 @@ fn file_of_capitals(text: &str) -> Option<&str> {
 /// Whether a quoted text tells the reader to write something in its place.
 fn tells_to_enter(text: &str) -> bool {
     let text = text.trim_matches(['"', '\'']);
-    let mut words = text.split_whitespace();
+    let mut words = text.each_word();
     let first = words::fold(words.next().unwrap_or_default());
     words.count() > 1
         && words::ENTERS.contains(&&*first)
@@ -1261,11 +1274,9 @@ fn is_possessive(folded: &str) -> bool {
     if !folded.is_ascii() && CJK.iter().any(|mark| folded.starts_with(mark)) {
         return true;
     }
-    let begin = folded.as_bytes().first();
-    let begins_like = |word: &str| word.as_bytes().first() == begin;
     if words::GLUED
         .iter()
-        .any(|mark| begins_like(mark) && folded.len() > mark.len() + 1 && folded.starts_with(mark))
+        .any(|mark| folded.len() > mark.len() + 1 && folded.starts_with(mark))
     {
         return true;
     }
@@ -1285,21 +1296,15 @@ fn is_possessive(folded: &str) -> bool {
     {
         return true;
     }
-    words::POSSESSIVES
-        .iter()
-        .take_while(|word| **word != "some")
-        .filter(|word| word.len() < 6 && begins_like(word))
-        .any(|possessive| {
-            folded.strip_prefix(possessive).is_some_and(|rest| {
-                words::GLUED_NOUNS.iter().any(|noun| {
-                    rest.strip_prefix(noun).is_some_and(|after| {
-                        after.is_empty()
-                            || after.starts_with(['-', '_', '.'])
-                            || after.bytes().all(|b| b.is_ascii_digit())
-                    })
-                })
+    words::SHORT_POSSESSIVES.rests(folded).any(|rest| {
+        words::GLUED_NOUNS.iter().any(|noun| {
+            rest.strip_prefix(noun).is_some_and(|after| {
+                after.is_empty()
+                    || after.starts_with(['-', '_', '.'])
+                    || after.bytes().all(|b| b.is_ascii_digit())
             })
         })
+    })
 }
 
 /// `example.com`, `www.tu-dominio.es`, `host.tld`.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::pieces::remark;
 use super::prompt::goes_on;
-use super::text::place_of;
+use super::text::{Parts, place_of};
 
 /// Who asks with a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +79,10 @@ pub(super) fn prompt(line: &str) -> Option<(Asks, usize)> {
         return None;
     }
     // `mysql> `, `postgres=# `, `db=> `, `127.0.0.1:6379> `, `MariaDB [(none)]> `, `test> `.
+    let has_angle = text.as_bytes().contains(&b'>');
     for mark in ["> ", "=# ", "=> ", "-> ", ">"] {
-        if let Some(end) = place_of(text, mark)
+        if (has_angle || mark == "=# ")
+            && let Some(end) = place_of(text, mark)
             && end > 0
             && end < 40
         {
@@ -156,7 +158,7 @@ pub(super) fn prompt(line: &str) -> Option<(Asks, usize)> {
         && (head.starts_with('[') && head.ends_with(']')
             || head.contains(':')
             || head.ends_with(['~', '>']))
-        && head.split_whitespace().count() < 4;
+        && head.each_word().count() < 4;
     let is_named = matches!(
         head,
         "bash-5.1"
@@ -184,7 +186,7 @@ pub(super) fn exchanges(body: &str, is_root: bool) -> Option<Vec<Exchange>> {
             (is_root && text.starts_with("# ")).then_some((Asks::Root, line.len() - text.len() + 2))
         })
     };
-    if !body.lines().any(|line| asked(line).is_some()) {
+    if !body.each_line().any(|line| asked(line).is_some()) {
         return None;
     }
     let mut all: Vec<Exchange> = Vec::new();
@@ -283,7 +285,7 @@ fn ends_here_document(open: &str) -> bool {
         .chars()
         .take_while(|c| c.is_alphanumeric() || *c == '_')
         .collect();
-    !word.is_empty() && open.lines().skip(1).any(|line| line.trim() == word)
+    !word.is_empty() && open.each_line().skip(1).any(|line| line.trim() == word)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A folded text → whether it tells of several ways of doing the same, and which one it names.
 
-use super::text::holds;
+use super::text::{Parts, holds};
 use super::understanding::Known;
 use super::words::{self, Heard, List};
 
@@ -96,14 +96,14 @@ pub(super) fn says_alternative(folded: &Heard) -> bool {
         folded.find(List::Phrase).is_some()
             || words::ALTERNATIVES.contains(text.trim_end_matches(|c: char| !c.is_alphanumeric()))
     };
-    !is_numbered && (begins || has_phrase() && text.split_whitespace().count() < 12)
+    !is_numbered && (begins || has_phrase() && text.each_word().count() < 12)
         || numbered_way(folded, text).is_some()
 }
 
 /// `Via Helm:`, short and with nothing else to say.
 pub(super) fn names_the_means(lead: &str) -> bool {
     let lead = lead.trim_matches(|c: char| !c.is_alphanumeric() && c != ':');
-    let mut words = lead.split_whitespace();
+    let mut words = lead.each_word();
     lead.ends_with(':')
         && words
             .next()
@@ -126,7 +126,7 @@ pub(super) fn is_first_way(lead: Option<&Heard>) -> bool {
 /// `option a`, `método 2`, `way 1:`: the name of the way.
 pub(super) fn numbered_way<'t>(heard: &Heard, folded: &'t str) -> Option<&'t str> {
     if folded.starts_with(words::MENU) {
-        return folded.split_whitespace().next();
+        return folded.each_word().next();
     }
     heard.find(List::NumberedWay)?;
     let mut all = folded
@@ -157,7 +157,7 @@ pub(super) fn numbered_way<'t>(heard: &Heard, folded: &'t str) -> Option<&'t str
 pub(super) fn system(folded: &Heard) -> Option<&'static str> {
     folded
         .find(List::Systems)
-        .filter(|_| folded.split_whitespace().count() <= 5)
+        .filter(|_| folded.each_word().count() <= 5)
 }
 
 /// `a) …`, `(b) …`
@@ -237,7 +237,7 @@ fn is_remarked(text: &str) -> bool {
     if !holds(text, " # ") {
         return false;
     }
-    let lines = text.lines();
+    let lines = text.each_line();
     let lines = lines.filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
     let (all, remarked) = lines.fold((0, 0), |(all, remarked), line| {
         (all + 1, remarked + usize::from(line.contains(" # ")))
@@ -249,7 +249,7 @@ fn is_remarked(text: &str) -> bool {
 fn is_menu(text: &str, commands: &[Known]) -> bool {
     let is_marked = !text.is_ascii()
         && text
-            .lines()
+            .each_line()
             .any(|line| line.trim_start().starts_with(words::MENU));
     if is_marked {
         return true;

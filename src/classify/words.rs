@@ -52,6 +52,28 @@ impl Set {
     }
 }
 
+/// Beginnings of texts, by their first byte: of a long list hardly any are looked at.
+pub(super) struct Beginnings(Vec<Vec<&'static str>>);
+
+impl Beginnings {
+    pub(super) fn new(all: impl IntoIterator<Item = &'static str>) -> Self {
+        let mut by_byte = vec![Vec::new(); 256];
+        for it in all {
+            if let Some(byte) = it.as_bytes().first() {
+                by_byte[usize::from(*byte)].push(it);
+            }
+        }
+        Self(by_byte)
+    }
+
+    /// Returns what stands behind each of them that `text` begins with, in the order of the list.
+    pub(super) fn rests<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> {
+        let byte = text.as_bytes().first();
+        let all = byte.map_or(&[][..], |byte| &self.0[usize::from(*byte)]);
+        all.iter().filter_map(|it| text.strip_prefix(it))
+    }
+}
+
 /// The heads of a column that says what is to be done, folded.
 pub(super) const TASK: &[&str] = &[
     "tarea",
@@ -1518,6 +1540,15 @@ pub(super) const POSSESSIVES: &[&str] = &[
 
 /// The same, to ask whether a word is one of them.
 pub(super) static IS_POSSESSIVE: Set = Set::new(POSSESSIVES);
+
+/// Those that nouns are glued to, short ones: `mydomain`.
+pub(super) static SHORT_POSSESSIVES: LazyLock<Beginnings> = LazyLock::new(|| {
+    let all = POSSESSIVES.iter().copied();
+    Beginnings::new(
+        all.take_while(|word| *word != "some")
+            .filter(|word| word.len() < 6),
+    )
+});
 
 /// Beginnings that make a placeholder of whatever follows without a separator: `yourdomain`.
 pub(super) const GLUED: &[&str] = &["your", "votre", "deine", "ihre"];
