@@ -2,7 +2,7 @@
 //! Python. Cheap tests of lines and words; whoever is in doubt here is not run.
 
 use super::shell::{Simple, is_name};
-use super::text::{holds, place_of};
+use super::text::{Parts, holds, place_of};
 use super::words::Set;
 
 /// Returns why `text` is not meant for a shell although it may parse, by its lines.
@@ -10,7 +10,7 @@ pub fn of_lines(text: &str) -> Option<String> {
     let mut here: Option<&str> = None;
     let mut continued = false;
     let mut quote: Option<char> = None;
-    for line in text.lines() {
+    for line in text.each_line() {
         let trimmed = line.trim();
         // What stands in a here-document or goes on from the line before is no command.
         if let Some(end) = here {
@@ -44,6 +44,9 @@ fn quoted(line: &str, mut quote: Option<char>) -> Option<char> {
     if quote.is_none() && line.trim_start().starts_with('#') {
         return None;
     }
+    if !line.bytes().any(|byte| matches!(byte, b'"' | b'\'')) {
+        return quote;
+    }
     let mut before = ' ';
     for c in line.chars() {
         match quote {
@@ -67,7 +70,7 @@ fn here_document(line: &str) -> Option<&str> {
         return None;
     }
     let word = after.trim_start_matches('-').trim_start();
-    let word = word.split_whitespace().next()?;
+    let word = word.each_word().next()?;
     let word = word.split(['|', '>', ';', ')']).next().unwrap_or(word);
     let word = word.trim_matches(['\'', '"', '\\']);
     (!word.is_empty()
@@ -78,7 +81,7 @@ fn here_document(line: &str) -> Option<&str> {
 }
 
 fn of_line(line: &str) -> Option<String> {
-    let first = line.split_whitespace().next().unwrap_or_default();
+    let first = line.each_word().next().unwrap_or_default();
     let says = |what: &str| Some(format!("`{}` {what}", shortened(line)));
     if !line.is_ascii() && line.contains(['├', '└', '│', '┌', '╔', '║']) {
         return says("is part of a picture");
@@ -130,7 +133,7 @@ fn of_line(line: &str) -> Option<String> {
     {
         return says("is a synopsis");
     }
-    let mut words = line.split_whitespace();
+    let mut words = line.each_word();
     let (one, two) = (
         words.next().unwrap_or_default(),
         words.next().unwrap_or_default(),
@@ -152,8 +155,8 @@ fn of_line(line: &str) -> Option<String> {
         return says("is Python");
     }
     if matches!(one, "local" | "host" | "hostssl" | "hostnossl")
-        && line.split_whitespace().count() > 3
-        && line.split_whitespace().any(|word| {
+        && line.each_word().count() > 3
+        && line.each_word().any(|word| {
             matches!(
                 word,
                 "peer" | "ident" | "md5" | "trust" | "scram-sha-256" | "reject" | "cert"
@@ -234,7 +237,7 @@ fn prompt_of_a_host(first: &str) -> bool {
 
 /// Five fields of a schedule and a command, or `@daily command`.
 fn is_schedule(line: &str) -> bool {
-    let mut words = line.split_whitespace();
+    let mut words = line.each_word();
     let mut first = words.clone();
     if matches!(
         first.next(),

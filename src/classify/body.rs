@@ -1,7 +1,6 @@
 //! Tag and body → nature, pieces and what they do, by themselves: nothing here looks at the document
 //! around. What stands here is remembered by tag and body.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -15,9 +14,10 @@ use super::pieces::{self, Run};
 use super::placeholders::{self, Found};
 use super::prompted::{self, Asks, Exchange};
 use super::suspicion;
-use super::text::{Dialect, holds};
+use super::text::{Dialect, Parts, holds};
 use super::understanding::{Sense, Tongue, Understanding, understand};
-use super::words::{self, Heard};
+use super::ways::Ways;
+use super::words::{self, Heard, Set};
 
 /// A fence's body, read.
 #[derive(Clone, Debug)]
@@ -34,6 +34,10 @@ pub(super) struct BodyPiece {
     pub(super) heard: Heard,
     /// Whether one of its commands could be the opposite of another.
     pub(super) has_opposite: bool,
+    /// The same, or it restarts something.
+    pub(super) may_start: bool,
+    /// What it says of ways of doing the same, where it is a step.
+    pub(super) ways: Ways,
     pub(super) nature: Nature,
     pub(super) because: String,
     pub(super) effect: Effect,
@@ -55,6 +59,8 @@ impl BodyPiece {
             title,
             heard: Heard::default(),
             has_opposite: false,
+            may_start: false,
+            ways: Ways::default(),
             nature,
             because: because.into(),
             effect: Effect::Unknown,
@@ -103,13 +109,13 @@ fn is_outside(piece: &BodyPiece, opener: &str) -> bool {
     };
     let base = |word: &'_ str| word.rsplit('/').next().unwrap_or_default().to_owned();
     let is_console = opener
-        .split_whitespace()
+        .each_word()
         .any(|word| words::CONSOLES.contains(&base(word).as_str()));
     if is_console {
         return understood.sense == Sense::Commands;
     }
     let is_driven = opener
-        .split_whitespace()
+        .each_word()
         .any(|word| words::DRIVERS.contains(&word));
     is_driven && drives(piece)
 }
@@ -131,12 +137,12 @@ pub(super) fn opens_inside(piece: &BodyPiece) -> Option<String> {
     let mark = piece.understanding.as_ref()?.opens.as_ref()?;
     let opener = piece.command.get(mark.range.clone())?;
     let base = |word: &'_ str| word.rsplit('/').next().unwrap_or_default().to_owned();
-    let mut words = opener.split_whitespace();
+    let mut words = opener.each_word();
     let is_driven = words.next().is_some_and(|program| {
         words::DRIVERS.contains(&program) || words::CLOUDS.contains(&program)
     });
     let is_console = opener
-        .split_whitespace()
+        .each_word()
         .skip(1)
         .any(|word| words::CONSOLES.contains(&base(word).as_str()));
     (is_driven && !is_console).then(|| mark.because.clone())
@@ -221,9 +227,9 @@ fn tag_of(tag: &str) -> Tag {
 }
 
 /// Words of which a command holds one where another undoes it.
-static OPPOSITES: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
+static OPPOSITES: LazyLock<Set> = LazyLock::new(|| {
     let pairs = words::OPPOSITES.iter();
-    pairs.flat_map(|(does, undoes)| [*does, *undoes]).collect()
+    Set::of(pairs.flat_map(|(does, undoes)| [*does, *undoes]))
 });
 
 /// Reads a body under its tag.
@@ -239,13 +245,18 @@ pub(super) fn read(tag: &str, body: &str, knowledge: &Knowledge) -> Body {
         if !piece.title.is_empty() {
             piece.heard = Heard::new(&piece.title);
         }
-        piece.has_opposite = piece.understanding.as_ref().is_some_and(|understood| {
-            let ranges = understood.commands.iter().map(|known| known.range.clone());
-            ranges
-                .filter_map(|range| piece.command.get(range))
-                .flat_map(str::split_whitespace)
-                .any(|word| OPPOSITES.contains(word))
-        });
+        let commands = piece.understanding.as_ref();
+        let commands = commands.map_or(&[][..], |understood| &understood.commands);
+        let texts = commands
+            .iter()
+            .filter_map(|known| piece.command.get(known.range.clone()));
+        for word in texts.flat_map(str::each_word) {
+            piece.has_opposite |= OPPOSITES.contains(word);
+            piece.may_start |= piece.has_opposite || word == "restart";
+        }
+        if piece.nature.is_step() {
+            piece.ways = Ways::of(&piece.heard, &body[piece.range.clone()], commands);
+        }
         // It has been said in other words, and there may be a great many bodies.
         if let Some(understood) = &mut piece.understanding {
             understood.because = String::new();
@@ -329,10 +340,7 @@ impl Reader<'_> {
         match self.tag.kind {
             Some(Kind::Sql) => {
                 // `psql -U x` under `sql`: a shell's command.
-                let first = first_code(text)
-                    .split_whitespace()
-                    .next()
-                    .unwrap_or_default();
+                let first = first_code(text).each_word().next().unwrap_or_default();
                 if !self.knows(first) || shape.is_some_and(|shape| shape.kind == Form::Sql) {
                     return vec![self.query(whole, format!("its tag says {}", self.tag.name))];
                 }
@@ -367,12 +375,7 @@ impl Reader<'_> {
             }
             Some(Kind::Python)
                 if shape.is_none()
-                    && !self.knows(
-                        first_code(text)
-                            .split_whitespace()
-                            .next()
-                            .unwrap_or_default(),
-                    ) =>
+                    && !self.knows(first_code(text).each_word().next().unwrap_or_default()) =>
             {
                 let mut piece = BodyPiece::new(
                     whole.range,
@@ -465,7 +468,7 @@ impl Reader<'_> {
             .all(|run| {
                 let first = first_code(&text[run.range.clone()]);
                 let mut words = first
-                    .split_whitespace()
+                    .each_word()
                     .skip_while(|word| word.contains('=') && !word.starts_with('='));
                 words
                     .next()
@@ -478,7 +481,9 @@ impl Reader<'_> {
         let says = format!("its tag says {}", self.tag.name);
         let nature = match (self.tag.kind, self.tag.name) {
             (Some(kind), _) if kind.is_command() => Nature::Command,
-            (Some(Kind::Data), "nginx" | "apache") if self.body.lines().count() < 6 => Nature::Data,
+            (Some(Kind::Data), "nginx" | "apache") if self.body.each_line().count() < 6 => {
+                Nature::Data
+            }
             (
                 Some(Kind::Data),
                 "ini" | "env" | "nginx" | "apache" | "dockerfile" | "cron" | "makefile" | "toml"
@@ -617,8 +622,11 @@ impl Reader<'_> {
         };
         let mut piece = BodyPiece::new(range, title, nature, "");
         piece.found = placeholders::find(&command, dialect, &|word| self.knows(word));
-        let neutral = placeholders::neutral(&command, &piece.found);
-        let mut understood = understand(&neutral, tongue, self.knowledge);
+        let mut understood = understand(
+            &placeholders::neutral(&command, &piece.found),
+            tongue,
+            self.knowledge,
+        );
         if tongue == Tongue::Powershell {
             read_environment(&command, &mut understood);
         }
@@ -669,8 +677,8 @@ impl Reader<'_> {
             }
             Sense::Nonsense(why) => {
                 let first = first_code(&piece.command);
-                let is_near = self.knows(first.split_whitespace().next().unwrap_or_default())
-                    && !is_sentence(first);
+                let is_near =
+                    self.knows(first.each_word().next().unwrap_or_default()) && !is_sentence(first);
                 if is_tagged || is_near {
                     piece.doubt(
                         "unreadable",
@@ -710,7 +718,7 @@ impl Reader<'_> {
             }
         }
         // A sentence among commands: half the fence is prose, or its marks are a line off.
-        if let Some(line) = piece.command.lines().find(|line| {
+        if let Some(line) = piece.command.each_line().find(|line| {
             !line.trim_start().starts_with('#') && !line.contains("echo") && is_sentence(line)
         }) {
             let at = line.as_ptr() as usize - piece.command.as_ptr() as usize;
@@ -727,7 +735,7 @@ impl Reader<'_> {
             .iter()
             .map(|known| known.range.start)
             .collect::<Vec<_>>();
-        if let Some(line) = piece.command.lines().skip(1).find(|line| {
+        if let Some(line) = piece.command.each_line().skip(1).find(|line| {
             let at = line.as_ptr() as usize - piece.command.as_ptr() as usize;
             let begins = outside
                 .iter()
@@ -789,7 +797,7 @@ impl Reader<'_> {
         if let Some(mark) = &understood.opens {
             // What follows in the same run is typed there.
             if piece.command[mark.range.end.min(piece.command.len())..]
-                .lines()
+                .each_line()
                 .skip(1)
                 .any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
             {
@@ -1022,17 +1030,16 @@ impl Reader<'_> {
         let mut commands = 0;
         for line in self
             .body
-            .lines()
+            .each_line()
             .map(str::trim)
             .filter(|line| !line.is_empty())
         {
             if let Some(rest) = line.strip_prefix("# ") {
-                let first = rest.split_whitespace().next().unwrap_or_default();
+                let first = rest.each_word().next().unwrap_or_default();
                 let is_command =
                     self.knows(first) && !is_sentence(rest) && !rest.ends_with([':', '.']);
                 // A word that is both a program and the beginning of a remark wants more: `# test the site`.
-                let is_plain = rest.contains([' ', '-', '/', '.'])
-                    && rest.split_whitespace().count() > 1
+                let is_plain = rest.contains([' ', '-', '/', '.']) && rest.each_word().count() > 1
                     || matches!(
                         first,
                         "reboot" | "exit" | "su" | "sync" | "ls" | "id" | "whoami"
@@ -1045,7 +1052,7 @@ impl Reader<'_> {
                 }
                 commands += 1;
             } else if !is_console
-                && (commands == 0 || self.knows(line.split_whitespace().next().unwrap_or_default()))
+                && (commands == 0 || self.knows(line.each_word().next().unwrap_or_default()))
             {
                 return false;
             }
@@ -1067,7 +1074,7 @@ fn line_map(text: &str, start: usize) -> Vec<(usize, usize)> {
 
 /// Returns the first line that is no comment.
 fn first_code(text: &str) -> &str {
-    text.lines()
+    text.each_line()
         .map(str::trim)
         .find(|line| !line.is_empty() && !line.starts_with('#'))
         .unwrap_or_default()
@@ -1075,7 +1082,7 @@ fn first_code(text: &str) -> &str {
 
 /// Whether a line whose program nobody knows still has the form of a command: an option, a path, a script.
 fn looks_like_a_command(line: &str) -> bool {
-    let mut words = line.split_whitespace();
+    let mut words = line.each_word();
     let first = words.next().unwrap_or_default();
     let is_name = first
         .starts_with(|c: char| c.is_ascii_lowercase() || matches!(c, '.' | '/' | '~'))
@@ -1104,7 +1111,7 @@ fn looks_like_powershell(body: &str) -> bool {
         "Get-", "Set-", "New-", "Remove-", "Start-", "Stop-", "Restart-", "Test-", "Invoke-",
         "Install-", "Import-", "Add-", "Enable-", "Disable-", "Write-", "Select-", "Out-", "Copy-",
     ];
-    body.lines().map(str::trim_start).any(|line| {
+    body.each_line().map(str::trim_start).any(|line| {
         VERBS.iter().any(|verb| {
             line.strip_prefix(verb)
                 .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_uppercase()))

@@ -657,28 +657,40 @@ fn short<'a>(
         return at;
     }
     for (offset, letter) in letters.char_indices() {
-        let name = format!("-{letter}");
+        let name = dashed(letter);
         let rest = &letters[offset + letter.len_utf8()..];
-        let optional = values
-            .iter()
-            .any(|it| it.strip_suffix('?') == Some(name.as_str()));
-        if values.contains(&name.as_str()) || optional {
+        let optional = values.iter().any(|it| it.strip_suffix('?') == Some(&*name));
+        if values.contains(&&*name) || optional {
             if rest.is_empty() {
                 let value = arguments.get(at + 1).copied().filter(|_| !optional);
                 at += usize::from(value.is_some());
-                it.options.push((Cow::Owned(name), value, at));
+                it.options.push((name, value, at));
             } else {
                 let value = rest.strip_prefix('=').unwrap_or(rest);
-                it.options.push((Cow::Owned(name), Some(value), at));
+                it.options.push((name, Some(value), at));
             }
             return at;
         }
         if !letter.is_ascii_alphanumeric() {
             return at;
         }
-        it.options.push((Cow::Owned(name), None, at));
+        it.options.push((name, None, at));
     }
     at
+}
+
+/// Returns the option of a letter; those that there are need no room of their own.
+fn dashed(letter: char) -> Cow<'static, str> {
+    const ALL: &str = "-a-b-c-d-e-f-g-h-i-j-k-l-m-n-o-p-q-r-s-t-u-v-w-x-y-z\
+                       -A-B-C-D-E-F-G-H-I-J-K-L-M-N-O-P-Q-R-S-T-U-V-W-X-Y-Z\
+                       -0-1-2-3-4-5-6-7-8-9";
+    let place = match letter {
+        'a'..='z' => letter as usize - 'a' as usize,
+        'A'..='Z' => 26 + letter as usize - 'A' as usize,
+        '0'..='9' => 52 + letter as usize - '0' as usize,
+        _ => return Cow::Owned(format!("-{letter}")),
+    };
+    Cow::Borrowed(&ALL[2 * place..2 * place + 2])
 }
 
 fn glob(pattern: &str, word: &str) -> bool {
@@ -699,14 +711,14 @@ fn glob(pattern: &str, word: &str) -> bool {
 }
 
 /// What a row found in the arguments that it fits.
-struct Fit {
+struct Fit<'a> {
     /// How many arguments its words take.
     words: usize,
     /// The words and options that decided.
-    shown: Vec<String>,
+    shown: Vec<Cow<'a, str>>,
 }
 
-fn fits(row: &Row<'_>, split: &Split<'_>, arguments: &[&str]) -> Option<Fit> {
+fn fits<'a>(row: &Row<'_>, split: &Split<'a>, arguments: &[&'a str]) -> Option<Fit<'a>> {
     let mut fit = Fit {
         words: 0,
         shown: Vec::new(),
@@ -737,7 +749,7 @@ fn fits(row: &Row<'_>, split: &Split<'_>, arguments: &[&str]) -> Option<Fit> {
                     fit.words = next;
                     from = split.plain[at];
                     if alternatives.as_slice() != [Pattern::Glob("*")] {
-                        fit.shown.push(arguments[from].to_owned());
+                        fit.shown.push(Cow::Borrowed(arguments[from]));
                     }
                 } else {
                     // `version|--version`.
@@ -751,7 +763,11 @@ fn fits(row: &Row<'_>, split: &Split<'_>, arguments: &[&str]) -> Option<Fit> {
 }
 
 /// Returns the first of the alternatives that is given after the word at `from`, as it is shown.
-fn option(alternatives: &[Pattern<'_>], split: &Split<'_>, from: usize) -> Option<String> {
+fn option<'a>(
+    alternatives: &[Pattern<'_>],
+    split: &Split<'a>,
+    from: usize,
+) -> Option<Cow<'a, str>> {
     alternatives.iter().find_map(|wanted| {
         let Pattern::Option(name, value) = *wanted else {
             return None;
@@ -762,8 +778,8 @@ fn option(alternatives: &[Pattern<'_>], split: &Split<'_>, from: usize) -> Optio
                 has.is_some_and(|has| has == value || value.contains('*') && glob(value, has))
             });
             (fits && same && *at >= from).then(|| match value {
-                Some(_) => format!("{name} {}", has.unwrap_or_default()),
-                None => given.to_string(),
+                Some(_) => Cow::Owned(format!("{name} {}", has.unwrap_or_default())),
+                None => given.clone(),
             })
         })
     })
@@ -782,7 +798,7 @@ where
     let mut stop = None;
     let mut bundled = false;
     let mut facts: Facts<'a> = Facts::default();
-    let mut name: Vec<String> = Vec::new();
+    let mut name: Vec<Cow<'a, str>> = Vec::new();
     let mut words = 0;
     let mut parts = split(arguments, &values, stop, bundled);
     for row in rows {
@@ -876,7 +892,7 @@ where
         && name.is_empty()
         && let Some(first) = parts.plain.first()
     {
-        name.push(arguments[*first].to_owned());
+        name.push(Cow::Borrowed(arguments[*first]));
     }
     for word in name {
         finding.name.push(' ');

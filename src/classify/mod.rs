@@ -9,8 +9,11 @@
 mod accident;
 mod body;
 pub mod chores;
+mod context;
+mod excluding;
 pub mod knowledge;
 pub mod language;
+mod listening;
 mod nature;
 mod pieces;
 mod placeholders;
@@ -25,6 +28,8 @@ mod surroundings;
 mod suspicion;
 mod text;
 pub mod understanding;
+mod variables;
+mod ways;
 mod words;
 
 pub use language::{Kind, Row};

@@ -2,12 +2,13 @@
 //! evidence of shell (crontab lines, trees, SQL and imports all parse), so these come first.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use crate::model::Nature;
 
 use super::pieces::opens_payload;
-use super::text::{holds, place_of};
-use super::words;
+use super::text::{Parts, holds, place_of};
+use super::words::{self, Beginnings};
 
 /// What a text was taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,7 @@ pub(super) fn shape_of(
     is_program: &dyn Fn(&str) -> bool,
 ) -> Option<Shape> {
     let lines: Vec<&str> = text
-        .lines()
+        .each_line()
         .map(str::trim_end)
         .filter(|line| !line.trim().is_empty())
         .collect();
@@ -98,7 +99,7 @@ pub(super) fn shape_of(
     // A program's name opens it: what follows may be a here-document of anything.
     let opening = code.first().copied().unwrap_or_default();
     let opens = opening
-        .split_whitespace()
+        .each_word()
         .find(|word| !matches!(*word, "sudo" | "time" | "env") && is_assignment(word).is_none());
     if opens.is_some_and(is_program) && !is_sentence(opening) {
         return synopsis(&code);
@@ -135,7 +136,7 @@ fn all(lines: &[&str], test: impl Fn(&str) -> bool) -> bool {
 }
 
 fn first_word(line: &str) -> &str {
-    line.split_whitespace().next().unwrap_or_default()
+    line.each_word().next().unwrap_or_default()
 }
 
 fn diagram(code: &[&str]) -> Option<Shape> {
@@ -293,7 +294,7 @@ fn marked(lines: &[&str], first: &str) -> Option<Shape> {
     {
         return shape(Form::Data, Nature::Data, "a key or certificate");
     }
-    let mut words = first.split_whitespace();
+    let mut words = first.each_word();
     let method = words.next().unwrap_or_default();
     let path = words.next().unwrap_or_default();
     if matches!(
@@ -377,7 +378,7 @@ const DAYS: &[&str] = &[
 
 /// Whether a line is one of a crontab: five fields or `@daily`, then a command.
 pub(super) fn is_cron(line: &str) -> bool {
-    let mut words = line.split_whitespace();
+    let mut words = line.each_word();
     let first = words.clone().next().unwrap_or_default();
     if let Some(name) = first.strip_prefix('@') {
         return matches!(
@@ -390,7 +391,7 @@ pub(super) fn is_cron(line: &str) -> bool {
                 | "daily"
                 | "midnight"
                 | "hourly"
-        ) && line.split_whitespace().count() > 1;
+        ) && line.each_word().count() > 1;
     }
     let field = |word: &str| {
         word.split([',', '-', '/']).all(|part| {
@@ -541,7 +542,7 @@ pub(super) fn begins_sql(line: &str) -> bool {
     let line = line.trim_start();
     if let Some(rest) = line.strip_prefix('\\') {
         return rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '?')
-            && line.split_whitespace().count() < 6
+            && line.each_word().count() < 6
             && !line.ends_with('\\');
     }
     if line.starts_with('.') {
@@ -569,10 +570,13 @@ pub(super) fn begins_sql(line: &str) -> bool {
         return false;
     };
     let bare = verb.trim_end_matches(';');
-    let Some((_, nexts)) = SQL_VERBS
-        .iter()
-        .find(|(name, _)| name.trim_end_matches(';').eq_ignore_ascii_case(bare))
-    else {
+    let Some(&initial) = bare.as_bytes().first() else {
+        return false;
+    };
+    let Some((_, nexts)) = SQL_VERBS.iter().find(|(name, _)| {
+        name.as_bytes()[0].eq_ignore_ascii_case(&initial)
+            && name.trim_end_matches(';').eq_ignore_ascii_case(bare)
+    }) else {
         return false;
     };
     let upper = bare.to_ascii_uppercase();
@@ -746,7 +750,7 @@ fn is_python_assignment(text: &str) -> bool {
             && name.chars().all(|c| {
                 c.is_alphanumeric() || matches!(c, '_' | '.' | ',' | ' ' | '[' | ']' | '"' | '\'')
             })
-            && name.split_whitespace().count() < 3
+            && name.each_word().count() < 3
     })
 }
 
@@ -838,7 +842,7 @@ fn settings(code: &[&str]) -> Option<Shape> {
                 && name.trim().chars().all(|c| {
                     c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ' | '"' | '/' | ':')
                 })
-                && name.split_whitespace().count() < 3
+                && name.each_word().count() < 3
         })
     };
     let first = code.first()?;
@@ -922,7 +926,7 @@ fn assignments(
     }
     // `Port 22`, `PermitRootLogin no`: one name and one value per line.
     let is_option = |line: &str| {
-        let mut words = line.split_whitespace();
+        let mut words = line.each_word();
         let name = words.next().unwrap_or_default();
         name.chars().next().is_some_and(char::is_uppercase)
             && name.chars().any(char::is_lowercase)
@@ -1044,7 +1048,7 @@ fn blocks(code: &[&str]) -> Option<Shape> {
     // Caddy, logrotate: `name {` and lines inside.
     if code.len() > 2
         && text.ends_with('{')
-        && text.split_whitespace().count() < 4
+        && text.each_word().count() < 4
         && !text.contains('(')
         && code.last().is_some_and(|line| line.trim() == "}")
         && (first.contains('.') || first.starts_with('/') || first.starts_with(':'))
@@ -1069,11 +1073,7 @@ fn pins(code: &[&str]) -> Option<Shape> {
             })
         })
     };
-    if most(code, 70, is_pin)
-        && all(code, |line| {
-            is_pin(line) || line.split_whitespace().count() == 1
-        })
-    {
+    if most(code, 70, is_pin) && all(code, |line| is_pin(line) || line.each_word().count() == 1) {
         return shape(Form::Pins, Nature::Listing, "versions of packages");
     }
     None
@@ -1176,7 +1176,7 @@ fn console(code: &[&str]) -> Option<Shape> {
             || line.starts_with("sh.")
             || line.starts_with("show dbs")
             || line.starts_with("show collections")
-            || (line.starts_with("use ") && line.split_whitespace().count() == 2)
+            || (line.starts_with("use ") && line.each_word().count() == 2)
     };
     let first = code.first()?;
     if mongo(first) && (code.iter().any(|line| line.contains('(')) || all(code, mongo)) {
@@ -1199,84 +1199,102 @@ pub(super) fn is_printed(line: &str) -> bool {
 }
 
 /// How lines begin that commands print.
-const BEGINNINGS: &[&str] = &[
-    "total ",
-    "drwx",
-    "-rw",
-    "lrwx",
-    "Filesystem ",
-    "● ",
-    "Active: ",
-    "Loaded: ",
-    "tcp ",
-    "udp ",
-    "LISTEN ",
-    "PING ",
-    "64 bytes",
-    "Server:",
-    "Status: ",
-    "State: ",
-    "USER ",
-    "PID ",
-    "Proto ",
-    "Netid ",
-    "CONTAINER ID",
-    "REPOSITORY",
-    "NAMESPACE",
-    "NAME ",
-    "Name: ",
-    "Name:",
-    "Active Internet",
-    "Mem: ",
-    "Chain INPUT",
-    "uid=",
-    "inet ",
-    "Linux ",
-    "Python 3",
-    "Docker version",
-    "v1",
-    "v2",
-    "git version 2",
-    "nginx version",
-    "nginx: ",
-    "Usage: ",
-    "usage: ",
-    "Successfully ",
-    "Reading package lists",
-    "Certificate Name:",
-    "Saving debug log",
-    "Generating public",
-    "The key fingerprint",
-    "SHA256:",
-    "Created symlink",
-    "Filename ",
-    "Welcome to",
-    "bash: ",
-    "-bash: ",
-    "sh: ",
-    "zsh: ",
-    "curl: (",
-    "ssh: ",
-    "ERROR ",
-    "Permission denied",
-    "Connection refused",
-    "Could not ",
-    "Cannot ",
-    "Failed ",
-    "Killed",
-    "Started ",
-    "Hello",
-    "[+] ",
-    "[sudo] ",
-    "Unable to",
-    "No such",
-    "Exit code",
-    "✔",
-    "✓",
-    "✅",
-    "❌",
-    "CRITICAL",
-];
+static BEGINNINGS: LazyLock<Beginnings> = LazyLock::new(|| {
+    Beginnings::new([
+        "total ",
+        "drwx",
+        "-rw",
+        "lrwx",
+        "Filesystem ",
+        "● ",
+        "Active: ",
+        "Loaded: ",
+        "tcp ",
+        "udp ",
+        "LISTEN ",
+        "PING ",
+        "64 bytes",
+        "Server:",
+        "Status: ",
+        "State: ",
+        "USER ",
+        "PID ",
+        "Proto ",
+        "Netid ",
+        "CONTAINER ID",
+        "REPOSITORY",
+        "NAMESPACE",
+        "NAME ",
+        "Name: ",
+        "Name:",
+        "Active Internet",
+        "Mem: ",
+        "Chain INPUT",
+        "uid=",
+        "inet ",
+        "Linux ",
+        "Python 3",
+        "Docker version",
+        "v1",
+        "v2",
+        "git version 2",
+        "nginx version",
+        "nginx: ",
+        "Usage: ",
+        "usage: ",
+        "Successfully ",
+        "Reading package lists",
+        "Certificate Name:",
+        "Saving debug log",
+        "Generating public",
+        "The key fingerprint",
+        "SHA256:",
+        "Created symlink",
+        "Filename ",
+        "Welcome to",
+        "bash: ",
+        "-bash: ",
+        "sh: ",
+        "zsh: ",
+        "curl: (",
+        "ssh: ",
+        "ERROR ",
+        "Permission denied",
+        "Connection refused",
+        "Could not ",
+        "Cannot ",
+        "Failed ",
+        "Killed",
+        "Started ",
+        "Hello",
+        "[+] ",
+        "[sudo] ",
+        "Unable to",
+        "No such",
+        "Exit code",
+        "✔",
+        "✓",
+        "✅",
+        "❌",
+        "CRITICAL",
+    ])
+});
+
+static MONTHS: LazyLock<Beginnings> = LazyLock::new(|| {
+    Beginnings::new([
+        "Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ", "Jul ", "Aug ", "Sep ", "Oct ", "Nov ",
+        "Dec ",
+    ])
+});
+
+/// How lines of logs say how bad it is.
+static LEVELS: LazyLock<Beginnings> = LazyLock::new(|| {
+    Beginnings::new([
+        "INFO", "WARN", "ERROR", "DEBUG", "FATAL", "CRITICAL", "NOTICE", "Error", "error", "ERR!",
+        "fatal", "npm ERR!", "warning", "Warning", "E:", "W:", "Hit:", "Get:", "Err:", "Hint",
+        "FAILED", "OK", "PASS",
+    ])
+});
 
 /// Logs, listings and tables that commands print.
 fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
@@ -1293,31 +1311,16 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
                 && bytes.get(2) == Some(&b':')
                 && digits(3..5)
                 && bytes.get(5) == Some(&b':'))
-            || ([
-                "Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ", "Jul ", "Aug ", "Sep ", "Oct ",
-                "Nov ", "Dec ",
-            ]
-            .iter()
-            .any(|month| text.starts_with(month))
-                && text.contains(':'))
+            || (MONTHS.rests(text).next().is_some() && text.contains(':'))
             || (bytes.first().is_some_and(u8::is_ascii_digit) && text.contains(" - - ["))
     };
     let level = |line: &str| {
         let text = line.trim_start().trim_start_matches('[');
-        [
-            "INFO", "WARN", "ERROR", "DEBUG", "FATAL", "CRITICAL", "NOTICE", "Error", "error",
-            "ERR!", "fatal", "npm ERR!", "warning", "Warning", "E:", "W:", "Hit:", "Get:", "Err:",
-            "Hint", "FAILED", "OK", "PASS",
-        ]
-        .iter()
-        .filter(|name| name.as_bytes().first() == text.as_bytes().first())
-        .any(|name| {
-            text.strip_prefix(name).is_some_and(|rest| {
-                rest.is_empty()
-                    || rest.starts_with([':', ']', ' ', '['])
-                        && (rest.starts_with([':', ']'])
-                            || text.chars().next().is_some_and(char::is_uppercase))
-            })
+        LEVELS.rests(text).any(|rest| {
+            rest.is_empty()
+                || rest.starts_with([':', ']', ' ', '['])
+                    && (rest.starts_with([':', ']'])
+                        || text.chars().next().is_some_and(char::is_uppercase))
         })
     };
     if most(code, 50, |line| {
@@ -1337,8 +1340,8 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
     // `NAME  READY  STATUS` over its rows.
     if (holds(first, "  ") || first.contains('\t'))
         && !first.contains('=')
-        && first.split_whitespace().nth(1).is_some()
-        && first.split_whitespace().all(is_head)
+        && first.each_word().nth(1).is_some()
+        && first.each_word().all(is_head)
     {
         return shape(
             Form::Printed,
@@ -1346,11 +1349,7 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
             "a table that a command printed",
         );
     }
-    let begin = first.as_bytes().first();
-    if BEGINNINGS
-        .iter()
-        .any(|mark| mark.as_bytes().first() == begin && first.starts_with(mark))
-    {
+    if BEGINNINGS.rests(first).next().is_some() {
         return shape(Form::Printed, Nature::Output, "what a command prints");
     }
     if leaning != Leaning::Shell {
@@ -1359,7 +1358,7 @@ fn printed(code: &[&str], leaning: Leaning) -> Option<Shape> {
             line.trim().split_once(':').is_some_and(|(name, _)| {
                 name.len() < 40
                     && name.chars().next().is_some_and(char::is_uppercase)
-                    && name.split_whitespace().count() < 5
+                    && name.each_word().count() < 5
                     && name.chars().all(|c| {
                         c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '(' | ')' | '/')
                     })
@@ -1422,7 +1421,7 @@ fn yaml(code: &[&str], is_program: &dyn Fn(&str) -> bool) -> Option<Shape> {
 fn addresses(code: &[&str]) -> Option<Shape> {
     let is_address = |line: &str| {
         let line = line.trim();
-        let mut words = line.split_whitespace();
+        let mut words = line.each_word();
         let first = words.next().unwrap_or_default();
         first.find("://").is_some_and(|at| {
             at > 1
@@ -1560,7 +1559,7 @@ pub(super) fn is_sentence(line: &str) -> bool {
     let is_small = text.starts_with(|c: char| c.is_ascii_lowercase());
     if text.starts_with("sudo ")
         || is_small
-            && unquoted.split_whitespace().any(|word| {
+            && unquoted.each_word().any(|word| {
                 word.contains('/')
                     || word.contains(|c: char| c.is_ascii_digit())
                     || word[..word.len() - usize::from(word.is_ascii())].contains('.')
@@ -1570,7 +1569,7 @@ pub(super) fn is_sentence(line: &str) -> bool {
         return false;
     }
     let has_option = unquoted
-        .split_whitespace()
+        .each_word()
         .any(|word| word.starts_with('-') && word.len() > 1);
     let begins_large = text.chars().next().is_some_and(char::is_uppercase);
     let ends = text.ends_with(['.', ':', '!', '?', '。', '：'])

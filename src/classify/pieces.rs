@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::text::Dialect;
+use super::text::{Dialect, Parts};
 
 /// A run of lines, with the comment above it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) fn whole(body: &str) -> Option<Run> {
     }
     let range = range?;
     let mut title = String::new();
-    for line in body[range.clone()].lines().take(8) {
+    for line in body[range.clone()].each_line().take(8) {
         match remark(line) {
             Some(text) if text.chars().any(char::is_alphanumeric) => {
                 text.clone_into(&mut title);

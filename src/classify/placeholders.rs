@@ -1,11 +1,13 @@
 //! Commands → the values that they leave to the reader, and those that only look like values of this
 //! machine. A wrong run is the worst fault, so that doubt wins.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::ops::Range;
 
 use crate::model::Stands;
 
-use super::text::{Dialect, Region, holds, place_of, regions};
+use super::text::{Dialect, Parts, Region, holds, place_of, tell_regions};
 use super::words;
 
 /// Something in a command that a person must give or confirm.
@@ -26,18 +28,25 @@ pub(super) struct Found {
 
 type Chars = [(usize, char, Region)];
 
+thread_local! {
+    // Many times as large as the text: kept from one command to the next.
+    static CHARS: Cell<Vec<(usize, char, Region)>> = const { Cell::new(Vec::new()) };
+}
+
 /// Returns what stands for a value in `command`, in order, without overlaps.
 pub(super) fn find(
     command: &str,
     dialect: Dialect,
     is_program: &dyn Fn(&str) -> bool,
 ) -> Vec<Found> {
-    let chars = regions(command, dialect);
+    let mut chars = CHARS.take();
+    tell_regions(command, dialect, &mut chars);
     let mut found = bracketed(command, &chars, dialect);
     let mut words = Words::new(command, &chars);
     while let Some(word) = words.next_word() {
         look_at(command, &word, &mut found, is_program);
     }
+    CHARS.set(chars);
     found.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end)));
     let mut end = 0;
     found.retain(|found| {
@@ -51,12 +60,15 @@ pub(super) fn find(
 }
 
 /// Returns `command` with what a shell would misread replaced by a word of the same length.
-pub(super) fn neutral(command: &str, found: &[Found]) -> String {
-    let mut bytes = command.as_bytes().to_vec();
+pub(super) fn neutral<'c>(command: &'c str, found: &[Found]) -> Cow<'c, str> {
+    let mut bytes = Cow::Borrowed(command.as_bytes());
     for found in found.iter().filter(|found| found.is_bracketed) {
-        bytes[found.range.clone()].fill(b'x');
+        bytes.to_mut()[found.range.clone()].fill(b'x');
     }
-    String::from_utf8(bytes).unwrap_or_else(|_| command.to_owned())
+    match bytes {
+        Cow::Borrowed(_) => Cow::Borrowed(command),
+        Cow::Owned(bytes) => String::from_utf8(bytes).map_or(Cow::Borrowed(command), Cow::Owned),
+    }
 }
 
 /// Whether the name of a value says that it must not be shown.
@@ -119,6 +131,10 @@ fn value(
 fn bracketed(command: &str, chars: &Chars, dialect: Dialect) -> Vec<Found> {
     const LONGEST: usize = 60;
     let mut found = Vec::new();
+    let opens = |byte: u8| matches!(byte, b'<' | b'{' | b'[' | 0x80..);
+    if !command.bytes().any(opens) {
+        return found;
+    }
     let has_template = holds(command, "{{")
         && ["{{.", "{{ .", "{{range", "{{json", "{{if"]
             .iter()
@@ -451,7 +467,8 @@ fn look_at(
     is_program: &dyn Fn(&str) -> bool,
 ) {
     let text = word.text;
-    let program = word.program.rsplit('/').next().unwrap_or_default();
+    let slash = memchr::memrchr(b'/', word.program.as_bytes());
+    let program = &word.program[slash.map_or(0, |at| at + 1)..];
     let takes_text = words::TAKES_TEXT.contains(program);
     let push = |found: &mut Vec<Found>,
                 rule: &'static str,
@@ -623,46 +640,20 @@ fn look_at(
             );
         }
     }
+    let has_variables = text.as_bytes().contains(&b'$');
     let mut before_separator = ' ';
     let mut rest = text;
     let mut earlier = "";
     while !rest.is_empty() {
-        let length = rest
-            .find(|c: char| {
-                matches!(
-                    c,
-                    '/' | '='
-                        | ':'
-                        | '@'
-                        | ','
-                        | '"'
-                        | '\''
-                        | ';'
-                        | '&'
-                        | '?'
-                        | '('
-                        | ')'
-                        | '{'
-                        | '}'
-                        | '['
-                        | ']'
-                        | '+'
-                        | '%'
-                        | '$'
-                        | '*'
-                        | '|'
-                        | '<'
-                        | '>'
-                ) || c.is_whitespace()
-            })
-            .unwrap_or(rest.len());
+        let length = parted(rest);
         let part = &rest[..length];
         let after_separator = rest[length..].chars().next().unwrap_or(' ');
         // `$NAME`, `${NAME}`, `%{field}`: variables are looked at elsewhere.
         let is_variable = matches!(before_separator, '$' | '%')
-            || ["${", "${env:", "$env:"]
-                .iter()
-                .any(|mark| text[..text.len() - rest.len()].ends_with(mark));
+            || has_variables
+                && ["${", "${env:", "$env:"]
+                    .iter()
+                    .any(|mark| text[..text.len() - rest.len()].ends_with(mark));
         if !part.is_empty() && !is_variable {
             let part = Part {
                 text: part,
@@ -715,6 +706,54 @@ fn look_at(
     }
 }
 
+/// Returns how far the first part of a word goes.
+fn parted(text: &str) -> usize {
+    let parts = |byte: u8| {
+        matches!(
+            byte,
+            b'/' | b'='
+                | b':'
+                | b'@'
+                | b','
+                | b'"'
+                | b'\''
+                | b';'
+                | b'&'
+                | b'?'
+                | b'('
+                | b')'
+                | b'{'
+                | b'}'
+                | b'['
+                | b']'
+                | b'+'
+                | b'%'
+                | b'$'
+                | b'*'
+                | b'|'
+                | b'<'
+                | b'>'
+                | b' '
+                | b'\t'..=b'\r'
+        )
+    };
+    let mut from = 0;
+    loop {
+        let rest = text[from..].bytes();
+        let Some(at) = rest
+            .clone()
+            .position(|byte| parts(byte) || !byte.is_ascii())
+        else {
+            return text.len();
+        };
+        // Other writing has spaces of its own.
+        match text[from + at..].chars().next() {
+            Some(c) if !c.is_ascii() && !c.is_whitespace() => from += at + c.len_utf8(),
+            _ => return from + at,
+        }
+    }
+}
+
 /// `USERNAME.conf` is a file of somebody's name, which `README.md` is not: returns the name.
 fn file_of_capitals(text: &str) -> Option<&str> {
     let (stem, _) = text.split_once('.')?;
@@ -725,7 +764,7 @@ fn file_of_capitals(text: &str) -> Option<&str> {
 /// Whether a quoted text tells the reader to write something in its place.
 fn tells_to_enter(text: &str) -> bool {
     let text = text.trim_matches(['"', '\'']);
-    let mut words = text.split_whitespace();
+    let mut words = text.each_word();
     let first = words::fold(words.next().unwrap_or_default());
     words.count() > 1
         && words::ENTERS.contains(&&*first)
@@ -1102,8 +1141,7 @@ impl Part<'_, '_> {
                 | "123abc"
                 | "abcdef"
                 | "12345abc"
-        ) || holds(text, "12345678")
-            || holds(text, "0123456789")
+        ) || digits > 7 && (holds(text, "12345678") || holds(text, "0123456789"))
         {
             return Some(Verdict::Value);
         }
@@ -1253,26 +1291,20 @@ fn is_possessive(folded: &str) -> bool {
     let second = parts.next().unwrap_or_default();
     if !second.is_empty()
         && second.chars().next().is_some_and(char::is_alphabetic)
-        && words::POSSESSIVES.contains(&first)
+        && words::IS_POSSESSIVE.contains(first)
         && folded != "su-exec"
     {
         return true;
     }
-    words::POSSESSIVES
-        .iter()
-        .take_while(|word| **word != "some")
-        .filter(|word| word.len() < 6 && word.as_bytes().first() == folded.as_bytes().first())
-        .any(|possessive| {
-            folded.strip_prefix(possessive).is_some_and(|rest| {
-                words::GLUED_NOUNS.iter().any(|noun| {
-                    rest.strip_prefix(noun).is_some_and(|after| {
-                        after.is_empty()
-                            || after.starts_with(['-', '_', '.'])
-                            || after.bytes().all(|b| b.is_ascii_digit())
-                    })
-                })
+    words::SHORT_POSSESSIVES.rests(folded).any(|rest| {
+        words::GLUED_NOUNS.iter().any(|noun| {
+            rest.strip_prefix(noun).is_some_and(|after| {
+                after.is_empty()
+                    || after.starts_with(['-', '_', '.'])
+                    || after.bytes().all(|b| b.is_ascii_digit())
             })
         })
+    })
 }
 
 /// `example.com`, `www.tu-dominio.es`, `host.tld`.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::pieces::remark;
 use super::prompt::goes_on;
-use super::text::place_of;
+use super::text::{Parts, place_of};
 
 /// Who asks with a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,12 @@ pub(super) struct Exchange {
 
 /// Returns who asks, and how many bytes of the line the prompt takes.
 pub(super) fn prompt(line: &str) -> Option<(Asks, usize)> {
+    // All prompts end with one of these, but for those of a notebook.
+    let may_end = |it: u8| matches!(it, b'>' | b'#' | b'$' | b'%' | 0x80..);
     let text = line.trim_start();
+    if !text.bytes().any(may_end) && !text.starts_with("In [") {
+        return None;
+    }
     let indent = line.len() - text.len();
     let found = |asks, length: usize| Some((asks, indent + length));
     if let Some(rest) = text.strip_prefix("$ ") {
@@ -74,8 +79,10 @@ pub(super) fn prompt(line: &str) -> Option<(Asks, usize)> {
         return None;
     }
     // `mysql> `, `postgres=# `, `db=> `, `127.0.0.1:6379> `, `MariaDB [(none)]> `, `test> `.
+    let has_angle = text.as_bytes().contains(&b'>');
     for mark in ["> ", "=# ", "=> ", "-> ", ">"] {
-        if let Some(end) = place_of(text, mark)
+        if (has_angle || mark == "=# ")
+            && let Some(end) = place_of(text, mark)
             && end > 0
             && end < 40
         {
@@ -151,7 +158,7 @@ pub(super) fn prompt(line: &str) -> Option<(Asks, usize)> {
         && (head.starts_with('[') && head.ends_with(']')
             || head.contains(':')
             || head.ends_with(['~', '>']))
-        && head.split_whitespace().count() < 4;
+        && head.each_word().count() < 4;
     let is_named = matches!(
         head,
         "bash-5.1"
@@ -179,7 +186,7 @@ pub(super) fn exchanges(body: &str, is_root: bool) -> Option<Vec<Exchange>> {
             (is_root && text.starts_with("# ")).then_some((Asks::Root, line.len() - text.len() + 2))
         })
     };
-    if !body.lines().any(|line| asked(line).is_some()) {
+    if !body.each_line().any(|line| asked(line).is_some()) {
         return None;
     }
     let mut all: Vec<Exchange> = Vec::new();
@@ -278,7 +285,7 @@ fn ends_here_document(open: &str) -> bool {
         .chars()
         .take_while(|c| c.is_alphanumeric() || *c == '_')
         .collect();
-    !word.is_empty() && open.lines().skip(1).any(|line| line.trim() == word)
+    !word.is_empty() && open.each_line().skip(1).any(|line| line.trim() == word)
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! The text around a fence → what it says of it: where, an example, what is wrong on purpose, what is
 //! printed, one of several ways, a warning.
 
+use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::markdown::{Document, Fence};
+use crate::markdown::Document;
 use crate::model::{Place, Span};
 
-use super::words::{Heard, List};
+use super::ways;
+use super::words::{self, Heard, List};
 
 /// As many bytes and lines are looked at on either side: a warning further off speaks of more than
 /// the fence, and the cost stays bounded.
@@ -22,6 +25,15 @@ pub(super) struct Prose {
     pub(super) span: Span,
     /// Marks of lists and quotes taken off.
     pub(super) text: Heard,
+}
+
+impl Prose {
+    fn new(at: usize, line: &str, text: &str) -> Self {
+        Self {
+            span: Span::new(at, at + line.len()),
+            text: Heard::new(text),
+        }
+    }
 }
 
 /// What stands around a fence.
@@ -41,6 +53,8 @@ pub(super) struct Surroundings {
     pub(super) warnings: Vec<Span>,
     /// What prose and headings say of the place.
     place: Option<(Place, String)>,
+    /// Whether the lead offers the fence as one of several ways.
+    pub(super) is_another_way: bool,
 }
 
 /// Where in the outline a fence stands.
@@ -50,14 +64,29 @@ pub(super) struct Standing {
     heading: usize,
     /// Folded titles, innermost first: shared by the fences of a section.
     headings: Arc<[Arc<Heard>]>,
+    /// None of them says anything of a fence.
+    is_silent: bool,
+}
+
+impl Standing {
+    /// Folded titles, innermost first.
+    pub(super) fn headings(&self) -> &[Arc<Heard>] {
+        &self.headings
+    }
+
+    /// Whether none of the headings says anything of a fence.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.is_silent
+    }
 }
 
 /// Returns where each fence of `document` stands, in order.
 pub(super) fn standings(document: &Document<'_>) -> Vec<Standing> {
-    let mut chain: Vec<(u8, Arc<Heard>)> = Vec::new();
+    let mut chain: Vec<(u8, Arc<Heard>, bool)> = Vec::new();
     let mut standing = Standing {
         heading: 0,
         headings: Arc::new([]),
+        is_silent: true,
     };
     let mut all = Vec::with_capacity(document.fences.len());
     for fence in &document.fences {
@@ -67,15 +96,19 @@ pub(super) fn standings(document: &Document<'_>) -> Vec<Standing> {
         {
             while chain
                 .last()
-                .is_some_and(|(level, _)| *level >= heading.level)
+                .is_some_and(|(level, _, _)| *level >= heading.level)
             {
                 chain.pop();
             }
-            chain.push((heading.level, Arc::new(Heard::new(&heading.text))));
+            let heard = Heard::new(&heading.text);
+            let is_silent = ways::is_silent_heading(&heard);
+            chain.push((heading.level, Arc::new(heard), is_silent));
             standing.heading += 1;
         }
         if standing.heading > before {
-            standing.headings = chain.iter().rev().map(|(_, it)| Arc::clone(it)).collect();
+            let headings = chain.iter().rev();
+            standing.headings = headings.map(|(_, it, _)| Arc::clone(it)).collect();
+            standing.is_silent = chain.iter().all(|(_, _, is_silent)| *is_silent);
         }
         all.push(standing.clone());
     }
@@ -85,56 +118,69 @@ pub(super) fn standings(document: &Document<'_>) -> Vec<Standing> {
 /// Reads the surroundings of a fence.
 pub(super) struct Reader<'a, 'd> {
     document: &'d Document<'a>,
+    /// For each fence: whether all between the fence before and it was heard, and says nothing. Such
+    /// text stands around both, and is heard once.
+    is_quiet_above: Vec<AtomicBool>,
+}
+
+thread_local! {
+    // Most lines say nothing, and leave nothing behind.
+    static EAR: RefCell<Heard> = RefCell::new(Heard::default());
 }
 
 impl<'a, 'd> Reader<'a, 'd> {
-    pub(super) const fn new(document: &'d Document<'a>) -> Self {
-        Self { document }
+    pub(super) fn new(document: &'d Document<'a>) -> Self {
+        Self {
+            document,
+            is_quiet_above: document
+                .fences
+                .iter()
+                .map(|_| AtomicBool::default())
+                .collect(),
+        }
+    }
+
+    /// Whether nothing around fence `index`, which stands there, says anything of it.
+    pub(super) fn is_silent(&self, index: usize, standing: &Standing) -> bool {
+        if !standing.is_silent {
+            return false;
+        }
+        let is_quiet_above = self.is_quiet_above[index].load(Ordering::Relaxed)
+            || EAR.with_borrow_mut(|ear| {
+                let lines = self.above(index, standing).map(|(_, line)| plain(line));
+                let mut lines = lines.filter(|line| !line.is_empty()).take(LINES);
+                lines.all(|line| is_silent(line, ear))
+            });
+        is_quiet_above
+            && EAR.with_borrow_mut(|ear| {
+                let (start, end) = self.reach_below(index, standing);
+                let text = &self.document.source[start..end];
+                let lines = text.split('\n').map(plain);
+                let mut lines = lines.filter(|line| !line.is_empty());
+                let is_silent = lines
+                    .by_ref()
+                    .take(LINES_AFTER)
+                    .all(|line| is_silent(line, ear));
+                if is_silent
+                    && lines.next().is_none()
+                    && let Some(next) = self.document.fences.get(index + 1)
+                    && next.span.start == end
+                {
+                    self.is_quiet_above[index + 1].store(true, Ordering::Relaxed);
+                }
+                is_silent
+            })
     }
 
     /// Reads what is around fence `index`, which stands there.
     pub(super) fn read(&self, index: usize, standing: &Standing) -> Surroundings {
-        let document = self.document;
-        let fence: &Fence = &document.fences[index];
-        let above = standing
-            .heading
-            .checked_sub(1)
-            .map_or(0, |last| document.headings[last].span.end);
-        let previous = index
-            .checked_sub(1)
-            .map_or(0, |last| document.fences[last].span.end);
-        let next_heading = document
-            .headings
-            .get(standing.heading)
-            .map_or(document.source.len(), |heading| heading.span.start);
-        let next_fence = document
-            .fences
-            .get(index + 1)
-            .map_or(document.source.len(), |next| next.span.start);
         let mut around = Surroundings {
             headings: Arc::clone(&standing.headings),
             heading: standing.heading.checked_sub(1),
             ..Surroundings::default()
         };
-        self.look_up(fence.span.start, above.max(previous), &mut around);
-        let after_end = next_heading.min(next_fence);
-        around.after = self.look_down(fence.span.end, after_end);
-        around
-    }
-
-    fn look_up(&self, end: usize, start: usize, around: &mut Surroundings) {
-        let source = self.document.source;
-        let mut from = start.max(end.saturating_sub(FAR)).min(end);
-        while from < end && !source.is_char_boundary(from) {
-            from += 1;
-        }
-        let mut at = end;
         let mut blank_seen = false;
-        // The part of the fence's own line before its marks is indentation or a list's mark.
-        let mut lines = source[from..end].rsplit('\n');
-        at -= lines.next().map_or(0, str::len);
-        for line in lines {
-            at -= line.len() + 1;
+        for (at, line) in self.above(index, standing) {
             let text = plain(line);
             if text.is_empty() {
                 blank_seen |= !around.before.is_empty();
@@ -143,39 +189,85 @@ impl<'a, 'd> Reader<'a, 'd> {
             if !blank_seen {
                 around.paragraph = around.before.len() + 1;
             }
-            around.before.push(Prose {
-                span: Span::new(at, at + line.len()),
-                text: Heard::new(text),
-            });
+            around.before.push(Prose::new(at, line, text));
             if around.before.len() == LINES {
                 break;
             }
         }
-    }
-
-    fn look_down(&self, start: usize, end: usize) -> Vec<Prose> {
-        let source = self.document.source;
-        let mut to = end.min(start.saturating_add(FAR)).max(start);
-        while to > start && !source.is_char_boundary(to) {
-            to -= 1;
-        }
-        let mut found = Vec::new();
-        let mut at = start;
-        for line in source[start..to].split('\n') {
+        for (at, line) in self.below(index, standing) {
             let text = plain(line);
             if !text.is_empty() {
-                found.push(Prose {
-                    span: Span::new(at, at + line.len()),
-                    text: Heard::new(text),
-                });
-                if found.len() == LINES_AFTER {
+                around.after.push(Prose::new(at, line, text));
+                if around.after.len() == LINES_AFTER {
                     break;
                 }
             }
-            at += line.len() + 1;
         }
-        found
+        around
     }
+
+    /// Returns the lines above a fence, back to the heading or fence before it, nearest first.
+    fn above(&self, index: usize, standing: &Standing) -> impl Iterator<Item = (usize, &'d str)> {
+        let document = self.document;
+        let heading = standing
+            .heading
+            .checked_sub(1)
+            .map_or(0, |last| document.headings[last].span.end);
+        let fence = index
+            .checked_sub(1)
+            .map_or(0, |last| document.fences[last].span.end);
+        let end = document.fences[index].span.start;
+        let mut from = heading.max(fence).max(end.saturating_sub(FAR)).min(end);
+        while from < end && !document.source.is_char_boundary(from) {
+            from += 1;
+        }
+        let mut lines = document.source[from..end].rsplit('\n');
+        // The part of the fence's own line before its marks is indentation or a list's mark.
+        let mut at = end - lines.next().map_or(0, str::len);
+        lines.map(move |line| {
+            at -= line.len() + 1;
+            (at, line)
+        })
+    }
+
+    /// Returns the lines below a fence.
+    fn below(&self, index: usize, standing: &Standing) -> impl Iterator<Item = (usize, &'d str)> {
+        let (start, end) = self.reach_below(index, standing);
+        let mut at = start;
+        self.document.source[start..end]
+            .split('\n')
+            .map(move |line| {
+                let begin = at;
+                at += line.len() + 1;
+                (begin, line)
+            })
+    }
+
+    /// Returns from where to where the text below a fence is looked at: up to the next heading or fence.
+    fn reach_below(&self, index: usize, standing: &Standing) -> (usize, usize) {
+        let document = self.document;
+        let heading = document
+            .headings
+            .get(standing.heading)
+            .map_or(document.source.len(), |heading| heading.span.start);
+        let fence = document
+            .fences
+            .get(index + 1)
+            .map_or(document.source.len(), |next| next.span.start);
+        let start = document.fences[index].span.end;
+        let end = heading.min(fence);
+        let mut to = end.min(start.saturating_add(FAR)).max(start);
+        while to > start && !document.source.is_char_boundary(to) {
+            to -= 1;
+        }
+        (start, to)
+    }
+}
+
+/// Whether a line of prose says nothing.
+fn is_silent(line: &str, ear: &mut Heard) -> bool {
+    ear.listen(line);
+    ways::is_silent(ear)
 }
 
 /// Takes the marks of quotes, lists, emphasis and tables off a line.
@@ -197,6 +289,19 @@ impl Surroundings {
         let above = self.before.iter().take(self.paragraph.max(1));
         let mut texts = std::iter::once(title).chain(above.map(|prose| &prose.text));
         texts.any(|text| text.find(List::Container).is_some())
+    }
+
+    /// Whether a restart is spoken of.
+    pub(super) fn speaks_of_restart(&self) -> bool {
+        let mut said = self
+            .headings
+            .first()
+            .map_or_else(String::new, |it| it.to_string());
+        for prose in &self.before {
+            said.push(' ');
+            said.push_str(&prose.text);
+        }
+        words::find(&said, words::RESTART).is_some()
     }
 
     /// Returns the lines above and the heading as written, for file names.
@@ -222,18 +327,19 @@ impl Surroundings {
             .map(|prose| prose.span)
             .collect();
         self.warnings.dedup();
+        let lead = self.lead();
+        self.is_another_way = lead.is_some_and(|prose| ways::says_alternative(&prose.text));
         self.before.truncate(1);
         self.before.shrink_to_fit();
         self.after = Vec::new();
     }
+}
 
-    /// Says where the fence is meant to happen, by the words `title` of a comment, the prose, the
-    /// headings.
-    pub(super) fn place(&self, title: &Heard) -> (Place, String) {
-        place_of(title, Source::Comment)
-            .or_else(|| self.place.clone())
-            .unwrap_or((Place::Unknown, String::new()))
-    }
+/// Says where a piece is meant to happen, by the words `title` of its comment, the prose, the headings.
+pub(super) fn place(title: &Heard, around: Option<&Surroundings>) -> (Place, String) {
+    place_of(title, Source::Comment)
+        .or_else(|| around?.place.clone())
+        .unwrap_or((Place::Unknown, String::new()))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -28,13 +28,96 @@ pub(super) enum Dialect {
 pub(super) fn place_of(text: &str, mark: &str) -> Option<usize> {
     /// Longer texts are worth a call that looks at many bytes at once.
     const SHORT: usize = 48;
-    let (first, rest) = mark.as_bytes().split_first()?;
+    let mark = mark.as_bytes();
+    let (first, rest) = mark.split_first()?;
     let text = text.as_bytes();
     let last = text.len().checked_sub(mark.len())?;
     if text.len() < SHORT {
         return (0..=last).find(|at| text[*at] == *first && text[at + 1..].starts_with(rest));
     }
+    // Blanks are everywhere: what stands behind one is found sooner.
+    if let [b' ', second, ..] = mark {
+        let mut seconds = memchr::memchr_iter(*second, &text[1..]);
+        return seconds.find(|at| text[*at..].starts_with(mark));
+    }
     memchr::memchr_iter(*first, text).find(|at| text[at + 1..].starts_with(rest))
+}
+
+/// Lines and words of short texts, as [`str::lines`] and [`str::split_whitespace`] have them: those
+/// prepare more than it costs to look at every byte, and most texts are ASCII.
+pub(super) trait Parts {
+    /// Returns its lines.
+    fn each_line(&self) -> Lines<'_>;
+    /// Returns what stands between blanks.
+    fn each_word(&self) -> Words<'_>;
+}
+
+impl Parts for str {
+    fn each_line(&self) -> Lines<'_> {
+        Lines { rest: self }
+    }
+
+    fn each_word(&self) -> Words<'_> {
+        Words { rest: self }
+    }
+}
+
+/// The lines of a text.
+#[derive(Clone)]
+pub(super) struct Lines<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let Some(at) = memchr::memchr(b'\n', self.rest.as_bytes()) else {
+            return Some(std::mem::take(&mut self.rest));
+        };
+        let line = &self.rest[..at];
+        self.rest = &self.rest[at + 1..];
+        Some(line.strip_suffix('\r').unwrap_or(line))
+    }
+}
+
+/// The words of a text.
+#[derive(Clone)]
+pub(super) struct Words<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let text = self.rest;
+        let start = walk(text, 0, true);
+        let end = walk(text, start, false);
+        self.rest = &text[end..];
+        (start < end).then(|| &text[start..end])
+    }
+}
+
+/// Goes over blanks, or over what is none, from `at` on; returns where that ends.
+fn walk(text: &str, mut at: usize, over_blanks: bool) -> usize {
+    let bytes = text.as_bytes();
+    while let Some(byte) = bytes.get(at) {
+        let (is_blank, length) = if byte.is_ascii() {
+            (matches!(byte, b' ' | b'\t'..=b'\r'), 1)
+        } else {
+            let c = text[at..].chars().next().unwrap_or_default();
+            (c.is_whitespace(), c.len_utf8())
+        };
+        if is_blank != over_blanks {
+            break;
+        }
+        at += length;
+    }
+    at
 }
 
 /// Whether `mark` stands in `text`.
@@ -62,17 +145,31 @@ impl Marks {
 
 /// Returns each character of `text` with its offset and region.
 pub(super) fn regions(text: &str, dialect: Dialect) -> Vec<(usize, char, Region)> {
-    let mut all = Vec::with_capacity(text.len());
+    let mut all = Vec::new();
+    tell_regions(text, dialect, &mut all);
+    all
+}
+
+/// Does what [`regions`] does, into room that is there already.
+pub(super) fn tell_regions(text: &str, dialect: Dialect, all: &mut Vec<(usize, char, Region)>) {
+    all.clear();
+    all.reserve(text.len());
     if dialect == Dialect::Other {
         all.extend(text.char_indices().map(|(at, c)| (at, c, Region::Code)));
-        return all;
+        return;
     }
     let escape = if dialect == Dialect::Shell { '\\' } else { '`' };
     let mut quote = None;
     let mut before = '\n';
     let mut waiting: Vec<HereDocument> = Vec::new();
     let mut at = 0;
-    while let Some(c) = text[at..].chars().next() {
+    let bytes = text.as_bytes();
+    while let Some(byte) = bytes.get(at) {
+        let c = if byte.is_ascii() {
+            char::from(*byte)
+        } else {
+            text[at..].chars().next().unwrap_or_default()
+        };
         let next = at + c.len_utf8();
         match quote {
             Some(open) => {
@@ -141,7 +238,6 @@ pub(super) fn regions(text: &str, dialect: Dialect) -> Vec<(usize, char, Region)
         before = c;
         at = next;
     }
-    all
 }
 
 /// A here-document that was announced on the line.
@@ -183,5 +279,25 @@ impl<'a> HereDocument<'a> {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
+    use super::{Parts, place_of};
+
+    proptest! {
+        #[test]
+        fn parts_are_those_of_the_library(text in "([ab#-]|  |\n|\r|\t|\x0b|\x1c|\u{a0}|ñ|\\PC){0,40}") {
+            prop_assert!(text.each_line().eq(text.lines()), "{text:?}");
+            prop_assert!(text.each_word().eq(text.split_whitespace()), "{text:?}");
+        }
+
+        #[test]
+        fn a_mark_is_found_where_it_first_stands(text in "([ab#-]| |ñ){0,90}", mark in "([ab#-]| ){1,3}") {
+            prop_assert_eq!(place_of(&text, &mark), text.find(&mark));
+        }
     }
 }

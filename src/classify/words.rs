@@ -23,14 +23,25 @@ impl Set {
         }
     }
 
+    /// Returns a list that is put together from others.
+    pub(super) fn of(words: impl Iterator<Item = &'static str>) -> Self {
+        let mut by_length: Vec<Vec<&'static str>> = Vec::new();
+        for word in words {
+            if by_length.len() <= word.len() {
+                by_length.resize(word.len() + 1, Vec::new());
+            }
+            by_length[word.len()].push(word);
+        }
+        Self {
+            words: &[],
+            by_length: OnceLock::from(by_length),
+        }
+    }
+
     pub(super) fn contains(&self, word: &str) -> bool {
         let by_length = self.by_length.get_or_init(|| {
-            let longest = self.words.iter().map(|word| word.len()).max();
-            let mut by_length = vec![Vec::new(); longest.unwrap_or(0) + 1];
-            for word in self.words {
-                by_length[word.len()].push(*word);
-            }
-            by_length
+            let all = Self::of(self.words.iter().copied());
+            all.by_length.into_inner().unwrap_or_default()
         });
         let first = word.as_bytes().first();
         by_length.get(word.len()).is_some_and(|words| {
@@ -38,6 +49,28 @@ impl Set {
                 .iter()
                 .any(|other| other.as_bytes().first() == first && *other == word)
         })
+    }
+}
+
+/// Beginnings of texts, by their first byte: of a long list hardly any are looked at.
+pub(super) struct Beginnings(Vec<Vec<&'static str>>);
+
+impl Beginnings {
+    pub(super) fn new(all: impl IntoIterator<Item = &'static str>) -> Self {
+        let mut by_byte = vec![Vec::new(); 256];
+        for it in all {
+            if let Some(byte) = it.as_bytes().first() {
+                by_byte[usize::from(*byte)].push(it);
+            }
+        }
+        Self(by_byte)
+    }
+
+    /// Returns what stands behind each of them that `text` begins with, in the order of the list.
+    pub(super) fn rests<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> {
+        let byte = text.as_bytes().first();
+        let all = byte.map_or(&[][..], |byte| &self.0[usize::from(*byte)]);
+        all.iter().filter_map(|it| text.strip_prefix(it))
     }
 }
 
@@ -585,6 +618,23 @@ pub(super) const REPLACE: &[(&str, &str)] = &[
     ("置換し", ""),
 ];
 
+/// What stands between the two values of [`REPLACE`], as words: without one of them nothing is replaced.
+pub(super) const BRIDGES: &[&str] = &[
+    "with",
+    "to your*",
+    "por",
+    "pel*",
+    "con",
+    "par",
+    "durch",
+    "mit",
+    "на",
+    "为",
+    "成",
+    "置き換え",
+    "置換し",
+];
+
 /// Says that what follows puts saved data in the place of those that are there.
 pub(super) const RESTORES: &[&str] = &[
     "restore",
@@ -716,6 +766,9 @@ pub(super) const ALTERNATIVE: &[&str] = &[
     "альтернатив*",
     "способ",
 ];
+
+/// The same, to ask whether a whole line is one of them.
+pub(super) static ALTERNATIVES: Set = Set::new(ALTERNATIVE);
 
 /// Values that undo each other, inside of a word.
 pub(super) const SWITCHES: &[(&str, &str)] = &[
@@ -1484,6 +1537,18 @@ pub(super) const POSSESSIVES: &[&str] = &[
     "example", "ejemplo", "exemplo", "exemple", "beispiel", "esempio", "insert", "replace",
     "enter", "change", "put", "any",
 ];
+
+/// The same, to ask whether a word is one of them.
+pub(super) static IS_POSSESSIVE: Set = Set::new(POSSESSIVES);
+
+/// Those that nouns are glued to, short ones: `mydomain`.
+pub(super) static SHORT_POSSESSIVES: LazyLock<Beginnings> = LazyLock::new(|| {
+    let all = POSSESSIVES.iter().copied();
+    Beginnings::new(
+        all.take_while(|word| *word != "some")
+            .filter(|word| word.len() < 6),
+    )
+});
 
 /// Beginnings that make a placeholder of whatever follows without a separator: `yourdomain`.
 pub(super) const GLUED: &[&str] = &["your", "votre", "deine", "ihre"];
@@ -2308,14 +2373,22 @@ pub(super) static STOP_WORDS: Set = Set::new(&[
 
 /// Lowers `text` and takes the accents off its Latin letters.
 pub(super) fn fold(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() {
-        return if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            Cow::Owned(text.to_ascii_lowercase())
-        } else {
-            Cow::Borrowed(text)
-        };
+    if text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(text);
     }
     let mut folded = String::with_capacity(text.len());
+    fold_onto(text, &mut folded);
+    Cow::Owned(folded)
+}
+
+/// Does what [`fold`] does, at the end of `folded`.
+fn fold_onto(text: &str, folded: &mut String) {
+    if text.is_ascii() {
+        let from = folded.len();
+        folded.push_str(text);
+        folded[from..].make_ascii_lowercase();
+        return;
+    }
     for c in text.chars().flat_map(char::to_lowercase) {
         let plain = match c {
             'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' => 'a',
@@ -2337,7 +2410,6 @@ pub(super) fn fold(text: &str) -> Cow<'_, str> {
         };
         folded.push(plain);
     }
-    Cow::Owned(folded)
 }
 
 /// Returns the first of `words` that stands in `folded`, as a word.
@@ -2392,10 +2464,14 @@ pub(super) enum List {
     Failure,
     Restores,
     Adjust,
+    WrittenInto,
+    Options,
+    Recommended,
+    Bridges,
 }
 
 /// In the order of [`List`].
-const LISTS: [&[&str]; 19] = [
+const LISTS: [&[&str]; 23] = [
     OUTPUT,
     LOOKS,
     EXAMPLE,
@@ -2415,6 +2491,10 @@ const LISTS: [&[&str]; 19] = [
     FAILURE,
     RESTORES,
     ADJUST,
+    WRITTEN_INTO,
+    OPTIONS,
+    RECOMMENDED,
+    BRIDGES,
 ];
 
 /// Folded text, and which words of which lists stand in it: found in one pass, whatever is asked.
@@ -2428,16 +2508,34 @@ pub(super) struct Heard {
 impl Heard {
     /// Folds `text` and listens to it.
     pub(super) fn new(text: &str) -> Self {
-        let text = fold(text).into_owned();
-        let mut found = Vec::new();
-        INDEX.hear(&text, &mut found);
-        Self { text, found }
+        let mut heard = Self::default();
+        heard.listen(text);
+        heard
+    }
+
+    /// Forgets what it heard, and listens to `text`: for many texts of which few say anything.
+    pub(super) fn listen(&mut self, text: &str) {
+        self.text.clear();
+        self.found.clear();
+        fold_onto(text, &mut self.text);
+        INDEX.hear(&self.text, &mut self.found);
     }
 
     /// Returns the first word of `list` that stands in it, as [`find`] does.
     pub(super) fn find(&self, list: List) -> Option<&'static str> {
         let (_, index) = self.found.iter().find(|(of, _)| *of == list as u8)?;
         Some(LISTS[list as usize][usize::from(*index)])
+    }
+
+    /// Whether none of the words stands in it that mean something by themselves.
+    pub(super) fn is_empty_of_words(&self) -> bool {
+        let helps = |list: u8| list == List::Bridges as u8 || list == List::Looks as u8;
+        self.found.iter().all(|(list, _)| helps(*list))
+    }
+
+    /// Whether it says that a value of the command beside it is to be replaced.
+    pub(super) fn says_replace(&self) -> bool {
+        self.find(List::Bridges).is_some() && says_replace(&self.text)
     }
 }
 
@@ -2457,8 +2555,8 @@ fn is_phrase(word: &str) -> bool {
         || matches!(word, "另一种" | "instead" | "stattdessen")
 }
 
-/// Whether a sentence says that a value of the command beside it is to be replaced.
-pub(super) fn says_replace(folded: &str) -> bool {
+/// Whether a folded sentence says that a value of the command beside it is to be replaced.
+fn says_replace(folded: &str) -> bool {
     static FIRST: LazyLock<Marks> =
         LazyLock::new(|| Marks::new(REPLACE.iter().map(|(first, _)| first)));
     FIRST.stand_in(folded)
@@ -2472,6 +2570,8 @@ pub(super) fn says_replace(folded: &str) -> bool {
 /// A word of a list.
 #[derive(Clone, Copy)]
 struct Entry {
+    /// Of the part of the stem that says where it is kept.
+    hash: u32,
     list: u8,
     index: u16,
     /// Without the `*`.
@@ -2506,18 +2606,18 @@ const fn slot(hash: u32) -> usize {
     (hash ^ (hash >> 15)) as usize & (SLOTS - 1)
 }
 
-fn slot_of(bytes: &[u8]) -> usize {
-    slot(bytes.iter().fold(SEED, |hash, byte| mixed(hash, *byte)))
+fn hash_of(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(SEED, |hash, byte| mixed(hash, *byte))
 }
 
 const SEED: u32 = 0x811c_9dc5;
 
-/// How much of a word with any ending says where it is kept.
-const STUB: usize = 2;
+/// How much of a word with any ending says where it is kept: as much as it has of these.
+const STUBS: [usize; 2] = [4, 2];
 
 impl Index {
     fn new() -> Self {
-        let mut placed = Vec::new();
+        let mut placed: Vec<Entry> = Vec::new();
         let mut anywhere = Vec::new();
         for (list, words) in LISTS.iter().enumerate() {
             for (index, word) in words.iter().enumerate() {
@@ -2527,33 +2627,31 @@ impl Index {
                 let (stem, any_ending) = word
                     .strip_suffix('*')
                     .map_or((*word, false), |stem| (stem, true));
+                let token = stem.find(|c| !is_spaced(c)).unwrap_or(stem.len());
+                let key = match stem.chars().next() {
+                    Some(first) if token == 0 => Some(first.len_utf8()),
+                    Some(_) if token < stem.len() || !any_ending => Some(token),
+                    _ => STUBS.into_iter().find(|stub| *stub <= token),
+                };
                 let entry = Entry {
+                    hash: hash_of(&stem.as_bytes()[..key.unwrap_or(0)]),
                     list: list as u8,
                     index: index as u16,
                     stem,
                     any_ending,
                 };
-                let token = stem.find(|c| !is_spaced(c)).unwrap_or(stem.len());
-                match stem.chars().next() {
-                    Some(first) if token == 0 => {
-                        placed.push((slot_of(&stem.as_bytes()[..first.len_utf8()]), entry));
-                    }
-                    Some(_) if token < stem.len() || !any_ending => {
-                        placed.push((slot_of(&stem.as_bytes()[..token]), entry));
-                    }
-                    Some(_) if token >= STUB => {
-                        placed.push((slot_of(&stem.as_bytes()[..STUB]), entry));
-                    }
-                    _ => anywhere.push(entry),
+                match key {
+                    Some(_) => placed.push(entry),
+                    None => anywhere.push(entry),
                 }
             }
         }
-        placed.sort_by_key(|(slot, entry)| (*slot, entry.list, entry.index));
+        placed.sort_by_key(|entry| (slot(entry.hash), entry.list, entry.index));
         let starts = (0..=SLOTS)
-            .map(|slot| placed.partition_point(|(of, _)| *of < slot) as u16)
+            .map(|at| placed.partition_point(|entry| slot(entry.hash) < at) as u16)
             .collect();
         Self {
-            entries: placed.into_iter().map(|(_, entry)| entry).collect(),
+            entries: placed,
             starts,
             anywhere,
         }
@@ -2564,6 +2662,10 @@ impl Index {
         let mut at = 0;
         while at < bytes.len() {
             let start = at;
+            if bytes[at] == b' ' {
+                at += 1;
+                continue;
+            }
             let mut hash = SEED;
             // A word, as far as it goes.
             loop {
@@ -2583,9 +2685,11 @@ impl Index {
                 at += c.len_utf8();
             }
             if at > start {
-                self.look(slot(hash), text, start, found);
-                if at - start > STUB {
-                    self.look(slot_of(&bytes[start..start + STUB]), text, start, found);
+                self.look(hash, text, start, found);
+                for stub in STUBS {
+                    if at - start > stub {
+                        self.look(hash_of(&bytes[start..start + stub]), text, start, found);
+                    }
                 }
                 for entry in &self.anywhere {
                     note(entry, text, start, found);
@@ -2595,15 +2699,15 @@ impl Index {
             // A mark, or a letter of writing without spaces.
             let length = text[at..].chars().next().map_or(1, char::len_utf8);
             at += length;
-            if bytes[start] != b' ' {
-                self.look(slot_of(&bytes[start..at]), text, start, found);
-            }
+            self.look(hash_of(&bytes[start..at]), text, start, found);
         }
     }
 
-    fn look(&self, slot: usize, text: &str, start: usize, found: &mut Vec<(u8, u16)>) {
+    #[inline]
+    fn look(&self, hash: u32, text: &str, start: usize, found: &mut Vec<(u8, u16)>) {
+        let slot = slot(hash);
         let here = usize::from(self.starts[slot])..usize::from(self.starts[slot + 1]);
-        for entry in &self.entries[here] {
+        for entry in self.entries[here].iter().filter(|it| it.hash == hash) {
             note(entry, text, start, found);
         }
     }
@@ -2629,7 +2733,7 @@ fn note(entry: &Entry, text: &str, start: usize, found: &mut Vec<(u8, u16)>) {
 mod tests {
     use proptest::prelude::{prop_assert_eq, proptest};
 
-    use super::{ALTERNATIVE, Heard, LISTS, List, find, fold, is_phrase};
+    use super::{ALTERNATIVE, Heard, LISTS, List, REPLACE, find, fold, is_phrase};
 
     #[test]
     fn words_are_found_whole_and_without_accents() {
@@ -2642,7 +2746,7 @@ mod tests {
         assert_eq!(find("для", &["дл"]), None);
     }
 
-    const ALL: [List; 19] = [
+    const ALL: [List; 23] = [
         List::Output,
         List::Looks,
         List::Example,
@@ -2662,6 +2766,10 @@ mod tests {
         List::Failure,
         List::Restores,
         List::Adjust,
+        List::WrittenInto,
+        List::Options,
+        List::Recommended,
+        List::Bridges,
     ];
 
     fn check(text: &str) {
@@ -2691,6 +2799,15 @@ mod tests {
     }
 
     #[test]
+    fn what_replaces_is_heard_by_the_word_between() {
+        for (first, second) in REPLACE {
+            let heard = Heard::new(&format!("{first}x a{second}b"));
+            assert!(heard.says_replace(), "{first} {second}");
+        }
+        assert!(!Heard::new("replace it").says_replace());
+    }
+
+    #[test]
     fn each_word_is_heard() {
         for word in LISTS.iter().flat_map(|list| list.iter()) {
             let stem = word.trim_end_matches('*');
@@ -2709,7 +2826,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_heard_is_what_is_found(words in proptest::collection::vec((0..19_usize, 0..200_usize, "( |, |x|或||\\PC)"), 0..8)) {
+        fn what_is_heard_is_what_is_found(words in proptest::collection::vec((0..23_usize, 0..200_usize, "( |, |x|或||\\PC)"), 0..8)) {
             let mut text = String::new();
             for (list, index, end) in words {
                 let list = LISTS[list];

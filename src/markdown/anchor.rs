@@ -1,8 +1,13 @@
 //! The anchors that GitHub gives to headings.
 
-use std::collections::BTreeMap;
-
 use unicode_normalization::char::is_combining_mark;
+
+/// Slugs with the last number that was given to each.
+#[expect(
+    clippy::disallowed_types,
+    reason = "it is only looked into, never gone through"
+)]
+type Numbers = std::collections::HashMap<String, u32>;
 
 /// Gives anchors to headings in document order, numbering those that repeat.
 ///
@@ -10,14 +15,24 @@ use unicode_normalization::char::is_combining_mark;
 /// `_` and `-` stay; spaces become `-`; all else goes.
 #[derive(Debug, Default)]
 pub struct Anchors {
-    seen: BTreeMap<String, u32>,
+    seen: Numbers,
 }
 
 impl Anchors {
     /// Returns the anchor, without `#`, of the next heading.
     pub fn next(&mut self, heading: &str) -> String {
         let mut slug = String::with_capacity(heading.len());
-        for c in heading.chars() {
+        let mut rest = heading;
+        if heading.is_ascii() {
+            slug.extend(heading.bytes().filter_map(|byte| match byte {
+                b' ' => Some('-'),
+                b'-' | b'_' => Some(char::from(byte)),
+                _ if byte.is_ascii_alphanumeric() => Some(char::from(byte.to_ascii_lowercase())),
+                _ => None,
+            }));
+            rest = "";
+        }
+        for c in rest.chars() {
             match c {
                 ' ' => slug.push('-'),
                 '-' | '_' => slug.push(c),

@@ -58,7 +58,7 @@ fn end_line(plain: &mut String) {
 pub fn folded_words(heading: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut in_word = false;
-    for c in heading.nfkd().filter(|c| !is_combining_mark(*c)) {
+    let mut add = |c: char| {
         if c.is_alphanumeric() {
             if !in_word {
                 words.push(String::new());
@@ -70,6 +70,14 @@ pub fn folded_words(heading: &str) -> Vec<String> {
         } else if !matches!(c, '\'' | '’') {
             in_word = false;
         }
+    };
+    if heading.is_ascii() {
+        heading.chars().for_each(&mut add);
+    } else {
+        heading
+            .nfkd()
+            .filter(|c| !is_combining_mark(*c))
+            .for_each(&mut add);
     }
     let numbers = words
         .iter()

@@ -21,6 +21,13 @@ impl StepId {
         fine.then(|| Self(text.to_owned()))
     }
 
+    /// Returns the id of a text of ASCII letters, digits and `-`, as they are derived from titles; `None`
+    /// where another character stands in it.
+    pub fn derived(text: String) -> Option<Self> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        (!text.is_empty() && text.bytes().all(allowed)).then_some(Self(text))
+    }
+
     /// Returns its text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,7 +1,6 @@
 //! Titles → ids and titles that are unique in their document.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::hash_map::Entry;
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
@@ -43,14 +42,39 @@ pub(super) fn slug(text: &str) -> String {
     }
 }
 
+fn numbered(text: &str, before: &str, number: u32, after: &str) -> String {
+    let mut numbered = String::with_capacity(text.len() + 8);
+    numbered.push_str(text);
+    numbered.push_str(before);
+    push(&mut numbered, number);
+    numbered.push_str(after);
+    numbered
+}
+
+/// Writes a number: by hand, for ids are made by the thousand.
+fn push(text: &mut String, number: u32) {
+    if number > 9 {
+        push(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
+}
+
+/// Texts with a number each.
+#[expect(
+    clippy::disallowed_types,
+    reason = "it is only looked into, never gone through"
+)]
+type Numbers = std::collections::HashMap<String, u32>;
+
 /// Gives ids and titles that nothing else in the document has.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     /// What is taken, and the last number that was given to it as a slug; 0 for none.
-    taken: BTreeMap<String, u32>,
-    titles: BTreeMap<String, u32>,
-    /// The title that was asked for last, and what it gives: steps of a section stand together.
-    before: (String, String),
+    taken: Numbers,
+    titles: Numbers,
+    /// The title that was asked for last, its slug, and the last number that was given to that: steps of
+    /// a section stand together.
+    before: (String, String, u32),
 }
 
 impl Names {
@@ -65,38 +89,40 @@ impl Names {
     /// Returns an id made from `title`: numbered from the second on.
     pub(super) fn id(&mut self, title: &str) -> StepId {
         if self.before.0 != title || self.before.1.is_empty() {
-            self.before = (title.to_owned(), slug(title));
+            self.keep();
+            let slug = slug(title);
+            let last = self.taken.get(&slug).copied();
+            self.before = (title.to_owned(), slug, last.map_or(0, |last| last.max(1)));
         }
-        let slug = &self.before.1;
-        let text = match self.taken.get(slug) {
-            None => {
-                self.taken.insert(slug.clone(), 1);
-                slug.clone()
-            }
-            Some(last) => {
-                let mut number = (*last).max(1);
-                let text = loop {
-                    number += 1;
-                    let text = format!("{slug}-{number}");
-                    if let Entry::Vacant(entry) = self.taken.entry(text.clone()) {
-                        entry.insert(0);
-                        break text;
-                    }
-                };
-                if let Some(last) = self.taken.get_mut(slug) {
-                    *last = number;
-                }
-                text
+        let (_, slug, last) = &mut self.before;
+        let text = loop {
+            *last += 1;
+            let text = match *last {
+                1 => slug.clone(),
+                number => numbered(slug, "-", number, ""),
+            };
+            if let Entry::Vacant(entry) = self.taken.entry(text) {
+                let text = entry.key().clone();
+                entry.insert(0);
+                break text;
             }
         };
-        StepId::new(&text).expect("a slug holds letters, digits and `-` only")
+        StepId::derived(text).expect("a slug holds letters, digits and `-` only")
+    }
+
+    /// Remembers the last number of the title before another is asked for.
+    fn keep(&mut self) {
+        let (_, slug, last) = &self.before;
+        if let Some(kept) = self.taken.get_mut(slug) {
+            *kept = *last;
+        }
     }
 
     /// Returns `title`, numbered from the second time on.
     pub(super) fn title(&mut self, title: &str) -> String {
         if let Some(times) = self.titles.get_mut(title) {
             *times += 1;
-            format!("{title} ({times})")
+            numbered(title, " (", *times, ")")
         } else {
             self.titles.insert(title.to_owned(), 1);
             title.to_owned()
