@@ -175,7 +175,9 @@ pub const TABLE: &[Row] = &[
         "output",
         Takes::OneOf(&["private"]),
         "only size and verdict of its output are kept",
-    ),
+    )
+    .since("0.1")
+    .for_sections(),
     row("preview", Takes::Text, "what a preview does instead"),
     row("undo-of", Takes::Id, "undoes that step").since("0.1"),
     row("always", Takes::Nothing, "runs also after a failure").since("0.1"),

@@ -284,6 +284,10 @@ impl Reader<'_> {
                 _ => self.one_of(row, attribute, value),
             },
             "always" => self.settings().always = true,
+            "output" => match value {
+                "private" => self.settings().output_private = true,
+                _ => self.one_of(row, attribute, value),
+            },
             "allow-fail" => self.settings().allow_fail = true,
             // `runbook` is the declaration's.
             _ => self.judged(row, attribute, Some(value)),

@@ -594,3 +594,17 @@ fn what_is_typed_for_a_secret_is_masked_in_output_edits_and_notes() {
     assert_eq!(desk.kept("output/s-1.log"), "now ***\n*** and on\n");
     assert!(desk.kept("journal.jsonl").contains("it is ***"));
 }
+
+#[test]
+fn nothing_that_a_private_step_prints_is_kept_or_shown() {
+    let document = "---\nrunbook: 1\n---\n# A\n```bash {#a output=private}\nprintf 'what nobody %s\\n' is-to-see; echo >&2 is-to-\"see\"; exit 3\n```\n";
+    let fixture = Fixture::new().file("a.md", document);
+    let outcome = fixture.run(&["run", "-v", "a.md"]).code(1);
+    let told = format!("{}{}", outcome.stdout, outcome.stderr);
+    assert!(!told.contains("nobody is-to-see"), "{told}");
+    let output = fixture.folder().join("output");
+    let kept = fs::read_dir(output).map_or(0, Iterator::count);
+    assert_eq!(kept, 0, "a log was kept");
+    let journal = fs::read_to_string(fixture.folder().join("journal.jsonl")).unwrap();
+    assert!(journal.contains("\"bytes\":32"), "{journal}");
+}
