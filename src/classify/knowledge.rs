@@ -711,6 +711,7 @@ fn glob(pattern: &str, word: &str) -> bool {
 }
 
 /// What a row found in the arguments that it fits.
+#[derive(Default)]
 struct Fit<'a> {
     /// How many arguments its words take.
     words: usize,
@@ -719,10 +720,7 @@ struct Fit<'a> {
 }
 
 fn fits<'a>(row: &Row<'_>, split: &Split<'a>, arguments: &[&'a str]) -> Option<Fit<'a>> {
-    let mut fit = Fit {
-        words: 0,
-        shown: Vec::new(),
-    };
+    let mut fit = Fit::default();
     let mut next = 0;
     let mut anywhere = false;
     // `compose -f x logs` is not `compose logs -f`: an option stands after the words before it.
@@ -800,10 +798,17 @@ where
     let mut facts: Facts<'a> = Facts::default();
     let mut name: Vec<Cow<'a, str>> = Vec::new();
     let mut words = 0;
-    let mut parts = split(arguments, &values, stop, bundled);
+    // The first rows of a program mostly say how its arguments are to be told apart.
+    let mut parts: Option<Split<'a>> = None;
     for row in rows {
-        let Some(fit) = fits(row, &parts, arguments) else {
-            continue;
+        let fit = if row.parts.is_empty() {
+            Fit::default()
+        } else {
+            let parts = parts.get_or_insert_with(|| split(arguments, &values, stop, bundled));
+            match fits(row, parts, arguments) {
+                Some(fit) => fit,
+                None => continue,
+            }
         };
         let said = &row.facts;
         facts.effect = said.effect.or(facts.effect);
@@ -857,9 +862,10 @@ where
             stop = None;
         }
         if changed || said.alone {
-            parts = split(arguments, &values, stop, bundled);
+            parts = None;
         }
     }
+    let parts = parts.unwrap_or_else(|| split(arguments, &values, stop, bundled));
     let mut finding = Finding {
         name: program.to_owned(),
         effect: facts.effect,

@@ -1547,6 +1547,12 @@ pub(super) fn is_sentence(line: &str) -> bool {
     if unquoted.bytes().any(is_mark) || holds(&unquoted, " --") || holds(&unquoted, " && ") {
         return false;
     }
+    let has_option = unquoted
+        .each_word()
+        .any(|word| word.starts_with('-') && word.len() > 1);
+    if has_option {
+        return false;
+    }
     let folded = words::fold(&unquoted);
     let (mut length, mut stops) = (0, 0);
     for word in folded.split(|c: char| !(c.is_alphanumeric() || c == '\'')) {
@@ -1568,17 +1574,14 @@ pub(super) fn is_sentence(line: &str) -> bool {
     {
         return false;
     }
-    let has_option = unquoted
-        .each_word()
-        .any(|word| word.starts_with('-') && word.len() > 1);
     let begins_large = text.chars().next().is_some_and(char::is_uppercase);
     let ends = text.ends_with(['.', ':', '!', '?', '。', '：'])
         && !text.ends_with(" .")
         && !text.ends_with("/.")
         && !text.ends_with("..");
-    length > 3 && stops > 1 && !has_option
-        || begins_large && length > 2 && (stops > 0 || ends) && !has_option
-        || ends && length > 4 && stops > 0 && !has_option
+    length > 3 && stops > 1
+        || begins_large && length > 2 && (stops > 0 || ends)
+        || ends && length > 4 && stops > 0
         || !text.is_ascii()
             && text
                 .chars()
@@ -1586,7 +1589,6 @@ pub(super) fn is_sentence(line: &str) -> bool {
                 .count()
                 * 2
                 > text.chars().count()
-            && !has_option
 }
 
 fn prose(code: &[&str], leaning: Leaning, is_program: &dyn Fn(&str) -> bool) -> Option<Shape> {

@@ -79,9 +79,24 @@ pub fn read(document: &Document<'_>, knowledge: &Knowledge, threads: usize) -> V
     typed_inside(&mut fences);
     exclude(&mut fences);
     let unset = variables(&fences, document);
-    each(&fences, threads, |index, context| {
+    let done = each(&fences, threads, |index, context| {
         context.finish(document, unset.get(index).map_or(&[], Vec::as_slice))
-    })
+    });
+    release(fences, threads);
+    release(by_itself, threads);
+    release(readings, threads);
+    done
+}
+
+/// Gives back what many small pieces of memory hold, on up to `threads` threads.
+fn release<T: Send>(mut all: Vec<T>, threads: usize) {
+    std::thread::scope(|scope| {
+        for left in (2..=threads).rev() {
+            let part = all.split_off(all.len() - all.len() / left);
+            scope.spawn(move || drop(part));
+        }
+        drop(all);
+    });
 }
 
 /// Returns what becomes of the pieces of a body where nothing around says anything; `None` where

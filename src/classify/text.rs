@@ -33,7 +33,9 @@ pub(super) fn place_of(text: &str, mark: &str) -> Option<usize> {
     let text = text.as_bytes();
     let last = text.len().checked_sub(mark.len())?;
     if text.len() < SHORT {
-        return (0..=last).find(|at| text[*at] == *first && text[at + 1..].starts_with(rest));
+        let mut begins = text[..=last].iter().enumerate();
+        let found = begins.find(|(at, byte)| *byte == first && text[at + 1..].starts_with(rest));
+        return found.map(|(at, _)| at);
     }
     // Blanks are everywhere: what stands behind one is found sooner.
     if let [b' ', second, ..] = mark {
@@ -94,31 +96,56 @@ impl<'a> Iterator for Words<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        let text = self.rest;
-        let start = walk(text, 0, true);
-        let end = walk(text, start, false);
-        self.rest = &text[end..];
-        (start < end).then(|| &text[start..end])
+        let start = self
+            .rest
+            .bytes()
+            .position(|byte| KINDS[usize::from(byte)] != Kind::Blank)?;
+        let rest = &self.rest[start..];
+        let end = rest
+            .bytes()
+            .position(|byte| KINDS[usize::from(byte)] != Kind::Ink);
+        match end {
+            None => {
+                self.rest = "";
+                Some(rest)
+            }
+            Some(end) if rest.as_bytes()[end].is_ascii() => {
+                self.rest = &rest[end..];
+                Some(&rest[..end])
+            }
+            // Other writing has blanks of its own.
+            Some(_) => {
+                let rest = rest.trim_start();
+                let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+                self.rest = &rest[end..];
+                (end > 0).then(|| &rest[..end])
+            }
+        }
     }
 }
 
-/// Goes over blanks, or over what is none, from `at` on; returns where that ends.
-fn walk(text: &str, mut at: usize, over_blanks: bool) -> usize {
-    let bytes = text.as_bytes();
-    while let Some(byte) = bytes.get(at) {
-        let (is_blank, length) = if byte.is_ascii() {
-            (matches!(byte, b' ' | b'\t'..=b'\r'), 1)
-        } else {
-            let c = text[at..].chars().next().unwrap_or_default();
-            (c.is_whitespace(), c.len_utf8())
-        };
-        if is_blank != over_blanks {
-            break;
-        }
-        at += length;
-    }
-    at
+/// What a byte is to words.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Blank,
+    Ink,
+    /// Part of a character outside of ASCII.
+    Other,
 }
+
+static KINDS: [Kind; 256] = {
+    let mut kinds = [Kind::Ink; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if byte == 32 || byte >= 9 && byte <= 13 {
+            kinds[byte] = Kind::Blank;
+        } else if byte > 127 {
+            kinds[byte] = Kind::Other;
+        }
+        byte += 1;
+    }
+    kinds
+};
 
 /// Whether `mark` stands in `text`.
 pub(super) fn holds(text: &str, mark: &str) -> bool {
@@ -171,6 +198,15 @@ pub(super) fn tell_regions(text: &str, dialect: Dialect, all: &mut Vec<(usize, c
             text[at..].chars().next().unwrap_or_default()
         };
         let next = at + c.len_utf8();
+        // Nearly all of a command.
+        if quote.is_none()
+            && matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | ' ' | '-' | '.' | '/' | '_')
+        {
+            all.push((at, c, Region::Code));
+            before = c;
+            at = next;
+            continue;
+        }
         match quote {
             Some(open) => {
                 all.push((at, c, Region::Quoted));
