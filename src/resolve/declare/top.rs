@@ -55,7 +55,13 @@ impl Top {
                 key => TOP_KEYS.iter().any(|it| it.name == key) || nearest(key, names).is_some(),
             }
         });
-        if is_ours {
+        // Keys that stand indented take none at the margin beside them.
+        let body = document.text(found.body);
+        let is_indented = body
+            .lines()
+            .find(|line| !line.trim().is_empty())
+            .is_some_and(|line| line.starts_with([' ', '\t']));
+        if is_ours || is_indented {
             return Ok(Self::Visible(found.span.end));
         }
         Ok(Self::Into {
