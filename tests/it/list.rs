@@ -143,3 +143,13 @@ fn hostile_text_cannot_forge_the_page() {
         assert!(page.chars().all(is_fine), "{page:?}");
     }
 }
+
+#[test]
+fn a_variable_that_a_section_above_sets_is_not_missing() {
+    let manual = "# A\n\n```bash\nPOD=$(id -un)\n```\n\n# B\n\n```bash\necho $POD $ZONE_X\n```\n";
+    let fixture = Fixture::new().file("m.md", manual);
+    let outcome = fixture.run(&["list", "-v", "m.md"]).code(0);
+    let told = &outcome.stdout;
+    assert!(told.contains("missing      $ZONE_X\n"), "{told}");
+    assert!(!told.contains("fill in $POD"), "{told}");
+}

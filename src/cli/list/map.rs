@@ -476,9 +476,9 @@ impl Entry<'_> {
             let words = format!("in doubt ({}): {}", doubt.rule, doubt.because);
             page.rows(text, 7, DOUBT, &words);
         }
-        if !around.placeholders.is_empty() {
+        if waits(step).next().is_some() {
             let mut values: Vec<String> = Vec::new();
-            for it in &around.placeholders {
+            for it in waits(step) {
                 let words = format!("{} (line {})", named(it), at(it));
                 if !values.contains(&words) {
                     values.push(words);
@@ -649,13 +649,24 @@ fn on_demand_sections(runbook: &Runbook) -> Vec<String> {
 /// Returns the values that steps wait for, each name once.
 fn missing<'r>(steps: impl Iterator<Item = &'r Step>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for it in steps.flat_map(|step| &step.circumstances.placeholders) {
+    for it in steps.flat_map(waits) {
         let name = named(it);
         if !names.contains(&name) {
             names.push(name);
         }
     }
     names
+}
+
+/// Returns the values that a step waits for: a variable that something above it sets is no such one.
+fn waits(step: &Step) -> impl Iterator<Item = &Placeholder> {
+    let is_unset = |it: &&Placeholder| {
+        let name = format!("`${}`", it.name);
+        let mut doubts = step.doubts.iter();
+        it.stands != Stands::Variable
+            || doubts.any(|doubt| doubt.rule == "unset-variable" && doubt.because.contains(&name))
+    };
+    step.circumstances.placeholders.iter().filter(is_unset)
 }
 
 fn named(placeholder: &Placeholder) -> String {
