@@ -3,7 +3,9 @@
 //! [`reading::read`] takes a document's fences apart: cheap tests of lines say what is no command
 //! (`nature`), a light scanner splits the rest into pieces (`pieces`), what is left to the reader is
 //! found (`placeholders`), and only then commands are understood (`understanding`). What the document
-//! around a fence says comes last (`surroundings`). Words of human languages are data (`words`).
+//! around a fence says (`surroundings`) comes last: what it makes of a piece (`listening`), which pieces
+//! exclude each other (`excluding`, `ways`), which variables nothing sets (`variables`). Words of human
+//! languages are data (`words`).
 //! Runs nothing, and asks nothing of the machine.
 
 mod accident;

@@ -504,8 +504,11 @@ fn look_at(
         return;
     }
     // The end of a here-document is a word of the writer's own choice.
-    let before = command[..word.range.start].trim_end_matches(['-', '~', '\\', '\'', '"', ' ']);
-    if before.ends_with("<<") && !before.ends_with("<<<") {
+    let is_mark = |byte: &u8| matches!(byte, b'-' | b'~' | b'\\' | b'\'' | b'"' | b' ');
+    let before = &command.as_bytes()[..word.range.start];
+    let length = before.iter().rposition(|byte| !is_mark(byte));
+    let before = &before[..length.map_or(0, |last| last + 1)];
+    if before.ends_with(b"<<") && !before.ends_with(b"<<<") {
         return;
     }
     // `-Identity "Enter the name of a server here"`
@@ -776,6 +779,10 @@ fn tells_to_enter(text: &str) -> bool {
 /// `dump_TIMESTAMP.sql` is a dump of some time: returns what stands for it.
 fn segment(text: &str) -> Option<&str> {
     if !text.bytes().any(|b| b.is_ascii_lowercase()) {
+        return None;
+    }
+    // They are in capitals.
+    if !text.bytes().any(|b| b.is_ascii_uppercase()) {
         return None;
     }
     text.split(['_', '-', '.'])

@@ -13,7 +13,7 @@ use super::knowledge::Knowledge;
 use super::listening::listen;
 use super::nature::Form;
 use super::placeholders;
-use super::surroundings::{Reader, Surroundings, place, standings};
+use super::surroundings::{Reader, Standing, Surroundings, place, standings};
 use super::variables::{Unset, variables};
 use super::words::List;
 use crate::markdown::Document;
@@ -35,6 +35,16 @@ const FENCES_WORTH_A_THREAD: usize = 64;
 /// threads. The same body under the same tag is read once, and what becomes of it where nothing around
 /// says anything is worked out once.
 pub fn read(document: &Document<'_>, knowledge: &Knowledge, threads: usize) -> Vec<FenceReading> {
+    read_where(document, knowledge, threads, Reader::is_silent)
+}
+
+/// Does what [`read`] does; `is_silent` says of which fences nothing is said around.
+fn read_where<'d>(
+    document: &'d Document<'d>,
+    knowledge: &Knowledge,
+    threads: usize,
+    is_silent: impl Fn(&Reader<'d, 'd>, usize, &Standing) -> bool + Sync,
+) -> Vec<FenceReading> {
     let (bodies, of_fence) = bodies(document);
     let bytes: usize = bodies.iter().map(|(_, body)| body.len()).sum();
     let readings = each(
@@ -60,7 +70,7 @@ pub fn read(document: &Document<'_>, knowledge: &Knowledge, threads: usize) -> V
             opposed: Vec::new(),
         };
         let pieces = &readings[of].pieces;
-        if around.is_silent(index, standing)
+        if is_silent(&around, index, standing)
             && let Some(pieces) =
                 by_itself[of].get_or_init(|| by_itself_alone(pieces, tag, body, document))
         {
@@ -379,7 +389,7 @@ mod tests {
 
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
-    use super::read;
+    use super::{read, read_where};
     use crate::classify::knowledge::Knowledge;
     use crate::markdown::outline;
 
@@ -921,6 +931,27 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_shared_is_what_each_fence_would_be(
+            parts in proptest::collection::vec((
+                "(# )?((Check|expected output|Or|Option|a\\)|1\\.|via|with|replace|change|to your|por|the server|container|recommended|If you use|example|never|wrong|restore|take|effect|restart|paste this into|useful options|Ubuntu|nginx|x|:|\n|`a.yml`|①) ?){0,6}",
+                "(sh|yaml|python|)",
+                "(# (or|if |output|with this content|x)\n)?(systemctl (start|stop|restart) x|apt install y|yum install y|a: 1|ls|pg_dump x > y|echo \\$A|A=1|docker exec -it x sh)(\nsystemctl stop x| # stop| # or)?",
+            ), 1..6),
+        ) {
+            let mut source = String::new();
+            for (around, tag, body) in &parts {
+                let _ = write!(source, "{around}\n\n```{tag}\n{body}\n```\n\n");
+            }
+            let document = outline(&source);
+            let knowledge = Knowledge::built_in();
+            prop_assert_eq!(
+                read(&document, &knowledge, 1),
+                read_where(&document, &knowledge, 1, |_, _, _| false),
+                "{}", source
+            );
+        }
+
         #[test]
         fn any_text_is_read_and_pieces_keep_their_places(
             tag in "(sh|python|powershell||console|sql|yaml|text)",
