@@ -58,7 +58,7 @@ pub struct WatchArgs {
 /// How steps follow one another.
 #[derive(Debug, Clone, Args)]
 pub struct FlowArgs {
-    /// What a failure does to the rest, where nobody is asked [default: continue]
+    /// What a failure does to the rest, where nobody is asked [default: stop]
     #[arg(long, value_name = "WHAT", value_enum)]
     pub on_failure: Option<FailureChoice>,
     /// Run up to N steps side by side, where `needs` allows it [default: 1]

@@ -16,6 +16,6 @@ pub use judged::{Fact, Judged, Run, Tag};
 pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands};
 pub use runbook::{Field, Form, Kind, Runbook, Section, Table};
 pub use step::{
-    Capture, Circumstances, Doubt, Effect, Language, Offered, SAID, Service, Settings, Step,
+    Capture, Circumstances, Doubt, Effect, Every, Language, Offered, SAID, Service, Settings, Step,
     StepId, Task,
 };
