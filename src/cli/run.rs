@@ -174,6 +174,10 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     secrets.tell(&plan, &mut session, &mut known);
     values.events.append(&mut secrets.events);
     prepare::admit_templates(&plan, &known)?;
+    let mut page = pages::template(&plan.runbook, &base)?;
+    if let Some(page) = &mut page {
+        session.texts().clean(page);
+    }
     let versions = versions(&survey);
     let opening = Opening {
         args: &args,
@@ -182,6 +186,7 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         session,
         given: values.events,
         bytes: &bytes,
+        page,
     };
     open(opening, plan, survey, signals)
 }
@@ -193,6 +198,8 @@ struct Opening<'a> {
     session: Session,
     given: Vec<EventKind>,
     bytes: &'a [u8],
+    // The template of the transcript.
+    page: Option<String>,
 }
 
 fn open(
@@ -208,6 +215,7 @@ fn open(
         session,
         given,
         bytes,
+        page,
     } = opening;
     let clock = Clock::from_environment();
     let state = StateDir::open(&args.store.path())?;
@@ -226,6 +234,9 @@ fn open(
     }
     let folder = RunFolder::create(&state.runs(), &run, state.is_shared(), bytes)?;
     let lock = Lock::take(&folder, &session::holder())?;
+    if let Some(page) = page {
+        folder.keep(&folder.page_template(), page.as_bytes())?;
+    }
     let path = folder.path().to_owned();
     let journal = session::new_journal(&folder)?;
     let operator = machine::operator(session.terminal);

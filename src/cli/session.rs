@@ -237,12 +237,15 @@ pub fn run(
     let transcript = write_transcript(&folder);
     let told = transcript.as_ref().ok().map(|it| {
         if watch.json {
-            it.display().to_string()
+            it.path.display().to_string()
         } else {
-            from_home(it)
+            from_home(&it.path)
         }
     });
     publisher.finish(Ending { transcript: told });
+    if let Ok(written) = &transcript {
+        written.remark();
+    }
     drop(stage.lock);
     // On a terminal the console has just said so, and what to do next.
     let is_told = !watch.json && look.surface == Surface::Terminal && terminal;
@@ -333,11 +336,31 @@ pub fn show_plan(opened: &RunOpened, verbose: bool) -> Result<(), Failure> {
     print::out(&String::from_utf8_lossy(&text))
 }
 
-/// Writes `transcript.md` anew from the journal; returns where it is.
+/// A transcript that is there.
+pub struct Written {
+    /// Where.
+    pub path: PathBuf,
+    // Why it is not as the document's template would have it.
+    because: Option<String>,
+}
+
+impl Written {
+    /// Says so where it is not as the template of the document would have it.
+    pub fn remark(&self) {
+        if let Some(because) = &self.because {
+            note(&format!(
+                "warning: the transcript is not written by its template: {because}"
+            ));
+        }
+    }
+}
+
+/// Writes `transcript.md` anew from the journal: by the template of the document where it has one, and by
+/// our own where that fails.
 ///
 /// # Errors
 /// Where it cannot be written. The run is as it is.
-pub fn write_transcript(folder: &RunFolder) -> Result<PathBuf, Failure> {
+pub fn write_transcript(folder: &RunFolder) -> Result<Written, Failure> {
     let reading = read_journal(folder)?;
     let head = Head {
         seq: (reading.events.len() as u64).saturating_sub(1),
@@ -355,12 +378,24 @@ pub fn write_transcript(folder: &RunFolder) -> Result<PathBuf, Failure> {
     let file = folder.new_or_empty_file(&fresh)?;
     let mut out = io::BufWriter::new(file);
     let outputs = StoredOutputs::of(folder);
-    crate::report::transcript::transcript(&mut out, &reading.events, &outputs, &head)
-        .and_then(|()| out.flush())
+    let template = std::fs::read_to_string(folder.page_template());
+    let page = template.map(|it| report::page::page(&it, &reading.events, &outputs, &head));
+    let (page, because) = match page {
+        Ok(Ok(page)) => (Some(page), None),
+        Ok(Err(fault)) => (None, Some(format!("line {}: {}", fault.line, fault.message))),
+        // Most documents have none.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (None, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let told = match page {
+        Some(page) => out.write_all(page.as_bytes()),
+        None => report::transcript::transcript(&mut out, &reading.events, &outputs, &head),
+    };
+    told.and_then(|()| out.flush())
         .and_then(|()| out.get_ref().sync_data())
         .and_then(|()| std::fs::rename(&fresh, &path))
         .map_err(fault)?;
-    Ok(path)
+    Ok(Written { path, because })
 }
 
 /// Creates the journal of a new run.

@@ -332,6 +332,13 @@ pub const TABLE: &[Rule] = &[
         "leave `raw` out: the value is quoted for its place",
     ),
     rule(
+        "transcript",
+        Error,
+        None,
+        "the template of the transcript is not there, does not parse, or names what no transcript has",
+        "a file beside the document; `docs/record.md` names what it may say",
+    ),
+    rule(
         "each",
         Error,
         Some(Warning),

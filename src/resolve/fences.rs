@@ -90,6 +90,7 @@ pub fn resolve(
         env: declaration.env,
         cwd: declaration.cwd,
         requires: declaration.requires,
+        transcript: declaration.transcript,
         default_timeout: declaration.default_timeout,
     };
     (runbook, diagnostics)

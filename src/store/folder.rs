@@ -101,6 +101,11 @@ impl RunFolder {
         self.path.join("transcript.md")
     }
 
+    /// Returns `transcript.template`, there where the document names one.
+    pub fn page_template(&self) -> PathBuf {
+        self.path.join("transcript.template")
+    }
+
     /// Returns `output/`.
     pub fn outputs(&self) -> PathBuf {
         self.path.join("output")
