@@ -14,6 +14,7 @@ use crate::event::{Event, OnFailure, RunOpened, Text};
 use crate::host::clock::Clock;
 use crate::host::{machine, storage};
 use crate::plan::Plan;
+use crate::report;
 use crate::report::{Colour, Console, Detail, Ending, Head, Json, Look, Reporter, Surface};
 use crate::store::folder::RunFolder;
 use crate::store::journal::{Journal, read_journal};
@@ -323,7 +324,7 @@ fn ending(folder: &RunFolder, leaving: Leaving, is_told: bool) -> ExitCode {
 }
 
 pub(super) fn note(text: &str) {
-    print::note(crate::report::clean::inline(text));
+    print::note(report::clean::inline(text));
 }
 
 /// Shows what a run is going to do.
@@ -332,7 +333,7 @@ pub(super) fn note(text: &str) {
 /// Where standard output cannot be written.
 pub fn show_plan(opened: &RunOpened, verbose: bool) -> Result<(), Failure> {
     let mut text = Vec::new();
-    let _ = crate::report::console::plan(&mut text, &look(verbose), opened);
+    let _ = report::console::plan(&mut text, &look(verbose), opened);
     print::out(&String::from_utf8_lossy(&text))
 }
 
@@ -382,7 +383,10 @@ pub fn write_transcript(folder: &RunFolder) -> Result<Written, Failure> {
     let page = template.map(|it| report::page::page(&it, &reading.events, &outputs, &head));
     let (page, because) = match page {
         Ok(Ok(page)) => (Some(page), None),
-        Ok(Err(fault)) => (None, Some(format!("line {}: {}", fault.line, fault.message))),
+        Ok(Err(fault)) => (
+            None,
+            Some(format!("line {}: {}", fault.line, fault.message)),
+        ),
         // Most documents have none.
         Err(error) if error.kind() == io::ErrorKind::NotFound => (None, None),
         Err(error) => (None, Some(error.to_string())),

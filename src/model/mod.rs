@@ -17,5 +17,5 @@ pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands
 pub use runbook::{Field, Form, Kind, PageTemplate, Runbook, Section, Table};
 pub use step::{
     Capture, Circumstances, Doubt, Effect, Every, Language, Offered, SAID, Service, Settings, Step,
-    StepId, Task,
+    StepId, Task, With,
 };

@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use minijinja::value::{Serde, Value};
+use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 
@@ -145,8 +145,10 @@ fn environment(marks: Marks) -> Environment<'static> {
 }
 
 fn shown(value: &Value) -> Arc<str> {
-    if value.is_none() {
-        return "".into();
+    match value.kind() {
+        ValueKind::None => return "".into(),
+        ValueKind::Bool => return if value.is_true() { "true" } else { "false" }.into(),
+        _ => {}
     }
     value
         .as_str()
@@ -188,20 +190,23 @@ mod tests {
 
     #[test]
     fn values_are_escaped_and_marks_are_not() {
-        let context = json!({"run": {"title": "a * b", "n": 3, "none": null}});
+        let context = json!({"run": {"title": "a * b", "n": 3, "none": null, "yes": true}});
         assert_eq!(
             page(
-                "* {{ run.title }} {{ run.n + 1 }}{{ run.none }} {{ run.title | code }}\n{{ run.title | upper | fence(\"sh\") }}\n",
+                "* {{ run.title }} {{ run.n + 1 }}{{ run.none }} {{ run.yes }} {{ run.title | code }}\n{{ run.title | upper | fence(\"sh\") }}\n",
                 context
             ),
-            "* a \\* b 4 `a * b`\n```sh\nA * B\n```\n"
+            "* a \\* b 4 true `a * b`\n```sh\nA * B\n```\n"
         );
     }
 
     #[test]
     fn what_is_wrong_is_told_with_its_line() {
         let run = || json!({"run": {"title": "x"}});
-        assert_eq!(page("a\n{{ run.titel }}\n", run()), "2: undefined value");
+        assert_eq!(
+            page("a\n{{ run.titel }}\n", run()),
+            "2: undefined value: `run.titel` is undefined"
+        );
         assert_eq!(
             page("a\n\n{{ run.title | cod }}\n", run()),
             "3: unknown filter: filter cod is unknown"

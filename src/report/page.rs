@@ -283,3 +283,92 @@ fn printed(output: &Output, outputs: &dyn Outputs) -> String {
         Err(error) => format!("({} cannot be read: {error})\n", output.log),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::page;
+    use crate::event::{Closing, Decision, EventKind, Verdict};
+    use crate::model::Judged;
+    use crate::report::fixture::{Tape, by_hand, id, opened, step};
+    use crate::report::transcript::Head;
+
+    fn told(template: &str, tape: &Tape) -> String {
+        let head = Head {
+            seq: tape.events.len() as u64 - 1,
+            hash: "ab".repeat(32),
+        };
+        match page(template, &tape.events, &tape.logs, &head) {
+            Ok(page) => page,
+            Err(fault) => format!("{}: {}", fault.line, fault.message),
+        }
+    }
+
+    fn tape(title: &str, printed: &str) -> Tape {
+        let mut tape = Tape::open(opened(vec![
+            step("backup", title, 12),
+            by_hand("announce", "Tell the customers", 20),
+        ]));
+        tape.start("backup").exit(
+            "backup",
+            crate::event::Exit::Code(0),
+            printed.as_bytes(),
+            |_| (),
+        );
+        let nonce = tape.events.iter().rev().find_map(|it| match &it.kind {
+            EventKind::AttemptExited(exited) => Some(exited.nonce.clone()),
+            _ => None,
+        });
+        tape.add(EventKind::CheckJudged {
+            step: id("backup"),
+            nonce: nonce.unwrap_or_default(),
+            judged: Judged {
+                holds: false,
+                line: 16,
+                expression: "step.stdout == \"ok\"".to_owned(),
+                message: "it does not hold".to_owned(),
+                left: None,
+                right: None,
+                diff: Vec::new(),
+            },
+        })
+        .finish("backup", Verdict::Failed, "a check does not hold")
+        .decide("backup", Decision::Skip, "ana")
+        .add(EventKind::RunClosed {
+            result: Closing::Failed,
+            reason: Some("the window is over".to_owned()),
+            by: Some("ana".to_owned()),
+        });
+        tape
+    }
+
+    #[test]
+    fn a_template_says_what_it_wants_and_the_evidence_stands_below() {
+        let template = "# {{ run.title }}: {{ run.result }}\n\n{{ run.operator }} in {{ run.folder | code }}, because {{ run.reason }}, closed because {{ run.closed_because }}\n\n| step | result |\n|---|---|\n{% for step in steps %}\n| {{ step.title }} | {{ step.mark }} {{ step.result }}{% for try in step.attempts %}, {{ try.exit }}{% for check in try.checks if not check.holds %}, line {{ check.line }}: {{ check.expression | code }}{% endfor %}{% endfor %} |\n{% endfor %}\n\n{% for step in steps if step.attempts %}\n{{ step.attempts[-1].output | fence }}\n{% endfor %}\n{% for input in inputs %}\n- {{ input.name }} = {{ input.value | code }}\n{% endfor %}\n{% for it in record %}\n- {{ it.what }}\n{% endfor %}\n{{ left_out | length }} left out, {{ sessions | length }} session, head {{ head.hash[:4] }}\n";
+        insta::assert_snapshot!(told(template, &tape("Back it up", "dumping\n")));
+    }
+
+    #[test]
+    fn nothing_that_a_step_or_a_person_wrote_becomes_markdown() {
+        let template = "{% for step in steps[:1] %}{{ step.title }}\n{{ step.attempts[0].output | fence }}{{ step.title | upper }}\n{% endfor %}";
+        let hostile = "<b>x</b> | # [a](b) `c`\u{1b}[2J";
+        let page = told(template, &tape(hostile, "```\n# forged\n"));
+        let (body, _) = page.split_once("\n## Evidence").unwrap();
+        insta::assert_snapshot!(body, @r"
+        \<b\>x\</b\> \| \# \[a\](b) \`c\`␛\[2J
+        ````text
+        ```
+        # forged
+        ````
+        \<B\>X\</B\> \| \# \[A\](B) \`C\`␛\[2J
+        ");
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_with_its_line() {
+        let tape = tape("Back it up", "");
+        assert_eq!(
+            told("\n{{ steps[9].title }}", &tape),
+            "2: undefined value: `steps[9]` is undefined"
+        );
+    }
+}

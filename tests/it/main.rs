@@ -47,6 +47,8 @@ mod running;
 #[cfg(feature = "testing")]
 mod secrets;
 #[cfg(feature = "testing")]
+mod starts;
+#[cfg(feature = "testing")]
 mod templates;
 #[cfg(feature = "testing")]
 mod terminal;
