@@ -64,6 +64,38 @@ fn steps_that_wait_for_nothing_more_run_side_by_side() {
 }
 
 #[test]
+fn what_a_step_leaves_running_is_told_also_while_others_run() {
+    let fences = &[
+        (
+            "bash {#a needs=\"\" effect=changes}",
+            "sleep 1000 > /dev/null 2>&1 & echo > fifo-a; echo",
+        ),
+        (
+            "bash {#b needs=\"\" effect=changes}",
+            "read x < fifo-a; read x < fifo-b",
+        ),
+    ];
+    let fixture = Fixture::new().steps(fences);
+    let (_a, b) = (fixture.fifo("fifo-a"), fixture.fifo("fifo-b"));
+    let running = fixture.spawn(&["run", "a.md", "--jobs", "2"]);
+    let left = |step: &str| {
+        fixture.happened().into_iter().find_map(|it| match it {
+            EventKind::AttemptExited(it) if it.step.as_str() == step => Some(it.left_running),
+            _ => None,
+        })
+    };
+    fixture.until_ledger(2);
+    fixture.until("the first step has ended", || left("a").is_some());
+    assert!(b.open());
+    running.wait().code(0);
+    let (a, b) = (left("a").unwrap(), left("b").unwrap());
+    let (pid, name) = a[0].split_once(' ').unwrap();
+    assert_eq!((a.len(), name, b.len()), (1, "sleep", 0), "{a:?} {b:?}");
+    runbook::host::process::kill(pid.parse().unwrap()).unwrap();
+    fixture.until_quiet();
+}
+
+#[test]
 fn a_failed_need_keeps_what_needs_it_and_nothing_else_from_running() {
     let fences = &[
         ("bash {#a needs=\"\"}", "false"),

@@ -43,6 +43,8 @@ mod pty;
 #[cfg(feature = "testing")]
 mod recovery;
 #[cfg(feature = "testing")]
+mod rows;
+#[cfg(feature = "testing")]
 mod running;
 #[cfg(feature = "testing")]
 mod secrets;

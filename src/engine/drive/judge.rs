@@ -249,7 +249,7 @@ impl Engine<'_> {
             }
             Judged::Condition(_) => None,
         };
-        let steps = self.ended(&step.id, texts(step, &open.judging.of));
+        let steps = self.ended(step, texts(step, &open.judging.of));
         let inputs: BTreeMap<String, String> = plan
             .inputs
             .iter()
@@ -293,7 +293,7 @@ impl Engine<'_> {
     }
 
     // What is known of the steps that have ended; what they printed only where somebody asks.
-    fn ended(&self, but: &StepId, texts: String) -> BTreeMap<StepId, StepFacts> {
+    fn ended(&self, but: &Step, texts: String) -> BTreeMap<StepId, StepFacts> {
         let state = self.parts.journal.state();
         if !texts.contains("steps") {
             return BTreeMap::new();
@@ -304,17 +304,31 @@ impl Engine<'_> {
         };
         let all =
             (0..state.steps().len()).filter_map(|at| Some((ahead.planned(at)?, ahead.at(at))));
-        let all = all.filter(|(planned, _)| planned.id != *but);
-        all.filter_map(|(planned, step)| {
-            let exited = step.exited.as_ref()?;
-            let is_named = texts.contains(planned.id.as_str());
-            let mut facts = self.step_facts(exited, step.attempts, is_named);
+        let all = all.filter(|(planned, _)| planned.id != but.id);
+        let mut ended = BTreeMap::new();
+        for (planned, step) in all {
+            let Some(exited) = &step.exited else { continue };
+            let row = self.same_row(but, &planned.id);
+            let is_named = |id: &StepId| texts.contains(id.as_str());
+            let reads = is_named(&planned.id) || row.is_some_and(is_named);
+            let mut facts = self.step_facts(exited, step.attempts, reads);
             if let Phase::Finished(verdict) = step.phase {
                 facts.verdict = Some(verdict);
             }
-            Some((planned.id.clone(), facts))
-        })
-        .collect()
+            if let Some(id) = row {
+                ended.insert(id.clone(), facts.clone());
+            }
+            ended.insert(planned.id.clone(), facts);
+        }
+        ended
+    }
+
+    // What a step of a table's row calls another of the same row: by the id that the document gives it.
+    fn same_row(&self, step: &Step, other: &StepId) -> Option<&StepId> {
+        let table = step.settings.each.as_ref()?;
+        let other = self.parts.plan.step(other)?;
+        let is_same = other.settings.each.as_ref() == Some(table) && row_of(other) == row_of(step);
+        other.settings.row_of.as_ref().filter(|_| is_same)
     }
 
     fn step_facts(&self, exited: &AttemptExited, attempt: u32, reads: bool) -> StepFacts {
@@ -432,6 +446,12 @@ fn patience() -> Duration {
         return Duration::from_millis(ms);
     }
     PATIENCE
+}
+
+// What tells the rows of a step apart: the end of its id.
+fn row_of(step: &Step) -> Option<&str> {
+    let of = step.settings.row_of.as_ref()?;
+    step.id.as_str().strip_prefix(of.as_str())
 }
 
 // The lines of an index: which stream, and how many bytes.
