@@ -362,6 +362,39 @@ fn a_check_is_judged_again_from_what_was_recorded() {
 }
 
 #[test]
+fn what_was_not_there_to_be_looked_at_is_told_with_what_does_not_hold() {
+    let mut world = World::new();
+    let url = "http://127.0.0.1:1/".to_owned();
+    world.probed.extend([
+        (
+            Probe::Http { url },
+            Fact::Found(json!({"error": "connection refused", "ms": 1})),
+        ),
+        (
+            Probe::Tcp {
+                host: "db".into(),
+                port: 5432,
+            },
+            Fact::Found(json!({"open": false, "error": "no such name"})),
+        ),
+    ]);
+    let check = |source: &str| told(&judge(&Check::Script(expression(source)), &world.facts()));
+    assert_eq!(
+        check("assert_eq(http(\"http://127.0.0.1:1/\").status, 200)"),
+        "10: assert_eq(http(\"http://127.0.0.1:1/\").status, 200) | the two are not the same; `http://127.0.0.1:1/`: connection refused | \"()\" \"200\""
+    );
+    assert_eq!(
+        check("tcp(\"db\", 5432)"),
+        "10: tcp(\"db\", 5432) | it does not hold; `db`: no such name"
+    );
+    // What another line looked at is not told.
+    assert_eq!(
+        check("tcp(\"db\", 5432); 1 == 2"),
+        "10: 1 == 2 | it does not hold | \"1\" \"2\""
+    );
+}
+
+#[test]
 fn a_script_that_outlasts_the_clock_falls_at_its_line_and_falls_again_on_a_faster_machine() {
     let source = "let sum = 0;\nfor number in 0..1000 {\n  sum += number;\n}\ntrue";
     let script = Check::Script(expression(source));

@@ -145,6 +145,15 @@ impl<'r> Reader<'r> {
                     ),
                     "take `retries`, `until` and `capture` out",
                 ))
+            } else if settings.every.is_some() && settings.retries == 0 && settings.until.is_none()
+            {
+                Some((
+                    format!(
+                        "`every` of `{}` is a pause between tries, and it is tried once",
+                        step.id
+                    ),
+                    "add `retries` or `until`, or take it out",
+                ))
             } else {
                 None
             };
