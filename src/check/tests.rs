@@ -381,7 +381,7 @@ fn what_was_not_there_to_be_looked_at_is_told_with_what_does_not_hold() {
     let check = |source: &str| told(&judge(&Check::Script(expression(source)), &world.facts()));
     assert_eq!(
         check("assert_eq(http(\"http://127.0.0.1:1/\").status, 200)"),
-        "10: assert_eq(http(\"http://127.0.0.1:1/\").status, 200) | the two are not the same; `http://127.0.0.1:1/`: connection refused | \"()\" \"200\""
+        "10: assert_eq(http(\"http://127.0.0.1:1/\").status, 200) | nothing is never a number; `http://127.0.0.1:1/`: connection refused | \"()\" \"200\""
     );
     assert_eq!(
         check("tcp(\"db\", 5432)"),
