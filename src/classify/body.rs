@@ -14,7 +14,7 @@ use super::pieces::{self, Run};
 use super::placeholders::{self, Found};
 use super::prompted::{self, Asks, Exchange};
 use super::suspicion;
-use super::text::{Dialect, Parts, holds};
+use super::text::{Dialect, Marks, Parts, holds};
 use super::understanding::{Sense, Tongue, Understanding, understand};
 use super::ways::Ways;
 use super::words::{self, Heard, Set};
@@ -232,6 +232,12 @@ static OPPOSITES: LazyLock<Set> = LazyLock::new(|| {
     Set::of(pairs.flat_map(|(does, undoes)| [*does, *undoes]))
 });
 
+/// Values of which a command holds one where another switches it back.
+static SWITCHES: LazyLock<Marks> = LazyLock::new(|| {
+    let pairs = words::SWITCHES.iter();
+    Marks::new(pairs.flat_map(|(on, off)| [*on, *off]))
+});
+
 /// Reads a body under its tag.
 pub(super) fn read(tag: &str, body: &str, knowledge: &Knowledge) -> Body {
     let reader = Reader {
@@ -250,6 +256,8 @@ pub(super) fn read(tag: &str, body: &str, knowledge: &Knowledge) -> Body {
         let texts = commands
             .iter()
             .filter_map(|known| piece.command.get(known.range.clone()));
+        piece.has_opposite = !commands.is_empty() && SWITCHES.stand_in(&piece.command);
+        piece.may_start = piece.has_opposite;
         for word in texts.flat_map(str::each_word) {
             piece.has_opposite |= OPPOSITES.contains(word);
             piece.may_start |= piece.has_opposite || word == "restart";

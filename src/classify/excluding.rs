@@ -71,6 +71,7 @@ pub(super) fn exclude(fences: &mut [Context<'_>], document: &Document<'_>) {
     sibling_sections(fences, &mut next);
     side_by_side::tabs(fences, document, &mut next);
     side_by_side::chores(fences, document);
+    side_by_side::taken_back(fences);
     undoing_sections(fences);
     stopped_for_good(fences);
 }
