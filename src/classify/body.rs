@@ -19,6 +19,9 @@ use super::understanding::{Sense, Tongue, Understanding, understand};
 use super::ways::Ways;
 use super::words::{self, Heard, Set};
 
+/// Why a piece without commands is none.
+pub(super) const REMARKS_ONLY: &str = "it holds comments only";
+
 /// A fence's body, read.
 #[derive(Clone, Debug)]
 pub(super) struct Body {
@@ -420,14 +423,14 @@ impl Reader<'_> {
         if found.iter().all(|piece| !piece.nature.is_step()) {
             let mut natures: Vec<Nature> = found
                 .iter()
-                .filter(|piece| !piece.because.starts_with("it holds comments only"))
+                .filter(|piece| !piece.because.starts_with(REMARKS_ONLY))
                 .map(|piece| piece.nature)
                 .collect();
             natures.dedup();
             if natures.len() < 2 {
                 let leading = found
                     .iter()
-                    .position(|piece| !piece.because.starts_with("it holds comments only"))
+                    .position(|piece| !piece.because.starts_with(REMARKS_ONLY))
                     .unwrap_or(0);
                 let mut piece = found.swap_remove(leading);
                 piece.range = whole.range;
@@ -576,12 +579,7 @@ impl Reader<'_> {
 
     fn piece(&self, run: Run) -> BodyPiece {
         if run.is_comment {
-            return BodyPiece::new(
-                run.range,
-                run.title,
-                Nature::Listing,
-                "it holds comments only",
-            );
+            return BodyPiece::new(run.range, run.title, Nature::Listing, REMARKS_ONLY);
         }
         let text = &self.body[run.range.clone()];
         let is_program = |word: &str| self.knows(word);
@@ -867,7 +865,7 @@ impl Reader<'_> {
                 .iter()
                 .filter(|piece| {
                     matches!(piece.nature, Nature::Listing | Nature::Output)
-                        && !piece.because.starts_with("it holds comments only")
+                        && !piece.because.starts_with(REMARKS_ONLY)
                 })
                 .count();
             if others > commands {

@@ -43,8 +43,9 @@ pub(super) fn listen(
         .find_map(|text| text.find(List::Forbids));
     for (index, piece) in pieces.iter_mut().enumerate() {
         let title = &piece.read.heard;
-        // Samples of what is printed.
+        // Samples of what is printed; a remark under a command is none, whatever it says.
         if (leads_to_output && is_lone || says_output(title))
+            && piece.read.because != body::REMARKS_ONLY
             && !matches!(piece.nature, Nature::Diagram | Nature::Session)
         {
             let is_free = piece.nature == Nature::Listing

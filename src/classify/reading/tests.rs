@@ -367,6 +367,39 @@ fn what_another_takes_back_and_what_is_done_by_force_are_choices() {
 }
 
 #[test]
+fn steps_trouble_and_remarks_are_no_reason_to_ask() {
+    for (before, body, expected) in [
+        (
+            "# Upgrade",
+            "# 1. Stop writing\nphp occ maintenance:mode --on\n\n# 2. Write again\nphp occ maintenance:mode --off",
+            "1-2 command run; 4-5 command run",
+        ),
+        (
+            "# Script não executa no cron",
+            "systemctl start cron",
+            "1-1 command run",
+        ),
+        (
+            "# A",
+            "# Look\ncurl http://localhost/health\n\n# Output: ok",
+            "1-2 command run; 4-4 listing never",
+        ),
+        (
+            "# A",
+            "# Option A: Compose (recommended)\ndocker compose up -d\n\n# Option B: systemd\nsystemctl start x",
+            "1-2 command run; 4-5 command ask alternative",
+        ),
+        (
+            "# By hand (alternative)",
+            "docker compose up -d",
+            "1-1 command ask alternative",
+        ),
+    ] {
+        check(before, "bash", body, expected);
+    }
+}
+
+#[test]
 fn remarks_and_values_tell_of_other_ways() {
     check(
         "# A",

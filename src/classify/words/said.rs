@@ -465,10 +465,15 @@ pub(in crate::classify) const FORBIDS: &[&str] = &[
     "no ejecutar",
     "no ejecutes",
     "no ejecute",
-    "nunca ejecut*",
+    "nunca ejecutes",
+    "nunca ejecute",
+    "nunca ejecutar",
     "no lo ejecutes",
-    "nao execut*",
-    "nunca execut*",
+    "nao execute",
+    "nao executem",
+    "nao executar",
+    "nunca execute",
+    "nunca executar",
     "ne pas executer",
     "n'executez pas",
     "ne jamais executer",
@@ -1722,3 +1727,13 @@ pub(in crate::classify) static NOBODIES: Set = Set::new(&[
     "username",
     "usuario",
 ]);
+
+/// Begins what stands in brackets in the heading of another way.
+pub(in crate::classify) const ALTERNATIVE_ASIDES: &[&str] = &[
+    "alternativ",
+    "альтернатив",
+    "alternatyw",
+    "备选",
+    "替代",
+    "代替",
+];
