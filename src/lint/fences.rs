@@ -254,6 +254,10 @@ fn hindrances(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<Diagno
                 if runbook.kind == Kind::Declared && !is_a_step(runbook, fence) {
                     continue;
                 }
+                // A server is not waited for.
+                if *rule == "endless" && is_in_the_background(runbook, fence) {
+                    continue;
+                }
                 let place = if doubt.span == Span::default() {
                     first_line(document, fence, piece)
                 } else {
@@ -271,6 +275,11 @@ fn hindrances(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<Diagno
 
 fn is_shell(name: &str) -> bool {
     language::find(name).is_some_and(|row| matches!(row.kind, Tagged::Shell | Tagged::Console))
+}
+
+fn is_in_the_background(runbook: &Runbook, fence: &Fence) -> bool {
+    let mut steps = runbook.steps.iter().filter(|it| it.span == fence.span);
+    steps.any(|step| step.settings.background.is_some())
 }
 
 fn is_a_step(runbook: &Runbook, fence: &Fence) -> bool {

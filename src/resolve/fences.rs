@@ -217,16 +217,45 @@ impl<'a> Resolver<'_, 'a> {
             .collect();
         by_hand.sort_by_key(|(start, _)| *start);
         let mut by_hand = by_hand.into_iter().peekable();
+        let mut before = 0;
         for (index, fence) in document.fences.iter().enumerate() {
             while let Some((_, it)) = by_hand.next_if(|(start, _)| *start < fence.span.start) {
                 self.by_hand(it);
             }
+            self.no_fences(before, fence.span.start);
+            before = fence.span.end;
             if declaration != Some(index) {
                 self.fence(index, fence);
             }
         }
+        self.no_fences(before, document.source.len());
         for (_, it) in by_hand {
             self.by_hand(it);
+        }
+    }
+
+    /// Tells of lines of prose that were meant to open a fence: by CommonMark a fence of backticks has
+    /// none in its first line.
+    fn no_fences(&mut self, from: usize, to: usize) {
+        let text = match self.kind {
+            Kind::Declared => self.document.source.get(from..to).unwrap_or_default(),
+            Kind::Plain => return,
+        };
+        let mut start = from;
+        for line in text.split_inclusive('\n') {
+            let words = line.trim_start_matches(' ');
+            let rest = words.trim_start_matches('`');
+            let marks = words.len() - rest.len();
+            if marks >= 3 && rest.find('{').is_some_and(|at| rest[at..].contains('`')) {
+                let at = start + (line.len() - words.len());
+                let span = Span::new(at, at + words.trim_end().len());
+                let message = "this opens no fence: a fence of backticks has none in its first line";
+                self.diagnostics.push(
+                    Diagnostic::error("no-fence", span, message)
+                        .way_out(format!("open and close it with {}", "~".repeat(marks))),
+                );
+            }
+            start += line.len();
         }
     }
 
@@ -732,13 +761,15 @@ impl<'a> Resolver<'_, 'a> {
                 title => title,
             };
             let id_is_explicit = explicit.is_some();
-            let id = explicit.unwrap_or_else(|| names.id(title));
-            let title = match &task {
-                Task::ByHand { text, .. } if !text.is_empty() && !text.contains('\n') => {
-                    text.as_str()
-                }
-                _ if !own_title.is_empty() => own_title.as_str(),
-                _ => title,
+            let own_text = match &task {
+                Task::ByHand { text, .. } if !text.is_empty() && !text.contains('\n') => Some(text),
+                _ => None,
+            };
+            let id = explicit.unwrap_or_else(|| names.id(own_text.map_or(title, String::as_str)));
+            let title = match own_text {
+                Some(text) => text.as_str(),
+                None if !own_title.is_empty() => own_title.as_str(),
+                None => title,
             };
             needs.extend(
                 said.needs

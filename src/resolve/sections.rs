@@ -104,9 +104,10 @@ pub(super) fn sections(document: &Document<'_>) -> Vec<Section> {
         on_demand: false,
     }];
     let mut anchors = Anchors::default();
+    let title = title(document);
     // The sections that the next heading may stand in.
     let mut open: Vec<usize> = Vec::new();
-    for heading in &document.headings {
+    for (index, heading) in document.headings.iter().enumerate() {
         let anchor = anchors.next(&heading.text);
         if heading.is_nested {
             continue;
@@ -116,7 +117,8 @@ pub(super) fn sections(document: &Document<'_>) -> Vec<Section> {
         let mut path = above.map_or_else(Vec::new, |section| section.path.clone());
         path.push(heading.text.to_string());
         let on_demand =
-            above.is_some_and(|section| section.on_demand) || is_on_demand(&heading.text);
+            above.is_some_and(|section| section.on_demand)
+                || title != Some(index) && is_on_demand(&heading.text);
         open.push(sections.len());
         sections.push(Section {
             title: heading.text.to_string(),
@@ -129,6 +131,16 @@ pub(super) fn sections(document: &Document<'_>) -> Vec<Section> {
         });
     }
     sections
+}
+
+/// Returns which heading is the title of the whole document: a first one above all others. Who runs a
+/// document that is called "Rollback" has asked for it.
+fn title(document: &Document<'_>) -> Option<usize> {
+    let first = document.headings.iter().position(|it| !it.is_nested)?;
+    let level = document.headings[first].level;
+    let mut rest = document.headings[first + 1..].iter();
+    let is_above_all = rest.len() > 0 && rest.all(|it| it.is_nested || it.level > level);
+    is_above_all.then_some(first)
 }
 
 fn is_on_demand(heading: &str) -> bool {
