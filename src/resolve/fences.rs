@@ -97,6 +97,7 @@ pub fn resolve(
         env: declaration.env,
         cwd: declaration.cwd,
         requires: declaration.requires,
+        transcript: declaration.transcript,
         default_timeout: declaration.default_timeout,
     };
     (runbook, diagnostics)
@@ -828,19 +829,29 @@ impl<'a> Resolver<'_, 'a> {
         if pending.is_empty() && stated.is_empty() {
             return;
         }
-        let ids: Vec<StepId> = steps.iter().map(|step| step.id.clone()).collect();
+        let (document, kind) = (self.document, self.kind);
+        let nameable = tables::nameable(document, self.sections, steps, kind);
+        let all: BTreeSet<&str> = nameable.all.iter().map(String::as_str).collect();
+        let through = nameable.through.iter().map(|(table, names)| {
+            let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+            (table.as_str(), names)
+        });
+        let through: BTreeMap<&str, BTreeSet<&str>> = through.collect();
         let captured: Vec<String> = steps
             .iter()
             .filter_map(|step| step.settings.capture.as_ref())
             .map(|capture| capture.name.clone())
             .collect();
-        let known = Known {
-            steps: &ids.iter().map(StepId::as_str).collect(),
-            inputs,
-            values: &captured.iter().map(String::as_str).collect(),
-            has_step: true,
+        let values: BTreeSet<&str> = captured.iter().map(String::as_str).collect();
+        let known = |step: Option<&Step>| {
+            let table = step.and_then(|it| it.settings.each.as_deref());
+            Known {
+                steps: table.and_then(|it| through.get(it)).unwrap_or(&all),
+                inputs,
+                values: &values,
+                has_step: true,
+            }
         };
-        let (document, kind) = (self.document, self.kind);
         conditions::attach(document, kind, steps, stated, &known, &mut self.diagnostics);
         checks::attach(document, steps, pending, &known, &mut self.diagnostics);
     }
@@ -1023,8 +1034,8 @@ mod tests {
         Plain "Guía"
         ~guia "Guía" 3:3 bash "ls" reads
         ~guia-2 "Guía (2)" 15:15 bash "select" unknown doubt unreadable "select" doubt tag "select"
-        ~guia-3 "mirar x" 19:19 by hand "mirar x" unknown
-        ~guia-4 "visto" 20:20 by hand "visto" unknown ticked
+        ~mirar-x "mirar x" 19:19 by hand "mirar x" unknown
+        ~visto "visto" 20:20 by hand "visto" unknown ticked
         ~vuelta-atras "Vuelta atrás" 27:27 sh "b" unknown on demand
         "#);
     }
@@ -1112,14 +1123,14 @@ mod tests {
     #[test]
     fn attributes_are_obeyed_in_every_form() {
         let source = "# A\n<!-- runbook: timeout=5m .all env=\"A=1 B=2\" -->\n\n```bash {#x .one cwd=\"a b\" effect=reads confirm=\"Really?\" idempotent exit=0,3 env=\"B=3\"}\na\n```\n<!-- runbook:\nname: y\ntimeout: 1h\n-->\n```sh\nb\n```\n```sh {\"name\":\"z\",\"interactive\":\"false\"}\nc\n```\n```sh {run=never on=x}\n```\n```text {run=manual}\nask Bob\n```\n## B\n```sh {timeout=1s}\nd\n```\n";
-        insta::assert_snapshot!(declared(source), @r##"
+        insta::assert_snapshot!(declared(source), @r#"
         Declared "A"
         x "A" 7:8 bash "a\n" reads .all .one {"confirm":"Really?","cwd":"a b","env":[["A","1"],["B","3"]],"exit":[0,3],"idempotent":true,"timeout":{"nanos":0,"secs":300}}
         y "A (2)" 14:15 sh "b\n" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":3600}}
         z "A (3)" 17:18 sh "c\n" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":300}}
-        ~a "ask Bob" 22:23 by hand "ask Bob" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":300}}
+        ~ask-bob "ask Bob" 22:23 by hand "ask Bob" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":300}}
         ~b "B" 26:27 sh "d\n" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":1}}
-        "##);
+        "#);
     }
 
     #[test]

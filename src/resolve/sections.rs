@@ -226,6 +226,19 @@ mod tests {
     }
 
     #[test]
+    fn the_title_of_a_document_puts_nothing_on_demand() {
+        let check = |text: &str| {
+            let found = sections(&outline(text));
+            let shown = found.iter().skip(1);
+            shown.map(|it| if it.on_demand { '!' } else { '.' }).collect::<String>()
+        };
+        assert_eq!(check("# Rollback of the shop\n## Do\n## FAQ\n"), "..!");
+        // With others beside it, or alone, a heading is a section.
+        assert_eq!(check("# Rollback\n## Do\n# Deploy\n"), "!!.");
+        assert_eq!(check("## Rollback\n"), "!");
+    }
+
+    #[test]
     fn words_leave_numbering_and_marks_out() {
         assert_eq!(
             folded_words("10. SSL/TLS y Let's Encrypt ✅"),
