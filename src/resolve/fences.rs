@@ -250,7 +250,8 @@ impl<'a> Resolver<'_, 'a> {
             if marks >= 3 && rest.find('{').is_some_and(|at| rest[at..].contains('`')) {
                 let at = start + (line.len() - words.len());
                 let span = Span::new(at, at + words.trim_end().len());
-                let message = "this opens no fence: a fence of backticks has none in its first line";
+                let message =
+                    "this opens no fence: a fence of backticks has none in its first line";
                 self.diagnostics.push(
                     Diagnostic::error("no-fence", span, message)
                         .way_out(format!("open and close it with {}", "~".repeat(marks))),

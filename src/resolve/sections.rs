@@ -116,9 +116,8 @@ pub(super) fn sections(document: &Document<'_>) -> Vec<Section> {
         let above = open.last().map(|index| &sections[*index]);
         let mut path = above.map_or_else(Vec::new, |section| section.path.clone());
         path.push(heading.text.to_string());
-        let on_demand =
-            above.is_some_and(|section| section.on_demand)
-                || title != Some(index) && is_on_demand(&heading.text);
+        let on_demand = above.is_some_and(|section| section.on_demand)
+            || title != Some(index) && is_on_demand(&heading.text);
         open.push(sections.len());
         sections.push(Section {
             title: heading.text.to_string(),
@@ -230,7 +229,9 @@ mod tests {
         let check = |text: &str| {
             let found = sections(&outline(text));
             let shown = found.iter().skip(1);
-            shown.map(|it| if it.on_demand { '!' } else { '.' }).collect::<String>()
+            shown
+                .map(|it| if it.on_demand { '!' } else { '.' })
+                .collect::<String>()
         };
         assert_eq!(check("# Rollback of the shop\n## Do\n## FAQ\n"), "..!");
         // With others beside it, or alone, a heading is a section.

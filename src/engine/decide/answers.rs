@@ -53,7 +53,10 @@ impl Turn<'_> {
         let question = match manner {
             Manner::Run { .. } => "run this step?".to_owned(),
             Manner::Type => {
-                let own = self.plan.step(&step).and_then(|it| it.settings.confirm.as_deref());
+                let own = self
+                    .plan
+                    .step(&step)
+                    .and_then(|it| it.settings.confirm.as_deref());
                 format!("it destroys: {}", own.unwrap_or("run this step?"))
             }
             Manner::Confirm(text) => text.clone(),
