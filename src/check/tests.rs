@@ -104,8 +104,14 @@ impl World {
                         path: "app.conf".into(),
                     },
                     found(
-                        json!({"exists": true, "kind": "file", "size": 3, "mode": "0640", "owner": "root", "mtime": 1_767_322_800_000_i64, "text": "a\n"}),
+                        json!({"exists": true, "kind": "file", "size": 3, "mode": "0640", "owner": "root", "mtime": 1_767_322_800_000_i64}),
                     ),
+                ),
+                (
+                    Probe::Text {
+                        path: "app.conf".into(),
+                    },
+                    found(json!({"text": "a\nport 80\n", "error": ""})),
                 ),
                 (
                     Probe::Cert {

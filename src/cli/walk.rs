@@ -99,6 +99,12 @@ pub fn question(asking: &Asking<'_>, width: usize) -> String {
     }
     match manner {
         Manner::Confirm(question) => say(STRONG, question),
+        // To type its id answers the document's own question too.
+        Manner::Type => {
+            if let Some(question) = &step.settings.confirm {
+                say(STRONG, question);
+            }
+        }
         Manner::Incomplete | Manner::Elsewhere | Manner::Doubtful => {
             for doubt in &step.doubts {
                 say(
@@ -141,7 +147,6 @@ pub fn question(asking: &Asking<'_>, width: usize) -> String {
         } => say(DOUBT, &format!("That value does not go there: {because}")),
         Manner::Value { refused: None, .. }
         | Manner::Run { .. }
-        | Manner::Type
         | Manner::Manual
         | Manner::Offered { .. } => {}
     }

@@ -431,10 +431,10 @@ fn way_out(plan: &Plan, step: &Step, facts: &Facts) -> String {
         format!("run it on a terminal, or with --allow host={host}")
     } else if facts.overwrites && !allows("overwrite") {
         "run it on a terminal, or with --allow overwrite".to_owned()
-    } else if step.effect == Effect::Destroys {
-        "run it on a terminal, or with --allow destroys".to_owned()
     } else if step.settings.confirm.is_some() {
         "run it on a terminal".to_owned()
+    } else if step.effect == Effect::Destroys {
+        "run it on a terminal, or with --allow destroys".to_owned()
     } else if is_plain && step.effect == Effect::Unknown {
         "run it on a terminal; or name a section, with --yes --allow unknown".to_owned()
     } else {

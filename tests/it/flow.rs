@@ -411,7 +411,7 @@ fn a_check_decides_whether_a_step_is_ok_and_shows_both_sides() {
 #[test]
 fn what_a_check_looked_at_is_recorded_and_a_look_judges_a_file() {
     let text = format!(
-        "---\nrunbook: 1\n---\n# A\n\n```bash {{#a}}\n{}\necho hello > made\n```\n\n```rhai\nassert(file(\"made\").text.contains(\"hello\"));\n```\n",
+        "---\nrunbook: 1\n---\n# A\n\n```bash {{#a}}\n{}\necho hello > made\n```\n\n```rhai\nassert(read(\"made\").contains(\"hello\"));\n```\n",
         crate::fixture::LEDGER
     );
     let fixture = Fixture::new().file("a.md", text);

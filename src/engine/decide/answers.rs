@@ -52,7 +52,13 @@ impl Turn<'_> {
     fn answer_run(&mut self, step: StepId, manner: &Manner, answer: Answer) {
         let question = match manner {
             Manner::Run { .. } => "run this step?".to_owned(),
-            Manner::Type => "it destroys: run this step?".to_owned(),
+            Manner::Type => {
+                let own = self
+                    .plan
+                    .step(&step)
+                    .and_then(|it| it.settings.confirm.as_deref());
+                format!("it destroys: {}", own.unwrap_or("run this step?"))
+            }
             Manner::Confirm(text) => text.clone(),
             Manner::Incomplete | Manner::Elsewhere => "it does not run as it stands".to_owned(),
             Manner::Doubtful if self.plan.step(&step).is_some_and(Step::is_of_another_shell) => {
