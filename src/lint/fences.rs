@@ -254,6 +254,10 @@ fn hindrances(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<Diagno
                 if runbook.kind == Kind::Declared && !is_a_step(runbook, fence) {
                     continue;
                 }
+                // The author says that a person is there.
+                if *rule != "endless" && is_attended(runbook, fence) {
+                    continue;
+                }
                 let place = if doubt.span == Span::default() {
                     first_line(document, fence, piece)
                 } else {
@@ -278,6 +282,11 @@ fn is_a_step(runbook: &Runbook, fence: &Fence) -> bool {
         .steps
         .iter()
         .any(|step| step.span == fence.span && matches!(step.task, Task::Command { .. }))
+}
+
+fn is_attended(runbook: &Runbook, fence: &Fence) -> bool {
+    let mut steps = runbook.steps.iter();
+    steps.any(|step| step.span == fence.span && step.settings.interactive)
 }
 
 /// Values that the document leaves to its reader: one finding each for words and variables.

@@ -30,7 +30,7 @@ pub use console::Console;
 pub use history::RunSummary;
 pub use json::Json;
 pub use transcript::Head;
-pub use words::size;
+pub use words::{duration, size};
 
 /// Someone who is told of a run while it goes on.
 pub trait Reporter: Send {
