@@ -149,7 +149,8 @@ fn ctrl_c_and_ctrl_z_are_the_steps() {
 
 #[test]
 fn ctrl_c_ends_a_step_that_does_not_mind_it() {
-    let (_desk, mut pty) = talking("```bash {#long interactive}\necho ready; sleep 1000\n```\n");
+    let (_desk, mut pty) =
+        talking("```bash {#long interactive}\nsh -c 'echo ready; exec sleep 1000'\n```\n");
     pty.expect("ready").ctrl('c').expect("failed");
     pty.expect("[q]uit").expect(" > ").send("q\n");
     assert_eq!(pty.wait(), 3);
