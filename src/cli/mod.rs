@@ -15,6 +15,7 @@ mod lent;
 pub mod lint;
 pub mod list;
 mod mend;
+mod pages;
 mod prepare;
 pub mod print;
 mod prompt;

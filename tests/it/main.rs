@@ -29,6 +29,8 @@ mod init;
 #[cfg(feature = "testing")]
 mod interactive;
 #[cfg(feature = "testing")]
+mod judging;
+#[cfg(feature = "testing")]
 mod kills;
 #[cfg(feature = "testing")]
 mod labels;
@@ -42,6 +44,8 @@ mod model;
 mod pty;
 #[cfg(feature = "testing")]
 mod recovery;
+#[cfg(feature = "testing")]
+mod rows;
 #[cfg(feature = "testing")]
 mod running;
 #[cfg(feature = "testing")]
