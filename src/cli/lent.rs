@@ -66,6 +66,7 @@ impl Lent {
             typed: Vec::new(),
             keys: Keys::default(),
             modes: Modes::default(),
+            is_painted: false,
             last: b'\n',
         };
         let thread = std::thread::Builder::new()
@@ -104,6 +105,8 @@ struct Relay {
     typed: Vec<u8>,
     keys: Keys,
     modes: Modes,
+    // Whether anything but plain text was shown.
+    is_painted: bool,
     last: u8,
 }
 
@@ -111,6 +114,10 @@ impl Relay {
     fn serve(mut self, raw: Raw) {
         let calls = self.relay();
         let mut rest = self.modes.undo();
+        if self.is_painted {
+            // Colours, and letters that stand for lines.
+            rest.extend_from_slice(b"\x1b[0m\x1b(B\x0f");
+        }
         if self.last != b'\n' {
             // What comes next begins on a line of its own.
             rest.extend_from_slice(b"\r\n");
@@ -170,6 +177,7 @@ impl Relay {
             Ok(0) => false,
             Ok(count) => {
                 self.modes.feed(&buffer[..count]);
+                self.is_painted |= memchr::memchr2(0x1b, 0x0e, &buffer[..count]).is_some();
                 self.last = buffer[count - 1];
                 print::raw(&buffer[..count]);
                 true

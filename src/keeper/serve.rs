@@ -913,6 +913,10 @@ impl Attempt {
         let has_dump = dump.is_some();
         let (mut environment, mut failed_at) =
             dump.map_or((None, None), |it| (Some(it.delta), it.failed_at));
+        if self.launch.user.is_some() {
+            // Every process of that user can write there, and what comes next may be root's.
+            environment = None;
+        }
         if let Some(delta) = &mut environment {
             remarks.extend(dump::redact(delta, &self.secrets));
         }
