@@ -272,7 +272,7 @@ fn its_time_is_shown_and_kept() {
     let (_desk, mut pty) =
         declared("```bash {#slow interactive timeout=1s}\nread -rp \"Name: \" name\n```\n");
     pty.expect("[r]un it here").expect(" > ").send("r\n");
-    pty.expect("It is ended after 1.0s.").expect("Name: ");
+    pty.expect("It is ended after 1.0s.");
     pty.expect("timed out").expect(" > ").send("q\n");
     assert_eq!(pty.wait(), 3);
 }
@@ -292,6 +292,25 @@ fn nothing_runs_beside_a_step_that_has_the_terminal() {
     let out = desk.read("out");
     assert!(out.contains("in\nout\n"), "{out}");
     assert_eq!(out.lines().count(), 4);
+}
+
+#[test]
+fn how_a_step_ended_is_told_before_the_next_has_the_terminal() {
+    let desk = Desk::new();
+    desk.file(
+        "a.md",
+        "---\nrunbook: 1\n---\n# A\n```bash {#one interactive}\nread -rp \"First: \" x\n```\n\
+         # B\n```bash {#two interactive}\nread -rp \"Second: \" x\nprintf '\\e[31mleft red'\n```\n",
+    );
+    let mut pty = desk.terminal(&["run", "a.md", "--yes"]);
+    pty.expect("First: ").send("x\r");
+    pty.expect("✓ 1/2 A")
+        .expect("The terminal goes to `two`.")
+        .expect("Second: ")
+        .send("x\r");
+    // What it left on a line of its own stays there, and its colour is over.
+    pty.expect("left red\n").expect("✓ 2/2 B").expect("passed");
+    assert_eq!(pty.wait(), 0);
 }
 
 #[test]

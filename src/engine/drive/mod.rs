@@ -360,13 +360,20 @@ impl<'a> Engine<'a> {
         let held = std::mem::take(&mut self.held);
         let events = self.concealed(events);
         let recorded = self.parts.journal.commit(events)?;
-        // What it begins with is seen, and nothing that is typed for it is shown by anybody else.
-        self.lend()?;
+        let is_lent = self.parts.session.terminal && self.borrower().is_some();
+        if is_lent {
+            // All that came before is told, and nothing that is typed from here on is for us.
+            let events = recorded.events().to_vec();
+            self.parts.publisher.events(events);
+            self.lend()?;
+        }
         for held in held {
             // Where its process is gone the keeper says so.
             let _ = held.release(&recorded);
         }
-        self.parts.publisher.events(recorded.into_events());
+        if !is_lent {
+            self.parts.publisher.events(recorded.into_events());
+        }
         Ok(())
     }
 

@@ -88,7 +88,7 @@ impl Engine<'_> {
     }
 
     // The shell, else the step that runs and wants a terminal: there is one at most.
-    fn borrower(&self) -> Option<Borrower> {
+    pub(super) fn borrower(&self) -> Option<Borrower> {
         let session = &self.parts.session;
         if let Some((step, nonce)) = session.shell() {
             return Some(Borrower {
@@ -149,6 +149,8 @@ impl Engine<'_> {
             .and_then(|launch| Ok((launch.nonce.clone(), self.hold_shell(launch)?)));
         let events = self.concealed(events);
         let recorded = self.parts.journal.commit(events)?;
+        let events = recorded.events().to_vec();
+        self.parts.publisher.events(events);
         match held {
             Ok((nonce, held)) => {
                 self.parts.session.shell_opened(nonce);
@@ -160,7 +162,6 @@ impl Engine<'_> {
                 how: format!("it could not be opened: {because}"),
             }),
         }
-        self.parts.publisher.events(recorded.into_events());
         Ok(())
     }
 
