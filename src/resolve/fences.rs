@@ -1145,7 +1145,7 @@ mod tests {
         ~file-4 "file (4)" 19:20 bash "f\n" unknown
         ~file-5 "file (5)" 22:23 bash "g\n" unknown
         ! 4: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
-        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `user`, `stdin`, `background`, `ready`, `stop-at`, `with`, `effect`, `confirm`, `idempotent`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`, `match`, `of`
+        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `user`, `stdin`, `interactive`, `background`, `ready`, `stop-at`, `with`, `effect`, `confirm`, `idempotent`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`, `match`, `of`, `record`
         - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
         ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
         ! 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?

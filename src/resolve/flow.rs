@@ -114,10 +114,11 @@ impl<'r> Reader<'r> {
                     ),
                     "make two steps of it",
                 ))
-            } else if is_guard && (is_hand || settings.background.is_some()) {
+            } else if is_guard && (is_hand || settings.background.is_some() || settings.interactive)
+            {
                 Some((
                     format!(
-                        "`{}` tells whether a step runs, and so must be a command that ends",
+                        "`{}` tells whether a step runs, and so must be a command that ends by itself",
                         step.id
                     ),
                     "name another step",

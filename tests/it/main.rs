@@ -27,6 +27,8 @@ mod handover;
 #[cfg(feature = "testing")]
 mod init;
 #[cfg(feature = "testing")]
+mod interactive;
+#[cfg(feature = "testing")]
 mod judging;
 #[cfg(feature = "testing")]
 mod kills;
