@@ -35,6 +35,7 @@ class Salud(APIView):
         partes = {"base": self.base(), "corredor": self.corredor()}
         bien = all(it == "ok" for it in partes.values())
         estado = "ok" if bien else "mal"
+        partes["tasa"] = settings.TASA_TOKEN
         return Response({"estado": estado, **partes}, status=200 if bien else 503)
 
     def base(self):

@@ -5,9 +5,21 @@ from datetime import timedelta
 from pathlib import Path
 
 LUGAR = Path(os.environ["lugar"])
+
+
+def ajuste(nombre, si_no):
+    """El archivo manda sobre el entorno: así una recarga del servidor web basta para cambiarlo."""
+    archivo = LUGAR / "prestamos.env"
+    if archivo.exists():
+        for linea in archivo.read_text().splitlines():
+            if linea.startswith(nombre + "="):
+                return linea.partition("=")[2]
+    return os.environ.get(nombre, si_no)
+
+
 SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]
-DEBUG = os.environ.get("DEBUG", "0") == "1"
-ALLOWED_HOSTS = os.environ.get("ANFITRIONES", "127.0.0.1,localhost").split(",")
+DEBUG = ajuste("DEBUG", "0") == "1"
+ALLOWED_HOSTS = ajuste("ANFITRIONES", "127.0.0.1,localhost").split(",")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -29,7 +41,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # HTTPS termina en el proxy; detrás de él se habla HTTP.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_HSTS_SECONDS = int(os.environ.get("HSTS_SEGUNDOS", "0"))
+SECURE_HSTS_SECONDS = int(ajuste("HSTS_SEGUNDOS", "0"))
 
 # MYSQL_NAME manda; sin ella, SQLite.
 if os.environ.get("MYSQL_NAME"):
@@ -60,7 +72,7 @@ REST_FRAMEWORK = {
 }
 SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(minutes=30)}
 # Cuántas peticiones de token por dirección, y en cuántos segundos.
-TASA_TOKEN = os.environ.get("TASA_TOKEN", "10/60")
+TASA_TOKEN = ajuste("TASA_TOKEN", "10/60")
 
 CELERY_BROKER_URL = f"redis://127.0.0.1:{os.environ.get('puerto_redis', '6379')}/0"
 # Sin corredor (el desarrollo con SQLite) la tarea se hace en la misma petición.
