@@ -145,7 +145,7 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     }
     let mut plan = plan(&folder.path().join(state.snapshot()), &opened, &config)?;
     let search = std::env::var_os("PATH").unwrap_or_default();
-    let survey = prepare::survey(&plan.runbook, &to_do(&plan, &state), &search);
+    let survey = prepare::survey(&plan.runbook, &to_do(&plan, &state), &config, &search);
     let mut session = Session::new(machine::by(&operator), terminal, args.watch.on_term());
     session.retry_failed = args.retry_failed;
     session.follow(&plan.request);

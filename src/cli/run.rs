@@ -152,7 +152,12 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let path = (!is_stdin).then_some(args.file.as_path());
     let cwd = start_folder(&prepared.runbook, path, args.directory.as_deref(), &here);
     let search = std::env::var_os("PATH").unwrap_or_default();
-    let survey = prepare::survey(&prepared.runbook, &prepared.selection.steps, &search);
+    let survey = prepare::survey(
+        &prepared.runbook,
+        &prepared.selection.steps,
+        &config,
+        &search,
+    );
     let mut plan = prepare::plan(prepared, text, request, document, cwd, &config);
     let by = machine::by(&machine::operator(terminal));
     let mut session = Session::new(by, terminal, args.watch.on_term());

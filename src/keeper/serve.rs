@@ -19,7 +19,7 @@ use crate::store::attempts::{AttemptLog, Outcome};
 use crate::store::folder::RunFolder;
 
 use super::GRACE;
-use super::child::{self, Child, Spare};
+use super::child::{self, Child, Fault, Spare};
 use super::dump;
 use super::output::{OutputLog, Stream};
 use super::protocol::{Ask, Ending, Frames, Launch, Say};
@@ -765,11 +765,8 @@ impl Attempt {
         };
         let mut remarks = Vec::new();
         let exit = match child::fault(&self.told) {
-            Some(number) => {
-                let error = io::Error::from_raw_os_error(number);
-                let cwd = String::from_utf8_lossy(&self.launch.cwd.to_bytes()).into_owned();
-                let program = &self.launch.program;
-                remarks.push(format!("cannot start `{program}` in `{cwd}`: {error}"));
+            Some((fault, number)) => {
+                remarks.push(not_started(fault, number, &self.launch));
                 if number == libc::E2BIG {
                     remarks.extend(largest(&self.launch.env));
                 }
@@ -826,6 +823,24 @@ impl Attempt {
             left_running,
             remarks,
         }))
+    }
+}
+
+fn not_started(fault: Fault, number: i32, launch: &Launch) -> String {
+    let error = io::Error::from_raw_os_error(number);
+    let cwd = String::from_utf8_lossy(&launch.cwd.to_bytes()).into_owned();
+    let user = launch.user.as_ref().map(|it| it.name.as_str());
+    let by = user.map_or_else(String::new, |name| format!(" as `{name}`"));
+    match fault {
+        Fault::User => format!("cannot run{by}: {error}"),
+        Fault::Stdin => {
+            let path = launch.stdin.as_deref().unwrap_or_default();
+            format!("cannot read `{path}` in `{cwd}`{by} for its standard input: {error}")
+        }
+        Fault::Start => {
+            let program = &launch.program;
+            format!("cannot start `{program}` in `{cwd}`{by}: {error}")
+        }
     }
 }
 

@@ -276,6 +276,13 @@ pub const TABLE: &[Rule] = &[
         "an id that the document gives",
     ),
     rule(
+        "interpreter",
+        Error,
+        None,
+        "`with` names an interpreter that your configuration does not have, or has in another form",
+        "a row of `[interpreters]`",
+    ),
+    rule(
         "flow",
         Error,
         Some(Warning),

@@ -123,8 +123,15 @@ pub const TABLE: &[Row] = &[
     row("env", Takes::Environment, "variables that it sees")
         .since("0.1")
         .for_sections(),
-    row("user", Takes::Text, "the user it runs as"),
-    row("stdin", Takes::Text, "what it reads from standard input"),
+    row("user", Takes::Text, "the user it runs as")
+        .since("0.1")
+        .for_sections(),
+    row(
+        "stdin",
+        Takes::Text,
+        "the file that it reads from standard input",
+    )
+    .since("0.1"),
     row("interactive", Takes::Nothing, "gets the terminal"),
     row(
         "background",
@@ -143,7 +150,8 @@ pub const TABLE: &[Row] = &[
         "with",
         Takes::Text,
         "another interpreter of the user's config",
-    ),
+    )
+    .since("0.1"),
     row(
         "effect",
         Takes::OneOf(&["reads", "changes", "destroys"]),

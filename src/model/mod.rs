@@ -17,5 +17,5 @@ pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands
 pub use runbook::{Field, Form, Kind, Runbook, Section, Table};
 pub use step::{
     Capture, Circumstances, Doubt, Effect, Language, Offered, SAID, Service, Settings, Step,
-    StepId, Task,
+    StepId, Task, With,
 };

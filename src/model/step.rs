@@ -198,6 +198,8 @@ pub struct Settings {
     pub user: Option<String>,
     /// What it reads from standard input: a file.
     pub stdin: Option<String>,
+    /// The interpreter of the user's config that runs it.
+    pub with: Option<With>,
     /// It is handed the terminal.
     pub interactive: bool,
     /// It is a server that later steps need.
@@ -220,6 +222,15 @@ pub struct Settings {
     pub row_of: Option<StepId>,
     /// Its body is a template.
     pub template: bool,
+}
+
+/// What `with=` says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct With {
+    /// The interpreter's name in the user's config.
+    pub name: String,
+    /// Where that is said.
+    pub span: Span,
 }
 
 /// What `background` says of a server.

@@ -250,7 +250,7 @@ impl Page {
             };
             let what = format!(
                 "{}, {}{again}, on this machine",
-                escape(language),
+                escape(&planned.setup.told(language)),
                 planned.effect
             );
             self.item("Command", &what);

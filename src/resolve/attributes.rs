@@ -8,7 +8,7 @@ use super::duration::parse_duration;
 use crate::markdown::attributes::{
     Attribute, Fault, Performed, Row, TABLE, Takes, find, near_miss, nearest,
 };
-use crate::model::{Diagnostic, Doubt, Effect, Kind, Matching, Service, Settings, Span};
+use crate::model::{Diagnostic, Doubt, Effect, Kind, Matching, Service, Settings, Span, With};
 
 /// More tries than these are a loop that nobody ends.
 const MOST_RETRIES: u32 = 1000;
@@ -232,9 +232,16 @@ impl Reader<'_> {
                 None => self.wants(attribute, "a duration with its unit", "timeout=5m"),
             },
             "cwd" => self.settings().cwd = Some(value.to_owned()),
+            "user" => self.settings().user = Some(value.to_owned()),
+            "stdin" if value.starts_with('#') => {
+                let message = "`stdin` wants a file; what a step printed is not handed on";
+                let way_out = "let that step write a file, and name it".to_owned();
+                self.fault("attribute-value", span, message.to_owned(), way_out);
+            }
+            "stdin" => self.settings().stdin = Some(value.to_owned()),
             "confirm" => self.settings().confirm = Some(value.to_owned()),
             "idempotent" => self.settings().idempotent = true,
-            "each" | "template" if self.kind == Kind::Plain => {
+            "each" | "template" | "with" if self.kind == Kind::Plain => {
                 let message = format!("`{}` is read in declared runbooks only", row.name);
                 let way_out = "declare it: `runbook: 1` in front matter".to_owned();
                 self.fault("attributes", span, message, way_out);
@@ -244,6 +251,10 @@ impl Reader<'_> {
                 self.settings().each = Some(id.to_owned());
             }
             "template" => self.settings().template = true,
+            "with" => {
+                let name = value.to_owned();
+                self.settings().with = Some(With { name, span });
+            }
             "env" => match variables(value) {
                 Some(variables) => {
                     let env = &mut self.settings().env;

@@ -13,7 +13,7 @@ use super::flow::{self, Undoes};
 use super::names::Names;
 use super::needs::{self, Need};
 use super::pieces::{self, Made};
-use super::{declaration, forms, sections, tables, templates};
+use super::{declaration, forms, sections, starts, tables, templates};
 use crate::check::Known;
 use crate::classify::chores::Chore;
 use crate::classify::readings::Readings;
@@ -35,7 +35,7 @@ const BY_HAND: &str = "a person does it";
 pub fn resolve(
     document: &Document<'_>,
     name: &str,
-    readings: Readings,
+    mut readings: Readings,
 ) -> (Runbook, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let declaration = declaration::read(document, &mut diagnostics);
@@ -74,6 +74,13 @@ pub fn resolve(
     templates::check(document, inputs, &tables, &mut steps, &mut diagnostics);
     let steps = tables::expand(document, steps, &tables, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+    for step in steps.iter().filter(|it| it.settings.with.is_some()) {
+        // What a shell would make of it says nothing of what another interpreter does.
+        let mut fences = readings.fences.iter_mut();
+        if let Some(reading) = fences.find(|it| it.span == step.span) {
+            reading.pieces.clear();
+        }
+    }
     let forms = match kind {
         Kind::Declared => Vec::new(),
         Kind::Plain => forms::forms(document, &readings.fences),
@@ -344,6 +351,20 @@ impl<'a> Resolver<'_, 'a> {
                 self.refuse(&said);
                 return;
             }
+        }
+        if said.settings.with.is_some() {
+            self.refuse(&said);
+            self.judges_nothing(said.matching.map(|it| ("match", it.1)), &said);
+            let language = known.map_or(language::OTHER, language::Row::language);
+            let body = document.body(fence).into_owned();
+            let task = Task::Command { language, body };
+            let because = "nobody said what its interpreter does".to_owned();
+            let made = Made {
+                because,
+                ..Made::default()
+            };
+            self.draft(fence, said, task, made);
+            return;
         }
         let Some(row) = known else {
             self.listing(&info, &said);
@@ -761,6 +782,7 @@ impl<'a> Resolver<'_, 'a> {
         flow.servers(&mut steps, &stated);
         self.judgements(&mut steps, &stated, inputs);
         flow::Reader::new(self.kind, &mut self.diagnostics).contradictions(&mut steps);
+        starts::check(self.kind, &mut steps, &mut self.diagnostics);
         steps
     }
 
@@ -1080,7 +1102,7 @@ mod tests {
         ~file-4 "file (4)" 19:20 bash "f\n" unknown
         ~file-5 "file (5)" 22:23 bash "g\n" unknown
         ! 4: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
-        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `background`, `ready`, `stop-at`, `effect`, `confirm`, `idempotent`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`, `match`, `of`
+        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `user`, `stdin`, `background`, `ready`, `stop-at`, `with`, `effect`, `confirm`, `idempotent`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`, `match`, `of`
         - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
         ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
         ! 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?

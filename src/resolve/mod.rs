@@ -19,6 +19,7 @@ mod needs;
 mod pieces;
 mod sections;
 pub mod select;
+mod starts;
 mod tables;
 mod templates;
 

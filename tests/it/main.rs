@@ -45,6 +45,8 @@ mod running;
 #[cfg(feature = "testing")]
 mod secrets;
 #[cfg(feature = "testing")]
+mod starts;
+#[cfg(feature = "testing")]
 mod systems;
 #[cfg(feature = "testing")]
 mod templates;
