@@ -67,8 +67,8 @@ impl System {
         self.fixture.path("sitio").join(name)
     }
 
-    /// Writes the credentials, with ports that nobody has.
-    fn credentials(&self, ports: &[&str], more: &[&str]) {
+    /// Writes the credentials, with ports of these names that nobody has.
+    fn credentials(&self, names: &[&str], more: &[&str]) {
         let document = root()
             .join("runbooks")
             .join(self.name)
@@ -77,23 +77,11 @@ impl System {
         let mut set = |name: &str, value: String| {
             words.extend(["--set".to_owned(), format!("{name}={value}")]);
         };
-        set(
-            "lugar",
-            self.place("")
-                .display()
-                .to_string()
-                .trim_end_matches('/')
-                .to_owned(),
-        );
+        set("lugar", self.fixture.path("sitio").display().to_string());
         set("entorno", self.packages.display().to_string());
-        let listeners: Vec<_> = ports
-            .iter()
-            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
-            .collect();
-        for (name, listener) in ports.iter().zip(&listeners) {
-            set(name, listener.local_addr().unwrap().port().to_string());
+        for (name, port) in names.iter().zip(ports(names.len())) {
+            set(name, port.to_string());
         }
-        drop(listeners);
         words.extend(more.iter().map(|&it| it.to_owned()));
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         self.fixture.run(&words).code(0);
@@ -117,7 +105,8 @@ impl System {
         running.until_said(mark);
         running.kill().code(-9);
         meanwhile();
-        self.fixture.run(&["resume", "last"])
+        self.fixture
+            .run(&["resume", "last", "--inputs", &self.inputs()])
     }
 
     /// Runs sections of a runbook on a terminal; its runs are kept with all others.
@@ -191,6 +180,15 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// Returns so many ports that nobody has.
+fn ports(count: usize) -> Vec<u16> {
+    let listeners: Vec<_> = (0..count)
+        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
+    let port = |it: &TcpListener| it.local_addr().unwrap().port();
+    listeners.iter().map(port).collect()
+}
+
 /// Returns the folder of the Python packages, where all that are wanted are in it.
 fn packages() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).map(PathBuf::from);
@@ -236,8 +234,8 @@ fn the_loans_system_is_installed_run_broken_and_repaired() {
     let Some(system) = System::new("prestamos", &programs) else {
         return;
     };
-    let ports = ["puerto_db", "puerto_redis", "puerto_web"];
-    system.credentials(&ports, &["--set", "tasa=8/12"]);
+    let names = ["puerto_db", "puerto_redis", "puerto_web"];
+    system.credentials(&names, &["--set", "tasa=8/12"]);
 
     // Installed and started; the engine is killed in the middle of the migrations.
     let services = ("sistema.md", &["Instalación", "Servicios"][..]);
@@ -322,7 +320,6 @@ fn the_loans_system_is_installed_run_broken_and_repaired() {
     let mut desk = Desk::new();
     let mut pty = system.terminal(&mut desk, "averias.md", section);
     pty.expect("Run all 5 steps?").expect(" > ").send("a\n");
-    pty.expect("¿Borrar la base").expect(" > ").send("y\n");
     pty.expect("Type `migraciones-rehacer`").expect(" > ");
     pty.send("migraciones-rehacer\n").expect("✓ passed");
     assert_eq!(pty.wait(), 0);
@@ -330,7 +327,6 @@ fn the_loans_system_is_installed_run_broken_and_repaired() {
     assert_eq!(sown, "1");
     let mut pty = system.terminal(&mut desk, "copias.md", "Restaurar");
     pty.expect("Run all 2 steps?").expect(" > ").send("a\n");
-    pty.expect("¿Cambiar la base").expect(" > ").send("y\n");
     pty.expect("Type `restaurar`").expect(" > ");
     pty.send("restaurar\n").expect("✓ passed");
     assert_eq!(pty.wait(), 0);
@@ -352,7 +348,8 @@ fn the_loans_system_is_installed_run_broken_and_repaired() {
     ] {
         system.run("despliegue.md", &[section]).code(3);
         let decided = format!("{item}=done");
-        let resume = ["resume", "last", "--decide", &decided];
+        let inputs = system.inputs();
+        let resume = ["resume", "last", "--decide", &decided, "--inputs", &inputs];
         system.fixture.run(&resume).code(0);
     }
 
@@ -382,9 +379,9 @@ fn the_loans_system_runs_on_sqlite_for_as_long_as_a_run() {
     let Some(system) = System::new("prestamos", &["curl"]) else {
         return;
     };
-    let port = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = format!("puerto_web={}", port.local_addr().unwrap().port());
-    let place = format!("lugar={}", system.place("").display());
+    let port = ports(1).remove(0);
+    let port = format!("puerto_web={port}");
+    let place = format!("lugar={}", system.fixture.path("sitio").display());
     let packages = format!("entorno={}", system.packages.display());
     let document = root().join("runbooks/prestamos/desarrollo.md");
     let outcome = system.fixture.run(&[
@@ -414,8 +411,8 @@ fn the_services_system_is_installed_run_broken_and_repaired() {
     let Some(system) = System::new("servicios", &programs) else {
         return;
     };
-    let ports = ["puerto_db", "puerto_web"];
-    system.credentials(&ports, &["--set", "locale=Spanish_Spain.1252"]);
+    let names = ["puerto_db", "puerto_web"];
+    system.credentials(&names, &["--set", "locale=Spanish_Spain.1252"]);
     let services = ["Instalación", "Servicios"];
     let psql = |query: &str| {
         system.by_hand(&format!(
@@ -444,7 +441,8 @@ fn the_services_system_is_installed_run_broken_and_repaired() {
 
     // A session that holds a table, and does nothing.
     let holding = system.start(
-        "{ echo 'BEGIN; LOCK TABLE solicitudes;'; echo '\\! touch '\"$lugar\"/held; sleep 25; } |
+        "{ echo 'BEGIN; LOCK TABLE solicitudes;'; echo '\\! touch '\"$lugar\"/held
+           while sleep 1; do echo 'SELECT 1;'; done; } |
            PGPASSWORD=$DB_ROOT_PASSWORD psql -X -h 127.0.0.1 -p \"$puerto_db\" -U raiz -d \"$DB_NAME\"",
     );
     let held = system.place("held");
