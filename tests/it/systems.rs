@@ -3,6 +3,7 @@
 //! broken and repaired by the runbooks under `runbooks/`, each on folders, sockets and ports of its
 //! own. What they need is installed by `tests/systems/install`; never by a test.
 
+use std::cell::Cell;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::fixture::{self, Fixture, Outcome, helper, skip, which};
+use crate::fixture::{self, Fixture, Invocation, Outcome, helper, skip, which};
 use crate::pty::{Desk, Pty};
 
 /// One system on a folder of its own, and the runbooks that are for it.
@@ -18,6 +19,8 @@ struct System {
     fixture: Fixture,
     name: &'static str,
     packages: PathBuf,
+    // Seconds of the clock: the run that begins later is the last one.
+    clock: Cell<u32>,
     // Two systems at once are too much for a small machine.
     _turn: MutexGuard<'static, ()>,
 }
@@ -42,6 +45,7 @@ impl System {
             fixture,
             name,
             packages: packages?,
+            clock: Cell::new(1_800_000_000),
             _turn: TURN.lock().unwrap_or_else(PoisonError::into_inner),
         })
     }
@@ -83,25 +87,30 @@ impl System {
             set(name, port.to_string());
         }
         words.extend(more.iter().map(|&it| it.to_owned()));
+        self.command(&words).run().code(0);
+    }
+
+    /// Returns a command that begins a run.
+    fn command(&self, words: &[String]) -> Invocation<'_> {
+        self.clock.set(self.clock.get() + 1);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        self.fixture.run(&words).code(0);
+        let clock = self.clock.get().to_string();
+        self.fixture
+            .command(&words)
+            .env("RUNBOOK_TEST_CLOCK", clock)
     }
 
     /// Runs sections of a runbook of this system.
     #[track_caller]
     fn run(&self, document: &str, more: &[&str]) -> Outcome {
-        let words = self.arguments(document, more);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        self.fixture.run(&words)
+        self.command(&self.arguments(document, more)).run()
     }
 
     /// Runs sections, kills the engine once it has said `mark`, lets `meanwhile` happen, and goes on
     /// with the run.
     #[track_caller]
     fn run_killed(&self, words: (&str, &[&str]), mark: &str, meanwhile: impl Fn()) -> Outcome {
-        let words = self.arguments(words.0, words.1);
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let running = self.fixture.spawn(&words);
+        let running = self.command(&self.arguments(words.0, words.1)).spawn();
         running.until_said(mark);
         running.kill().code(-9);
         meanwhile();
@@ -111,6 +120,8 @@ impl System {
 
     /// Runs sections of a runbook on a terminal; its runs are kept with all others.
     fn terminal(&self, desk: &mut Desk, document: &str, section: &str) -> Pty {
+        self.clock.set(self.clock.get() + 1);
+        desk.set("RUNBOOK_TEST_CLOCK", self.clock.get().to_string());
         desk.set("RUNBOOK_STATE", self.fixture.path("state"));
         desk.set("PATH", "/usr/local/bin:/usr/sbin:/usr/bin:/bin");
         let words = self.arguments(document, &[section]);
@@ -364,7 +375,6 @@ fn the_loans_system_is_installed_run_broken_and_repaired() {
     assert_eq!(system.by_hand("echo \"$TASA_TOKEN\""), "9/12");
 
     system.run("parar.md", &[]).code(0).says("✓ passed");
-    system.fixture.until_quiet();
     system.hold(&[
         "MYSQL_PASSWORD",
         "MYSQL_ROOT_PASSWORD",
@@ -501,7 +511,6 @@ fn the_services_system_is_installed_run_broken_and_repaired() {
     }
 
     system.run("parar.md", &[]).code(0).says("✓ passed");
-    system.fixture.until_quiet();
     system.hold(&["DB_PASSWORD", "DB_ROOT_PASSWORD", "CLAVE_INICIAL"]);
 }
 
