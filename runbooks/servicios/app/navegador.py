@@ -2,7 +2,8 @@
 
     navegador.py URL TEXTO
 
-Imprime lo que se lee en la página; sale con 1 si el texto no aparece en veinte segundos.
+Imprime lo que se lee en la página; sale con 1 si el texto no aparece en veinte segundos, o si en su
+lugar hay un error.
 """
 
 import asyncio
@@ -40,7 +41,8 @@ async def leer(puerto, url, texto):
     while time.monotonic() < hasta:
         dicho = await pide("Runtime.evaluate", expression="document.body.innerText")
         visto = dicho.get("result", {}).get("value") or visto
-        if texto in visto:
+        # Detrás de un error de Streamlit no viene nada más.
+        if texto in visto or "Traceback:" in visto:
             break
         await asyncio.sleep(0.2)
     return visto
