@@ -29,12 +29,16 @@ impl System {
     /// Returns the system before anything is installed; `None` where this machine lacks something.
     fn new(name: &'static str, programs: &[&str]) -> Option<Self> {
         static TURN: Mutex<()> = Mutex::new(());
-        let missing: Vec<_> = programs.iter().filter(|it| which(it).is_none()).collect();
         let packages = packages();
-        if !missing.is_empty() || packages.is_none() {
-            let packages = packages.map_or("the Python packages", |_| "");
+        let mut missing: Vec<&str> = programs.to_vec();
+        missing.retain(|it| which(it).is_none());
+        if packages.is_none() {
+            missing.push("the Python packages");
+        }
+        if !missing.is_empty() {
+            let missing = missing.join(", ");
             skip(&format!(
-                "missing: {missing:?} {packages}; `tests/systems/install` installs them"
+                "`tests/systems/install` installs what is missing: {missing}"
             ));
             return None;
         }
