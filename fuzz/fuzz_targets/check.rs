@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use libfuzzer_sys::fuzz_target;
 use runbook::check::{
-    Facts, Judgement, Known, RunFacts, StepFacts, compile, compile_output, judge,
+    Facts, Judgement, Known, Patience, RunFacts, StepFacts, compile, compile_output, judge,
 };
 use runbook::model::{Check, Expression, Matching, Span};
 
@@ -27,6 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
         values: &none,
         run: &run,
         probed: &[],
+        patience: &Patience::endless(),
     };
     let expression = |source: &str| Expression {
         source: source.to_owned(),

@@ -212,6 +212,8 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         })
         .map(|(starting, it)| (it, starting))
         .collect();
+    let now = Clock::from_environment().wall_ms();
+    let pauses = recover::pauses(&state, &past, now);
     let stage = Stage {
         folder,
         lock,
@@ -234,7 +236,18 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
                 Evidence::Tells(event) => engine.record(vec![event])?,
             }
         }
-        decide(engine, &decisions)
+        decide(engine, &decisions)?;
+        for (step, ms) in pauses {
+            // Who says something of it does not want it to wait.
+            if !decisions.contains_key(step.as_str()) {
+                let left = crate::report::duration(Duration::from_millis(ms));
+                session::note(&format!(
+                    "step `{step}` is tried again in {left}; `--rerun {step}` does not wait"
+                ));
+                engine.wait_for(step, ms);
+            }
+        }
+        Ok(())
     })
 }
 
@@ -619,14 +632,12 @@ fn decide(engine: &mut Engine<'_>, decisions: &Decisions) -> Result<(), Failure>
                 because,
             });
         }
-        let phase = engine
-            .journal()
-            .state()
-            .step(&step)
-            .map(|(_, it)| &it.phase);
-        if *decision == Decision::Rerun
-            && !matches!(phase, Some(Phase::Finished(_) | Phase::Unknown { .. }))
-        {
+        let state = engine.journal().state().step(&step);
+        let may_run_again = state.is_some_and(|(_, it)| {
+            let has_ended = matches!(it.phase, Phase::Finished(_) | Phase::Unknown { .. });
+            has_ended || it.is_tried_again()
+        });
+        if *decision == Decision::Rerun && !may_run_again {
             return Err(
                 Failure::usage(format!("step `{step}` cannot run again: it has not run"))
                     .hint("`runbook show` tells where it is"),

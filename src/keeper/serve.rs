@@ -281,7 +281,7 @@ impl Keeper {
                     .as_ref()
                     .filter(|_| attempt.hunting.is_none());
                 let drain = drain.map(|it| (it.last_output + QUIET).min(it.at + DRAIN));
-                [attempt.deadline, hunt, drain]
+                [attempt.deadline, hunt, drain, attempt.index_due()]
             })
             .flatten()
             .chain(self.sync_at)
@@ -297,6 +297,9 @@ impl Keeper {
             if self.running[index].deadline.is_some_and(|at| at <= now) {
                 self.running[index].deadline = None;
                 self.end(index, Ending::Terminate, EndedBy::Timeout);
+            }
+            if self.running[index].index_due().is_some_and(|at| at <= now) {
+                self.running[index].log.settle();
             }
             self.hunt(index, now);
         }
@@ -637,13 +640,15 @@ impl Keeper {
         self.broken = Some(because);
     }
 
-    // Whether `/proc` need not be read whole to know that a step left nothing behind.
-    fn has_only_the_spare(&self) -> bool {
+    // Whether `/proc` need not be read whole to know that a step left nothing behind: every child is
+    // the leader of a step that runs, or the next one's process.
+    fn has_only_its_own(&self) -> bool {
         let Ok(children) = std::fs::read_to_string("/proc/thread-self/children") else {
             return false;
         };
+        let is_leader = |pid| self.running.iter().any(|it| it.child.pid == pid);
         let mut children = children.split_whitespace().map(str::parse);
-        children.all(|pid| pid.is_ok_and(|pid| self.is_spare(pid)))
+        children.all(|pid| pid.is_ok_and(|pid| self.is_spare(pid) || is_leader(pid)))
     }
 
     fn is_spare(&self, pid: i32) -> bool {
@@ -651,7 +656,7 @@ impl Keeper {
     }
 
     fn left_running(&self, attempt: &Attempt) -> Vec<String> {
-        if attempt.released.is_none() || self.has_only_the_spare() {
+        if attempt.released.is_none() || self.has_only_its_own() {
             return Vec::new();
         }
         let me = std::process::id() as i32;
@@ -688,6 +693,14 @@ impl Attempt {
         is_drained || leader.last_output + QUIET <= now || leader.at + DRAIN <= now
     }
 
+    fn index_due(&self) -> Option<Duration> {
+        Some(self.began() + self.log.due()?)
+    }
+
+    fn began(&self) -> Duration {
+        self.released.unwrap_or(self.started)
+    }
+
     fn read(&mut self, stream: Stream, buffer: &mut [u8]) {
         // A step that prints without end must not keep the keeper from its clients.
         for _ in 0..16 {
@@ -705,7 +718,7 @@ impl Attempt {
                         self.read_status();
                     }
                     let now = clock::since_boot();
-                    let since = now.saturating_sub(self.released.unwrap_or(self.started));
+                    let since = now.saturating_sub(self.began());
                     self.log.add(since, stream, &buffer[..count]);
                     if let Some(leader) = &mut self.leader {
                         leader.last_output = now;

@@ -14,8 +14,8 @@ pub use diagnostic::{Diagnostic, Severity, Span};
 pub use input::{Input, InputType, SecretSource};
 pub use judged::{Fact, Judged, Run, Tag};
 pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands};
-pub use runbook::{Field, Form, Kind, Runbook, Section, Table};
+pub use runbook::{Field, Form, Kind, PageTemplate, Runbook, Section, Table};
 pub use step::{
-    Capture, Circumstances, Doubt, Effect, Language, Offered, SAID, Service, Settings, Step,
+    Capture, Circumstances, Doubt, Effect, Every, Language, Offered, SAID, Service, Settings, Step,
     StepId, Task, With,
 };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::conditions::Stated;
-use super::duration::parse_duration;
+use super::duration::{parse_duration, parse_every};
 use crate::markdown::attributes::{
     Attribute, Fault, Performed, Row, TABLE, Takes, find, near_miss, nearest,
 };
@@ -278,9 +278,13 @@ impl Reader<'_> {
                 Ok(retries @ 1..=MOST_RETRIES) => self.settings().retries = retries,
                 _ => self.wants(attribute, "a number from 1 to 1000", "retries=3"),
             },
-            "every" => match parse_duration(value) {
+            "every" => match parse_every(value) {
                 Some(every) => self.settings().every = Some(every),
-                None => self.wants(attribute, "a duration with its unit", "every=5s"),
+                None => self.wants(
+                    attribute,
+                    "a duration with its unit, or a shorter and a longer one",
+                    "every=5s` or `every=2s..1m",
+                ),
             },
             "background" => {
                 let service = &mut self.settings().background;

@@ -38,17 +38,27 @@ pub(super) fn output(document: &Document<'_>, fence: &Fence, matching: Matching)
 }
 
 /// Gives the steps their checks, and tells of what is wrong in them.
-pub(super) fn attach(
+pub(super) fn attach<'k>(
     document: &Document<'_>,
     steps: &mut [Step],
     pending: Vec<Pending>,
-    known: &Known<'_>,
+    known: &dyn Fn(Option<&Step>) -> Known<'k>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     for it in pending {
         let fence = &document.fences[it.fence];
+        let opening = Span::new(fence.span.start, fence.info.end);
+        let found = match &it.of {
+            None => it.above.ok_or_else(|| {
+                let message = "there is no command above this check in its section".to_owned();
+                let way_out = "put it under the step that it judges, or name that: `of=#id`";
+                (opening, message, way_out.to_owned())
+            }),
+            Some((id, span)) => named(steps, id, *span),
+        };
+        let step = found.as_ref().ok().map(|at| &steps[*at]);
         let faults = match &it.check {
-            Check::Script(script) => check::compile(script, known),
+            Check::Script(script) => check::compile(script, &known(step)),
             Check::Output { matching, expected } => check::compile_output(*matching, expected),
         };
         for fault in faults {
@@ -66,15 +76,6 @@ pub(super) fn attach(
             };
             diagnostics.push(Diagnostic::error("expression", place, message).way_out(way_out));
         }
-        let opening = Span::new(fence.span.start, fence.info.end);
-        let found = match &it.of {
-            None => it.above.ok_or_else(|| {
-                let message = "there is no command above this check in its section".to_owned();
-                let way_out = "put it under the step that it judges, or name that: `of=#id`";
-                (opening, message, way_out.to_owned())
-            }),
-            Some((id, span)) => named(steps, id, *span),
-        };
         match found {
             Ok(step) => steps[step].checks.push(it.check),
             Err((span, message, way_out)) => {

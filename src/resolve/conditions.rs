@@ -21,12 +21,12 @@ pub(super) struct Stated {
 }
 
 /// Gives the steps their conditions, and tells of what is wrong in them.
-pub(super) fn attach(
+pub(super) fn attach<'k>(
     document: &Document<'_>,
     kind: Kind,
     steps: &mut [Step],
     stated: &[(usize, Stated)],
-    known: &Known<'_>,
+    known: &dyn Fn(Option<&Step>) -> Known<'k>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
     for (of, it) in stated {
@@ -65,7 +65,7 @@ pub(super) fn attach(
         };
         let known = Known {
             has_step: matches!(it.name, "until" | "ready"),
-            ..*known
+            ..known(Some(&steps[*of]))
         };
         for fault in check::compile(&expression, &known) {
             let Fault {

@@ -97,6 +97,7 @@ pub fn resolve(
         env: declaration.env,
         cwd: declaration.cwd,
         requires: declaration.requires,
+        transcript: declaration.transcript,
         default_timeout: declaration.default_timeout,
     };
     (runbook, diagnostics)
@@ -797,19 +798,29 @@ impl<'a> Resolver<'_, 'a> {
         if pending.is_empty() && stated.is_empty() {
             return;
         }
-        let ids: Vec<StepId> = steps.iter().map(|step| step.id.clone()).collect();
+        let (document, kind) = (self.document, self.kind);
+        let nameable = tables::nameable(document, self.sections, steps, kind);
+        let all: BTreeSet<&str> = nameable.all.iter().map(String::as_str).collect();
+        let through = nameable.through.iter().map(|(table, names)| {
+            let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+            (table.as_str(), names)
+        });
+        let through: BTreeMap<&str, BTreeSet<&str>> = through.collect();
         let captured: Vec<String> = steps
             .iter()
             .filter_map(|step| step.settings.capture.as_ref())
             .map(|capture| capture.name.clone())
             .collect();
-        let known = Known {
-            steps: &ids.iter().map(StepId::as_str).collect(),
-            inputs,
-            values: &captured.iter().map(String::as_str).collect(),
-            has_step: true,
+        let values: BTreeSet<&str> = captured.iter().map(String::as_str).collect();
+        let known = |step: Option<&Step>| {
+            let table = step.and_then(|it| it.settings.each.as_deref());
+            Known {
+                steps: table.and_then(|it| through.get(it)).unwrap_or(&all),
+                inputs,
+                values: &values,
+                has_step: true,
+            }
         };
-        let (document, kind) = (self.document, self.kind);
         conditions::attach(document, kind, steps, stated, &known, &mut self.diagnostics);
         checks::attach(document, steps, pending, &known, &mut self.diagnostics);
     }

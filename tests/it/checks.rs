@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use runbook::check::{
-    FUNCTIONS, Facts, Judgement, Known, OF_A_RUN, OF_A_STEP, RunFacts, STANDARD, StepFacts,
-    compile, judge, limits,
+    FUNCTIONS, Facts, Judgement, Known, OF_A_RUN, OF_A_STEP, Patience, RunFacts, STANDARD,
+    StepFacts, compile, judge, limits,
 };
 use runbook::markdown::attributes::parse_info;
 use runbook::markdown::outline;
@@ -93,6 +93,7 @@ fn judged(check: &Check, printed: &str) -> Judgement {
         values: &inputs,
         run: &RunFacts::default(),
         probed: &[],
+        patience: &Patience::endless(),
     };
     judge(check, &facts)
 }

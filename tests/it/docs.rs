@@ -132,6 +132,7 @@ fn values(takes: Takes) -> String {
         Takes::Ids => "ids".to_owned(),
         Takes::Text => "text".to_owned(),
         Takes::Duration => "a duration".to_owned(),
+        Takes::Durations => "a duration, or `2s..1m`".to_owned(),
         Takes::Number => "a number".to_owned(),
         Takes::ExitCodes => "exit codes".to_owned(),
         Takes::Environment => "variables".to_owned(),

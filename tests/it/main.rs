@@ -27,6 +27,8 @@ mod handover;
 #[cfg(feature = "testing")]
 mod init;
 #[cfg(feature = "testing")]
+mod judging;
+#[cfg(feature = "testing")]
 mod kills;
 #[cfg(feature = "testing")]
 mod labels;
@@ -40,6 +42,8 @@ mod model;
 mod pty;
 #[cfg(feature = "testing")]
 mod recovery;
+#[cfg(feature = "testing")]
+mod rows;
 #[cfg(feature = "testing")]
 mod running;
 #[cfg(feature = "testing")]
