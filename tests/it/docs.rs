@@ -505,7 +505,12 @@ fn what_is_said_to_be_refused_is_refused_before_step_one() {
 
 fn documents() -> Vec<PathBuf> {
     let mut found = vec![PathBuf::from("README.md")];
-    for folder in ["docs", "runbooks"] {
+    for folder in [
+        "docs",
+        "runbooks",
+        "runbooks/prestamos",
+        "runbooks/servicios",
+    ] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|it| it == "md") {

@@ -53,6 +53,8 @@ mod secrets;
 #[cfg(feature = "testing")]
 mod starts;
 #[cfg(feature = "testing")]
+mod systems;
+#[cfg(feature = "testing")]
 mod templates;
 #[cfg(feature = "testing")]
 mod terminal;
