@@ -247,7 +247,6 @@ mod tests {
 
     use super::probe;
     use crate::model::{Fact, Probe};
-    use crate::redact::Redactor;
 
     const ENOUGH: Duration = Duration::from_secs(20);
 
@@ -386,7 +385,7 @@ mod tests {
         let write =
             |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
         write("a.env", b"PORT=80\nDB_PASSWORD=kd83nfl20sk\n");
-        write("long", &[b'x'; 70_000]);
+        write("long", &vec![b'x'; 70_000]);
         write("bytes", &[0xff, 0xfe]);
         let read = |path: &str| {
             let it = Probe::Text { path: path.into() };
