@@ -425,6 +425,9 @@ pub struct Setup {
     /// The interpreter of the user's config that runs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with: Option<String>,
+    /// It is handed the terminal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interactive: bool,
 }
 
 impl Setup {
@@ -443,6 +446,9 @@ impl Setup {
         if let Some(stdin) = &self.stdin {
             told.push_str(" < ");
             told.push_str(stdin);
+        }
+        if self.interactive {
+            told.push_str(", interactive");
         }
         told
     }
@@ -819,6 +825,8 @@ pub enum Decision {
     Skip,
     /// Undo what was done.
     Undo,
+    /// Open a shell in the environment of the step, and ask again.
+    Shell,
     /// Stop here; the run stays open.
     Stop,
 }

@@ -11,3 +11,4 @@ pub mod machine;
 pub mod probe;
 pub mod process;
 pub mod storage;
+pub mod terminal;

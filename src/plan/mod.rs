@@ -92,6 +92,7 @@ pub fn setup(settings: &Settings) -> Setup {
         user: settings.user.clone(),
         stdin: settings.stdin.clone(),
         with: settings.with.as_ref().map(|it| it.name.clone()),
+        interactive: settings.interactive,
     }
 }
 

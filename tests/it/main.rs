@@ -27,6 +27,8 @@ mod handover;
 #[cfg(feature = "testing")]
 mod init;
 #[cfg(feature = "testing")]
+mod interactive;
+#[cfg(feature = "testing")]
 mod judging;
 #[cfg(feature = "testing")]
 mod kills;
@@ -50,6 +52,8 @@ mod running;
 mod secrets;
 #[cfg(feature = "testing")]
 mod starts;
+#[cfg(feature = "testing")]
+mod systems;
 #[cfg(feature = "testing")]
 mod templates;
 #[cfg(feature = "testing")]
