@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use pulldown_cmark::{Options, Parser};
 use runbook::classify::knowledge::Knowledge;
 use runbook::classify::readings::readings;
-use runbook::markdown::{decode, outline};
+use runbook::markdown::{decode, outline_on};
 use runbook::resolve::resolve;
 
 /// Counts what is allocated now, and the most that ever was since it was asked last: while it is told
@@ -121,11 +121,15 @@ fn bare(source: &str) -> usize {
     Parser::new_ext(source, options).count()
 }
 
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
+}
+
 fn ours(source: &str) -> usize {
     let Ok(text) = decode(source.as_bytes()) else {
         return 0;
     };
-    let document = outline(text);
+    let document = outline_on(text, threads());
     document.fences.len() + document.headings.len()
 }
 
@@ -133,8 +137,8 @@ fn listed(source: &str) -> usize {
     let Ok(text) = decode(source.as_bytes()) else {
         return 0;
     };
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let document = outline(text);
+    let threads = threads();
+    let document = outline_on(text, threads);
     let readings = readings(&document, &Knowledge::built_in(), threads);
     resolve(&document, "bench", readings).0.steps.len()
 }

@@ -31,6 +31,7 @@ mod surroundings;
 mod suspicion;
 mod tabs;
 mod text;
+mod threads;
 pub mod understanding;
 mod variables;
 mod ways;

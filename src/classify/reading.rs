@@ -3,8 +3,7 @@
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use super::body::{self, BodyPiece};
 use super::context::{Context, Said};
@@ -14,16 +13,11 @@ use super::listening::listen;
 use super::nature::Form;
 use super::placeholders;
 use super::surroundings::{Reader, Standing, Surroundings, place, standings};
+use super::threads::{both, each, release};
 use super::variables::{Unset, variables};
 use super::words::List;
-use crate::markdown::Document;
+use crate::markdown::{Document, Lines};
 use crate::model::{Doubt, Effect, FenceReading, Nature, Piece, Place, Placeholder, Stands};
-
-/// So many chunks for each thread: a long one holds up nobody else.
-const CHUNKS: usize = 16;
-
-/// Less than this is not worth asking for.
-const SHORTEST_CHUNK: usize = 16;
 
 /// Fewer bytes than this are read before a second thread would have started.
 const WORTH_A_THREAD: usize = 32 * 1024;
@@ -45,15 +39,19 @@ fn read_where<'d>(
     threads: usize,
     is_silent: impl Fn(&Reader<'d, 'd>, usize, &Standing) -> bool + Sync,
 ) -> Vec<FenceReading> {
-    let (bodies, of_fence) = bodies(document);
+    let threads_of_fences = threads.min(document.fences.len() / FENCES_WORTH_A_THREAD + 1);
+    let (standings, (bodies, of_fence)) = both(
+        threads_of_fences,
+        || standings(document),
+        || bodies(document),
+    );
     let bytes: usize = bodies.iter().map(|(_, body)| body.len()).sum();
     let readings = each(
         &bodies,
         threads.min(bytes / WORTH_A_THREAD + 1),
         |_, body| body::read(body.0, &body.1, knowledge),
     );
-    let threads = threads.min(document.fences.len() / FENCES_WORTH_A_THREAD + 1);
-    let standings = standings(document);
+    let threads = threads_of_fences;
     let around = Reader::new(document);
     let by_itself: Vec<OnceLock<Option<Vec<Said<'_>>>>> =
         bodies.iter().map(|_| OnceLock::new()).collect();
@@ -98,17 +96,6 @@ fn read_where<'d>(
     done
 }
 
-/// Gives back what many small pieces of memory hold, on up to `threads` threads.
-fn release<T: Send>(mut all: Vec<T>, threads: usize) {
-    std::thread::scope(|scope| {
-        for left in (2..=threads).rev() {
-            let part = all.split_off(all.len() - all.len() / left);
-            scope.spawn(move || drop(part));
-        }
-        drop(all);
-    });
-}
-
 /// Returns what becomes of the pieces of a body where nothing around says anything; `None` where
 /// that depends on what stands there all the same.
 fn by_itself_alone<'a>(
@@ -145,7 +132,7 @@ type Numbers = std::collections::HashMap<(u64, u32), usize>;
 /// Returns the different bodies of `document` with their tags, and which one each fence has.
 fn bodies<'d>(document: &'d Document<'_>) -> (Vec<(&'d str, Cow<'d, str>)>, Vec<usize>) {
     let mut bodies: Vec<(&str, Cow<'_, str>)> = Vec::new();
-    let mut index_of = Numbers::new();
+    let mut index_of = Numbers::with_capacity(document.fences.len());
     let mut of_fence = Vec::with_capacity(document.fences.len());
     for fence in &document.fences {
         let body = (document.text(fence.info), document.body(fence));
@@ -168,59 +155,19 @@ fn bodies<'d>(document: &'d Document<'_>) -> (Vec<(&'d str, Cow<'d, str>)>, Vec<
     (bodies, of_fence)
 }
 
-/// Does `work` with each of `all`, on up to `threads` threads; returns what comes of it, in order.
-fn each<'i, T: Sync, R: Send>(
-    all: &'i [T],
-    threads: usize,
-    work: impl Fn(usize, &'i T) -> R + Sync,
-) -> Vec<R> {
-    if threads < 2 {
-        let all = all.iter().enumerate();
-        return all.map(|(index, it)| work(index, it)).collect();
-    }
-    let size = (all.len() / (threads * CHUNKS)).max(SHORTEST_CHUNK);
-    let chunks: Vec<&[T]> = all.chunks(size).collect();
-    let done: Vec<Mutex<Vec<R>>> = chunks.iter().map(|_| Mutex::default()).collect();
-    let next = AtomicUsize::new(0);
-    let take = || {
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(chunk) = chunks.get(number) else {
-                break;
-            };
-            let chunk = chunk.iter().enumerate();
-            let results = chunk
-                .map(|(index, it)| work(number * size + index, it))
-                .collect();
-            *done[number].lock().expect("nobody else has this number") = results;
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(take);
-        }
-        take();
-    });
-    let mut results = Vec::with_capacity(all.len());
-    for chunk in done {
-        results.extend(chunk.into_inner().expect("no reader panics with the lock"));
-    }
-    results
-}
-
 impl Context<'_> {
     fn finish(&self, document: &Document<'_>, unset: &[Vec<Unset>]) -> FenceReading {
         let fence = self.fence;
         let around = self.around.as_deref();
         let warnings = around.map_or(&[][..], |around| &around.warnings);
-        let body_lines = Lines::new(self.body);
+        let mut body_lines = Lines::new(self.body);
         let mut pieces = Vec::with_capacity(self.pieces.len());
         let choices = &self.choices;
         for (index, piece) in self.pieces.iter().enumerate() {
             let unset = unset
                 .get(index)
                 .map_or_else(Default::default, Vec::as_slice);
-            let line = |offset: usize| fence.line + 1 + body_lines.of(offset);
+            let mut line = |offset: usize| fence.line + body_lines.line(offset);
             let (place, place_because) =
                 if piece.nature == Nature::Query && piece.form != Some(Form::Python) {
                     (
@@ -363,23 +310,6 @@ impl Context<'_> {
                 .map_or_else(|| "it is empty".to_owned(), |piece| piece.because.clone()),
             pieces,
         }
-    }
-}
-
-/// Offsets of a body → its lines, from 0.
-struct Lines {
-    feeds: Vec<usize>,
-}
-
-impl Lines {
-    fn new(body: &str) -> Self {
-        Self {
-            feeds: memchr::memchr_iter(b'\n', body.as_bytes()).collect(),
-        }
-    }
-
-    fn of(&self, offset: usize) -> u32 {
-        self.feeds.partition_point(|feed| *feed < offset) as u32
     }
 }
 

@@ -1,11 +1,11 @@
 //! Document → all that the classifier makes of it: fences, and manual steps outside of them.
 
 use std::collections::BTreeMap;
-use std::panic::resume_unwind;
 
 use super::chores::{Chore, Commands, chores, offered};
 use super::knowledge::Knowledge;
 use super::reading::read;
+use super::threads::both;
 use crate::markdown::Document;
 use crate::model::{Effect, FenceReading, Offered};
 
@@ -36,16 +36,10 @@ pub fn readings(document: &Document<'_>, knowledge: &Knowledge, threads: usize) 
         (chores(document, &mut commands), offered)
     };
     let is_large = document.items.len() + document.tables.len() > ITEMS_WORTH_A_THREAD;
-    let (fences, (chores, offered)) = if threads > 1 && is_large {
-        std::thread::scope(|scope| {
-            let by_hand = scope.spawn(by_hand);
-            let fences = read(document, knowledge, threads);
-            let by_hand = by_hand.join();
-            (fences, by_hand.unwrap_or_else(|panic| resume_unwind(panic)))
-        })
-    } else {
-        (read(document, knowledge, threads), by_hand())
-    };
+    let (chores_and_offers, fences) = both(if is_large { threads } else { 1 }, by_hand, || {
+        read(document, knowledge, threads)
+    });
+    let (chores, offered) = chores_and_offers;
     Readings {
         fences,
         chores,

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use crate::classify::knowledge::Knowledge;
 use crate::classify::readings;
-use crate::markdown::Document;
 use crate::markdown::attributes::nearest;
+use crate::markdown::{Document, outline_on};
 use crate::model::{Diagnostic, Runbook, Step, With};
 
 use super::exit::ExitCode;
@@ -55,6 +55,11 @@ impl Config {
         })?;
         config.interpreters = rows.interpreters;
         Ok(config)
+    }
+
+    /// Takes a Markdown text apart.
+    pub fn outline<'a>(&self, text: &'a str) -> Document<'a> {
+        outline_on(text, self.threads)
     }
 
     /// Resolves `document`.

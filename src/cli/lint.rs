@@ -14,7 +14,7 @@ use super::list::{counted, counts, to_json};
 use super::surroundings::Surroundings;
 use super::{mend, pages, print};
 use crate::lint::{Surveyed, further, lint, masked, merge};
-use crate::markdown::{Lines, outline};
+use crate::markdown::Lines;
 use crate::model::{Diagnostic, Severity, Span};
 use crate::report::clean::inline;
 use crate::report::diagnostic::Shown;
@@ -111,7 +111,7 @@ fn diagnose(
     config: &Config,
     surroundings: &Surroundings,
 ) -> Vec<Diagnostic> {
-    let document = outline(source);
+    let document = config.outline(source);
     let (runbook, resolved) = config.resolve(&document, &name_of(path));
     let surveyed = Surveyed {
         name: &quoted(&path.display().to_string()),

@@ -18,7 +18,6 @@ use super::failure::Failure;
 use super::print;
 use super::session::look;
 use crate::lint::mojibake;
-use crate::markdown::outline;
 use crate::model::{Diagnostic, Kind, Piece, Runbook, Severity, Span, Step};
 use crate::report::clean::{fit, inline, pad, width, wrap_words};
 use json::{Listing, listed};
@@ -78,7 +77,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     for path in &paths {
         let read = read_document(path).and_then(|bytes| {
             let source = text_of(path, &bytes)?;
-            let document = outline(source);
+            let document = config.outline(source);
             let (runbook, mut diagnostics) = config.resolve(&document, &name_of(path));
             diagnostics.extend(mojibake(source, &shown(path)));
             if args.json {

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use crate::event::Request;
 use crate::host::command;
 use crate::host::files::existing;
-use crate::markdown::outline;
 use crate::model::{Doubt, Kind, Runbook, Severity, Task};
 use crate::plan::{Known, Plan, refusals};
 use crate::report::diagnostic::Shown as Told;
@@ -56,7 +55,7 @@ pub fn choose(runbook: Runbook, request: &Request) -> Result<Prepared, Failure> 
 /// # Errors
 /// Where the document has errors.
 pub fn resolve(path: &Path, text: &str, config: &Config) -> Result<Runbook, Failure> {
-    let (runbook, diagnostics) = config.resolve(&outline(text), &name_of(path));
+    let (runbook, diagnostics) = config.resolve(&config.outline(text), &name_of(path));
     let name = shown(path);
     let width = crate::engine::terminal_width().unwrap_or(100);
     let mut told = Told::new(text, &name, width);

@@ -6,6 +6,7 @@
 
 mod anchor;
 pub mod attributes;
+mod cuts;
 mod decode;
 mod document;
 pub mod encoding;
@@ -22,5 +23,5 @@ pub use document::{
     Comment, Document, Fence, FrontMatter, Heading, Item, SpeaksFor, Syntax, Table,
 };
 pub use lines::{Lines, line_of};
-pub use outline::outline;
-pub use prose::{Cell, cells, folded_words, plain_text};
+pub use outline::{outline, outline_on};
+pub use prose::{Cell, cells, folded_title, folded_words, plain_text};

@@ -4,10 +4,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::panic::resume_unwind;
 
-use memchr::memchr;
+use memchr::{memchr, memmem, memrchr};
 use pulldown_cmark::{BrokenLink, CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd};
 
+use super::cuts::cuts;
 use super::document::{
     Comment, Document, Fence, FrontMatter, Heading, Item, Piece, SpeaksFor, Syntax, Table,
 };
@@ -23,71 +25,79 @@ pub(crate) const OPTIONS: Options = Options::ENABLE_TABLES
 /// Takes a Markdown text apart. Any string will do; time and memory are linear only for what
 /// [`decode`](super::decode) lets through.
 pub fn outline(source: &str) -> Document<'_> {
-    outline_by(source, PART)
+    outline_on(source, 1)
+}
+
+/// Does what [`outline`] does, on up to `threads` threads.
+pub fn outline_on(source: &str, threads: usize) -> Document<'_> {
+    outline_by(source, PART, threads)
 }
 
 /// Bytes that are parsed at once, where the blocks allow it.
 const PART: usize = 256 << 10;
 
-fn outline_by(source: &str, part: usize) -> Document<'_> {
+fn outline_by(source: &str, part: usize, threads: usize) -> Document<'_> {
     let front_matter = front_matter(source);
     let base = front_matter.map_or_else(|| mark_length(source), |found| found.span.end);
-    let mut reader = Reader {
-        document: Document {
-            source,
-            front_matter,
-            headings: Vec::new(),
-            fences: Vec::new(),
-            items: Vec::new(),
-            tables: Vec::new(),
-            comments: Vec::new(),
-            pieces: Vec::new(),
-        },
-        lines: Lines::new(source),
-        section: 0,
-        containers: 0,
-        text: None,
-        items: Vec::new(),
-        in_fence: false,
-        above: Above::Other,
-    };
-    let labels = if source.len() - base > part {
+    let is_large = source.len() - base > part;
+    let labels = if is_large {
         labels(&source[base..])
     } else {
         BTreeSet::new()
     };
-    let mut start = base;
-    let mut size = part;
-    while start < source.len() {
-        let least = (start + size).min(source.len());
-        let end =
-            memchr(b'\n', &source.as_bytes()[least..]).map_or(source.len(), |n| least + n + 1);
-        match reader.part(start..end, &labels) {
-            Some(next) => {
-                start = next;
-                size = part;
-            }
-            None if end == source.len() => break,
-            // One block fills it. A block as large as all that is left is read twice at most.
-            None => {
-                let left = source.len() - start;
-                size = if size * 32 >= left { left } else { size * 8 };
+    let cuts = if is_large {
+        cuts(source, base, threads)
+    } else {
+        Vec::new()
+    };
+    let read = |from: usize, to: Option<usize>| {
+        let mut reader = Reader::new(source, from);
+        reader.read_to(to, part, &labels);
+        reader
+    };
+    let mut reader = std::thread::scope(|scope| {
+        let end_of = |index: usize| cuts.get(index).copied();
+        let others: Vec<_> = cuts
+            .iter()
+            .enumerate()
+            .map(|(index, cut)| {
+                let end = end_of(index + 1);
+                scope.spawn(move || read(*cut, end))
+            })
+            .collect();
+        let mut reader = read(base, end_of(0));
+        for (index, other) in others.into_iter().enumerate() {
+            let other = other.join().unwrap_or_else(|panic| resume_unwind(panic));
+            if Some(reader.at) == end_of(index) {
+                reader.append(other);
+            } else {
+                // It was cut inside a block: what was read from there is worth nothing.
+                reader.read_to(end_of(index + 1), part, &labels);
             }
         }
-    }
+        reader
+    });
     reader.settle(None);
+    reader.document.front_matter = front_matter;
     reader.document
 }
 
 /// Returns the labels of link definitions, folded: where a text is read in parts, `[a]` may be
 /// defined in another.
 fn labels(source: &str) -> BTreeSet<String> {
-    let definition = |line: &str| {
-        let line = line.trim_start_matches([' ', '>']).strip_prefix('[')?;
-        let (label, _) = line.split_once("]:")?;
-        Some(folded(label))
-    };
-    source.split('\n').filter_map(definition).collect()
+    let mut labels = BTreeSet::new();
+    let mut line_end = 0;
+    for at in memmem::find_iter(source.as_bytes(), "]:") {
+        // The first of its line ends the label.
+        if at < line_end {
+            continue;
+        }
+        let line = memrchr(b'\n', &source.as_bytes()[..at]).map_or(0, |feed| feed + 1);
+        line_end = memchr(b'\n', &source.as_bytes()[at..]).map_or(source.len(), |n| at + n);
+        let label = source[line..at].trim_start_matches([' ', '>']);
+        labels.extend(label.strip_prefix('[').map(folded));
+    }
+    labels
 }
 
 fn folded(label: &str) -> String {
@@ -170,6 +180,8 @@ struct Reader<'a> {
     items: Vec<OpenItem<'a>>,
     in_fence: bool,
     above: Above,
+    /// What stands before is read; a block that stands in no other begins here.
+    at: usize,
 }
 
 /// Where a reader stood before a block that stands in no other.
@@ -185,6 +197,114 @@ struct Mark {
 }
 
 impl<'a> Reader<'a> {
+    fn new(source: &'a str, at: usize) -> Self {
+        Self {
+            document: Document {
+                source,
+                front_matter: None,
+                headings: Vec::new(),
+                fences: Vec::new(),
+                items: Vec::new(),
+                tables: Vec::new(),
+                comments: Vec::new(),
+                pieces: Vec::new(),
+            },
+            lines: Lines::new(source),
+            section: 0,
+            containers: 0,
+            text: None,
+            items: Vec::new(),
+            in_fence: false,
+            above: Above::Other,
+            at,
+        }
+    }
+
+    /// Reads on, as far as the line that begins at `to`, or to the end of the text. Stands at `to`
+    /// afterwards if a block begins there that stands in no other; else before it.
+    fn read_to(&mut self, to: Option<usize>, part: usize, labels: &BTreeSet<String>) {
+        let source = self.document.source;
+        let line_end = |at: usize| {
+            memchr(b'\n', &source.as_bytes()[at..]).map_or(source.len(), |n| at + n + 1)
+        };
+        // The line itself tells whether it begins a block.
+        let last = to.map_or(source.len(), line_end);
+        let mut size = part;
+        while self.at < source.len() && Some(self.at) != to {
+            let end = line_end((self.at + size).min(last)).min(last);
+            match self.part(self.at..end, labels) {
+                Some(next) => {
+                    self.at = next;
+                    size = part;
+                    if end == last {
+                        break;
+                    }
+                }
+                None if end == last => break,
+                // One block fills it. A block as large as all that is left is read twice at most.
+                None => {
+                    let left = last - self.at;
+                    size = if size * 32 >= left { left } else { size * 8 };
+                }
+            }
+        }
+    }
+
+    /// Adds what another reader found that began where this one stands.
+    fn append(&mut self, other: Self) {
+        self.settle(None);
+        let document = &mut self.document;
+        let pieces = document.pieces.len() as u32;
+        let (fences, tables) = (document.fences.len(), document.tables.len());
+        let section = self.section;
+        let comments = document.comments.len();
+        document.headings.extend(other.document.headings);
+        document
+            .fences
+            .extend(other.document.fences.into_iter().map(|it| Fence {
+                section: it.section + section,
+                pieces: it.pieces.start + pieces..it.pieces.end + pieces,
+                ..it
+            }));
+        document
+            .items
+            .extend(other.document.items.into_iter().map(|it| Item {
+                section: it.section + section,
+                ..it
+            }));
+        document
+            .tables
+            .extend(other.document.tables.into_iter().map(|it| Table {
+                section: it.section + section,
+                ..it
+            }));
+        document
+            .comments
+            .extend(other.document.comments.into_iter().map(|it| Comment {
+                speaks_for: match it.speaks_for {
+                    SpeaksFor::Fence(fence) => SpeaksFor::Fence(fence + fences),
+                    SpeaksFor::Table(table) => SpeaksFor::Table(table + tables),
+                    SpeaksFor::Section(number) => SpeaksFor::Section(number + section),
+                    SpeaksFor::Nothing => SpeaksFor::Nothing,
+                },
+                ..it
+            }));
+        document.pieces.extend(other.document.pieces);
+        self.above = match other.above {
+            Above::Comments {
+                first,
+                under_heading,
+            } => Above::Comments {
+                first: first + comments,
+                under_heading,
+            },
+            above => above,
+        };
+        self.section += other.section;
+        self.at = other.at;
+        self.lines = other.lines;
+    }
+
     /// Reads a part that ends with a line. Where the text goes on after it, the part's last block may
     /// go on too: it is forgotten, and where it begins is returned. `None` where there is nothing to
     /// go on from: at the end of the text, or where one block fills the part, which is forgotten.
@@ -686,6 +806,8 @@ fn held(text: CowStr<'_>) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
     use proptest::{collection, sample};
     use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
@@ -992,13 +1114,33 @@ mod tests {
     fn links_are_known_across_parts() {
         let source = "# [One] and [two][Late  Label] and [three]\n\ntext\n\n- a\n\n[one]: /x\n\ntext\n\n> [late label]: /y\n";
         assert_eq!(outline(source).headings[0].text, "One and two and [three]");
-        assert_eq!(show(&outline_by(source, 4)), show(&outline(source)));
+        assert_eq!(show(&outline_by(source, 4, 1)), show(&outline(source)));
+    }
+
+    #[test]
+    fn what_several_threads_read_is_the_same() {
+        let mut source = String::from("---\ntitle: x\n---\n");
+        for number in 0..40 {
+            // The fences of four marks are taken for two by the guess where to cut.
+            let marks = if number % 7 == 3 { "````" } else { "```" };
+            let _ = write!(
+                source,
+                "# A {number}\n<!-- runbook: effect=reads -->\n\n<!-- runbook: #s{number} -->\n{marks}sh\n# b\n\n# c\n```\n{marks}\n\n- [ ] `d`\n\n| e |\n|---|\n\n1. ```\n   # f\n   ```\n\n<!-- runbook: x -->\n"
+            );
+        }
+        let whole = show(&outline(&source));
+        for threads in 2..9 {
+            assert_eq!(show(&outline_by(&source, 64, threads)), whole, "{threads}");
+        }
     }
 
     proptest! {
         #[test]
-        fn what_is_read_in_parts_is_the_same(source in markdown(), part in 1_usize..40) {
-            assert_eq!(show(&outline_by(&source, part)), show(&outline(&source)), "{source:?}");
+        fn what_is_read_in_parts_is_the_same(
+            source in markdown(), part in 1_usize..40, threads in 1_usize..4
+        ) {
+            let parts = outline_by(&source, part, threads);
+            assert_eq!(show(&parts), show(&outline(&source)), "{source:?}");
         }
 
         #[test]

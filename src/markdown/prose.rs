@@ -56,15 +56,24 @@ fn end_line(plain: &mut String) {
 
 /// Returns the words of a heading: lower case, no accents, no marks, no numbering.
 pub fn folded_words(heading: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
+    let folded = folded_title(heading);
+    let words = folded.split(' ').filter(|word| !word.is_empty());
+    words.map(ToOwned::to_owned).collect()
+}
+
+/// Returns the words of a heading as [`folded_words`] does, with a space between them.
+pub fn folded_title(heading: &str) -> String {
+    let mut folded = String::with_capacity(heading.len());
     let mut in_word = false;
     let mut add = |c: char| {
         if c.is_alphanumeric() {
-            if !in_word {
-                words.push(String::new());
+            if !in_word && !folded.is_empty() {
+                folded.push(' ');
             }
-            if let Some(word) = words.last_mut() {
-                word.extend(c.to_lowercase());
+            if c.is_ascii() {
+                folded.push(c.to_ascii_lowercase());
+            } else {
+                folded.extend(c.to_lowercase());
             }
             in_word = true;
         } else if !matches!(c, '\'' | '’') {
@@ -79,15 +88,13 @@ pub fn folded_words(heading: &str) -> Vec<String> {
             .filter(|c| !is_combining_mark(*c))
             .for_each(&mut add);
     }
-    let numbers = words
-        .iter()
-        .take_while(|word| word.chars().all(|c| c.is_ascii_digit()))
-        .count();
     // `## 2024` has nothing else to be called by.
-    if numbers < words.len() {
-        words.drain(..numbers);
-    }
-    words
+    let text = folded.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+    let at = folded.len() - text.len();
+    // A word that only begins with digits is no number.
+    let space = folded[..at].rfind(' ').filter(|_| !text.is_empty());
+    folded.drain(..space.map_or(0, |space| space + 1));
+    folded
 }
 
 /// Returns the rows of the table `text`, the head first.

@@ -55,6 +55,7 @@ pub fn resolve(
         readings: &readings,
         above: Vec::new(),
         said: Vec::new(),
+        prose_above: pieces::Above::default(),
         drafts: Vec::with_capacity(document.fences.len() + readings.chores.len()),
         pending: Vec::new(),
         diagnostics,
@@ -146,6 +147,8 @@ struct Resolver<'r, 'a> {
     above: Vec<(usize, usize)>,
     /// What each section says for its steps, what the sections above it say included.
     said: Vec<Rc<Said>>,
+    /// Where the text above the fence at hand begins.
+    prose_above: pieces::Above,
     drafts: Vec<Draft>,
     /// Checks, in document order.
     pending: Vec<Pending>,
@@ -690,21 +693,15 @@ impl<'a> Resolver<'_, 'a> {
 
     /// Makes the pieces of a fence of a plain document into steps. Returns whether there were any.
     fn pieces(&mut self, index: usize, fence: &Fence, said: &Rc<Said>) -> bool {
-        let steps: Vec<&Piece> = self
-            .readings
-            .fences
-            .get(index)
-            .map_or_else(Vec::new, |reading| {
-                let all = reading.pieces.iter();
-                all.filter(|it| it.nature.is_step() && it.language.is_some())
-                    .collect()
-            });
-        if steps.is_empty() {
+        let readings = self.readings;
+        let pieces = readings.fences.get(index).map_or(&[][..], |it| &it.pieces);
+        let is_step = |it: &&Piece| it.nature.is_step() && it.language.is_some();
+        if !pieces.iter().any(|it| is_step(&it)) {
             return false;
         }
         self.refuse(said);
-        let mut prose = pieces::prose(self.document, fence);
-        for piece in steps {
+        let mut prose = pieces::prose(self.document, index, &mut self.prose_above);
+        for piece in pieces.iter().filter(is_step) {
             let Some(language) = piece.language else {
                 continue;
             };
@@ -737,7 +734,8 @@ impl<'a> Resolver<'_, 'a> {
     fn steps(&mut self, runbook_title: &str, inputs: &BTreeSet<&str>) -> Vec<Step> {
         let drafts = std::mem::take(&mut self.drafts);
         let explicit = self.explicit_ids(&drafts);
-        let mut names = Names::beside(explicit.iter().flatten().map(ToString::to_string));
+        let given = explicit.iter().flatten().map(ToString::to_string);
+        let mut names = Names::beside(given, drafts.len());
         let mut steps = Vec::with_capacity(drafts.len());
         let mut needs: Vec<Need> = Vec::new();
         let mut undoes: Vec<Undoes> = Vec::new();

@@ -79,9 +79,12 @@ pub(super) struct Names {
 
 impl Names {
     /// Returns names that leave alone what the document says itself.
-    pub(super) fn beside(explicit: impl Iterator<Item = String>) -> Self {
+    /// There is room for `number` of them.
+    pub(super) fn beside(explicit: impl Iterator<Item = String>, number: usize) -> Self {
+        let mut taken = Numbers::with_capacity(number);
+        taken.extend(explicit.map(|id| (id, 0)));
         Self {
-            taken: explicit.map(|id| (id, 0)).collect(),
+            taken,
             ..Self::default()
         }
     }
@@ -153,7 +156,7 @@ mod tests {
 
     #[test]
     fn explicit_ids_win_over_derived_ones() {
-        let mut names = Names::beside(["logs".to_owned(), "logs-3".to_owned()].into_iter());
+        let mut names = Names::beside(["logs".to_owned(), "logs-3".to_owned()].into_iter(), 5);
         let ids: Vec<_> = (0..3).map(|_| names.id("Logs").to_string()).collect();
         assert_eq!(ids, ["logs-2", "logs-4", "logs-5"]);
         assert_eq!(names.title("Logs"), "Logs");

@@ -1,6 +1,6 @@
 //! What the classifier made of a fence → what becomes of its steps.
 
-use crate::markdown::{Document, Fence};
+use crate::markdown::Document;
 use crate::model::{Circumstances, Doubt, Effect, FenceReading, Kind, Nature, Piece, Span};
 
 /// What a step takes over from the reading of its fence.
@@ -117,30 +117,46 @@ fn add<T: Clone + PartialEq>(all: &mut Vec<T>, more: &[T]) {
 /// The most bytes of prose that a step is shown with.
 const PROSE: usize = 1_200;
 
-/// Returns the text right above `fence`, back to the heading, fence or table before it, as far as a
-/// person wants to read it. Empty where there is none.
-pub(super) fn prose(document: &Document<'_>, fence: &Fence) -> Span {
-    let end = fence.span.start;
-    let before = |spans: &mut dyn Iterator<Item = Span>| {
-        spans
-            .map(|span| span.end)
-            .filter(|at| *at <= end)
-            .max()
-            .unwrap_or(0)
-    };
-    let headings = document.headings.partition_point(|it| it.span.start < end);
-    let fences = document.fences.partition_point(|it| it.span.start < end);
-    let tables = document.tables.partition_point(|it| it.span.start < end);
-    let start = before(
-        &mut [
-            document.headings[..headings].last().map(|it| it.span),
-            document.fences[..fences].last().map(|it| it.span),
-            document.tables[..tables].last().map(|it| it.span),
+/// Goes down a document with its fences, in order, and knows what stands right above each.
+#[derive(Debug, Default)]
+pub(super) struct Above {
+    /// How many of them begin before the fence.
+    headings: usize,
+    tables: usize,
+}
+
+impl Above {
+    /// Returns where the text right above fence `index` begins: behind the heading, fence or table before
+    /// it.
+    fn begin(&mut self, document: &Document<'_>, index: usize) -> usize {
+        let end = document.fences[index].span.start;
+        let passed = |spans: &mut dyn Iterator<Item = Span>| {
+            spans.take_while(|span| span.start < end).count()
+        };
+        let headings = document.headings.get(self.headings..).unwrap_or_default();
+        self.headings += passed(&mut headings.iter().map(|it| it.span));
+        let tables = document.tables.get(self.tables..).unwrap_or_default();
+        self.tables += passed(&mut tables.iter().map(|it| it.span));
+        [
+            document.headings[..self.headings].last().map(|it| it.span),
+            document.fences[..index].last().map(|it| it.span),
+            document.tables[..self.tables].last().map(|it| it.span),
             document.front_matter.as_ref().map(|it| it.span),
         ]
         .into_iter()
-        .flatten(),
-    );
+        .flatten()
+        .map(|span| span.end)
+        .filter(|at| *at <= end)
+        .max()
+        .unwrap_or(0)
+    }
+}
+
+/// Returns the text right above fence `index`, back to the heading, fence or table before it, as far as a
+/// person wants to read it. Empty where there is none. Fences are asked for in their order.
+pub(super) fn prose(document: &Document<'_>, index: usize, above: &mut Above) -> Span {
+    let end = document.fences[index].span.start;
+    let start = above.begin(document, index);
     let text = document.text(Span::new(start, end));
     // A list's own mark before the fence is no text.
     let is_mark = |c: char| c.is_whitespace() || matches!(c, '-' | '*' | '+' | '>' | '#');

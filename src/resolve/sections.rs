@@ -1,6 +1,6 @@
 //! Headings → sections, and which of them run only when they are named.
 
-use crate::markdown::{Anchors, Document, folded_words};
+use crate::markdown::{Anchors, Document, folded_title};
 use crate::model::{Section, Span};
 
 /// Words, or words in a row, of headings whose sections are on demand. Without accents, lower case.
@@ -143,23 +143,25 @@ fn title(document: &Document<'_>) -> Option<usize> {
 }
 
 fn is_on_demand(heading: &str) -> bool {
-    let words = folded_words(heading);
-    ON_DEMAND.iter().any(|entry| {
-        let first = entry.as_bytes().first();
-        (0..words.len())
-            .filter(|from| words[*from].as_bytes().first() == first)
-            .any(|from| {
-                let mut words = words[from..].iter();
-                entry.split(' ').all(|wanted| {
-                    words
-                        .next()
-                        .is_some_and(|word| match wanted.strip_suffix('*') {
-                            Some(beginning) => word.starts_with(beginning),
-                            None => word == wanted,
-                        })
-                })
-            })
-    })
+    let words = folded_title(heading);
+    let mut from = 0;
+    // From the beginning of each word on.
+    loop {
+        let rest = &words[from..];
+        let first = rest.as_bytes().first();
+        let begins = |entry: &&&str| entry.as_bytes().first() == first;
+        if ON_DEMAND.iter().filter(begins).any(|entry| {
+            let stem = entry.strip_suffix('*');
+            let after = rest.strip_prefix(stem.unwrap_or(entry));
+            after.is_some_and(|it| stem.is_some() || it.is_empty() || it.starts_with(' '))
+        }) {
+            return true;
+        }
+        match rest.find(' ') {
+            Some(space) => from += space + 1,
+            None => return false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -190,6 +192,12 @@ mod tests {
         ] {
             assert!(is_on_demand(heading), "{heading}");
         }
+        // What is compared byte by byte.
+        assert!(
+            super::ON_DEMAND
+                .iter()
+                .all(|entry| !entry.trim_end_matches('*').contains('*'))
+        );
         for heading in [
             "Deploy",
             "Backup",
@@ -247,5 +255,8 @@ mod tests {
         );
         assert_eq!(folded_words("1.2.3 Índice"), ["indice"]);
         assert_eq!(folded_words("2024"), ["2024"]);
+        assert_eq!(folded_words("3 2nd try"), ["2nd", "try"]);
+        assert_eq!(folded_words("1 2"), ["1", "2"]);
+        assert_eq!(folded_words("— '"), [""; 0]);
     }
 }

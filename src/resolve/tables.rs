@@ -179,6 +179,9 @@ pub(super) fn expand(
         let name = step.settings.each.as_ref()?;
         tables.iter().find(|it| it.id == *name)
     };
+    if tables.is_empty() {
+        return steps;
+    }
     let mut made: BTreeMap<StepId, (String, Vec<StepId>)> = BTreeMap::new();
     let mut all: Vec<(Option<usize>, Step)> = Vec::with_capacity(steps.len());
     for step in steps {

@@ -15,6 +15,10 @@ pub(super) fn check(
     steps: &mut [Step],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
+    // Nearly always: what steps may give to a template is not looked for.
+    if !steps.iter().any(|it| it.settings.template) {
+        return;
+    }
     let mut names = Names {
         inputs: inputs.iter().map(|it| it.name.clone()).collect(),
         ..Names::default()
