@@ -115,8 +115,8 @@ impl Relay {
         let calls = self.relay();
         let mut rest = self.modes.undo();
         if self.is_painted {
-            // Colours, and letters that stand for lines.
-            rest.extend_from_slice(b"\x1b[0m\x1b(B\x0f");
+            // Keys that tell more than usual, colours, and letters that stand for lines.
+            rest.extend_from_slice(b"\x1b[>4m\x1b>\x1b[0m\x1b(B\x0f");
         }
         if self.last != b'\n' {
             // What comes next begins on a line of its own.

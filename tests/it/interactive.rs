@@ -377,8 +377,8 @@ fn after_a_failure_a_shell_opens_in_the_environment_of_the_step() {
         .send("echo \"$COLOUR $SIZE ${PWD##*/}\" > \"$DESK/out\"; touch mended; echo dared-not-keep\r")
         .expect("dared-not-keep\n")
         .expect("(fails) $ ")
-        .send("sleep 1000\r")
-        .expect("sleep 1000\n")
+        .send("sh -c 'echo rea''dy; exec sleep 1000'\r")
+        .expect("ready\n")
         .ctrl('c')
         .expect("(fails) $ ")
         .send("exit 4\r");
