@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{
-    FUNCTIONS, Facts, Judgement, Known, RunFacts, STANDARD, StepFacts, compile, holds, judge,
+    FUNCTIONS, Facts, Gives, Judgement, Known, RunFacts, STANDARD, StepFacts, Values, compile, holds,
+    judge,
 };
 use crate::event::Verdict;
 use crate::model::{Check, Expression, Fact, Judged, Probe, Span, StepId, Tag};
@@ -359,11 +360,21 @@ fn a_check_is_judged_again_from_what_was_recorded() {
 fn faults(source: &str, has_step: bool) -> String {
     let steps = BTreeSet::from(["build", "de-ploy"]);
     let inputs = BTreeSet::from(["version", "replicas"]);
-    let values = BTreeSet::from(["address"]);
+    let values = Values {
+        names: BTreeSet::from(["address".to_owned()]),
+        elsewhere: [("late".to_owned(), "`z` captures it".to_owned())].into(),
+        are_open: false,
+    };
+    let token = Gives {
+        names: BTreeSet::from(["token".to_owned()]),
+        are_open: false,
+    };
     let known = Known {
         steps: &steps,
         inputs: &inputs,
         values: &values,
+        gives: &[("build".to_owned(), token)].into(),
+        each: &BTreeSet::from(["row"]),
         has_step,
     };
     let faults = compile(&expression(source), &known);
@@ -414,6 +425,7 @@ fn what_runs_has_no_faults() {
         "fn f(x) { x.len() } let g = |y| f(y) > 2; g.call(\"abc\")",
         "for row in table(step.stdout) { assert(number(row.use_percent) < 90, row.mounted_on); }",
         "let m = #{a: 1}; m.a == 1 && m.keys().len() == 1",
+        "steps[\"row.web1\"].status == 0",
         "steps[\"build\"].values.token == steps.build.values[\"token\"]",
         "[1, 2].filter(|x| x > 1).map(|x| x + 1) == [3]",
         "switch step.status { 0 => true, _ => false }",
@@ -533,4 +545,19 @@ proptest! {
         judge(&Check::Script(expression(&source)), &world.facts());
         faults(&source, false);
     }
+}
+
+#[test]
+fn values_that_no_step_gives_or_not_yet_are_told() {
+    let told: Vec<String> = [
+        "values.late == \"1\"",
+        "steps.build.values.tokn == \"1\"",
+        "steps[\"de-ploy\"].values[\"x\"] == ()",
+        "steps[\"row.web1\"].values.x == ()",
+        "steps[\"rows.web1\"].status == 0",
+    ]
+    .into_iter()
+    .map(|it| faults(it, true))
+    .collect();
+    insta::assert_snapshot!(told.join("\n"), @"");
 }

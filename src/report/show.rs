@@ -1,5 +1,6 @@
 //! `runbook show`: how a run stands, for people and for programs.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::event::{
     LeftOut, Operator, Output, Verdict,
 };
 use crate::model::{Effect, StepId};
+use crate::redact;
 
 /// The version of the shape of [`Shown`]: fields may be added to it, never changed or removed.
 pub const VERSION: u32 = 1;
@@ -210,6 +212,9 @@ fn below(text: &mut String, look: &Look, story: &Story, chapter: &Chapter) {
         let who = format!("left running: {}", exited.left_running.join(", "));
         remark(text, look, DOUBT, &who);
     }
+    for line in words::given(exited) {
+        remark(text, look, FAINT, &line);
+    }
     for line in &exited.remarks {
         remark(text, look, FAINT, line);
     }
@@ -371,6 +376,10 @@ pub struct ShownAttempt {
     pub left_running: Vec<String>,
     /// What else a person should know.
     pub remarks: Vec<String>,
+    /// What it gave to later steps, by name; secrets are masked.
+    pub values: BTreeMap<String, String>,
+    /// Why what it was to give could not be taken.
+    pub unfit: Option<String>,
 }
 
 /// An operator's answer.
@@ -522,6 +531,8 @@ impl ShownAttempt {
             failed_at: None,
             left_running: Vec::new(),
             remarks: Vec::new(),
+            values: BTreeMap::new(),
+            unfit: None,
         };
         match &attempt.end {
             End::Running => (),
@@ -543,6 +554,10 @@ impl ShownAttempt {
                 shown.failed_at.clone_from(&exited.failed_at);
                 shown.left_running.clone_from(&exited.left_running);
                 shown.remarks.clone_from(&exited.remarks);
+                let values = exited.values.iter();
+                let values = values.map(|(name, it)| (name.clone(), redact::shown(it)));
+                shown.values = values.collect();
+                shown.unfit.clone_from(&exited.unfit);
             }
         }
         shown

@@ -1,7 +1,8 @@
 //! `rhai` and `output` fences of a declared document → checks of a step: of the nearest command
 //! above in their section, or of the one that `of=` names.
 
-use crate::check::{self, Fault, Known};
+use super::fences::Judging;
+use crate::check::{self, Fault};
 use crate::markdown::attributes::nearest;
 use crate::markdown::{Document, Fence};
 use crate::model::{Check, Diagnostic, Expression, Matching, Span, Step};
@@ -39,16 +40,28 @@ pub(super) fn output(document: &Document<'_>, fence: &Fence, matching: Matching)
 
 /// Gives the steps their checks, and tells of what is wrong in them.
 pub(super) fn attach(
-    document: &Document<'_>,
+    judging: &Judging<'_, '_>,
     steps: &mut [Step],
     pending: Vec<Pending>,
-    known: &Known<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
+    let document = judging.document;
     for it in pending {
         let fence = &document.fences[it.fence];
+        let opening = Span::new(fence.span.start, fence.info.end);
+        let found = match &it.of {
+            None => it.above.ok_or_else(|| {
+                let message = "there is no command above this check in its section".to_owned();
+                let way_out = "put it under the step that it judges, or name that: `of=#id`";
+                (opening, message, way_out.to_owned())
+            }),
+            Some((id, span)) => named(steps, id, *span),
+        };
         let faults = match &it.check {
-            Check::Script(script) => check::compile(script, known),
+            Check::Script(script) => {
+                let at = found.as_ref().ok().copied();
+                judging.faults(at, true, |known| check::compile(script, known))
+            }
             Check::Output { matching, expected } => check::compile_output(*matching, expected),
         };
         for fault in faults {
@@ -66,15 +79,6 @@ pub(super) fn attach(
             };
             diagnostics.push(Diagnostic::error("expression", place, message).way_out(way_out));
         }
-        let opening = Span::new(fence.span.start, fence.info.end);
-        let found = match &it.of {
-            None => it.above.ok_or_else(|| {
-                let message = "there is no command above this check in its section".to_owned();
-                let way_out = "put it under the step that it judges, or name that: `of=#id`";
-                (opening, message, way_out.to_owned())
-            }),
-            Some((id, span)) => named(steps, id, *span),
-        };
         match found {
             Ok(step) => steps[step].checks.push(it.check),
             Err((span, message, way_out)) => {

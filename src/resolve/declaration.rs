@@ -696,9 +696,6 @@ impl Reader<'_> {
     fn source(&mut self, input: &mut Input, node: &Node) {
         let source = node.scalar().and_then(|it| SecretSource::parse(&it));
         match source {
-            Some(SecretSource::Step(step)) => {
-                self.not_here(&format!("from: \"#{step}\""), node.span);
-            }
             Some(source) => input.from = Some(source),
             None => self.wants(node, "from", "a source", "from: env:DB_PASSWORD"),
         }

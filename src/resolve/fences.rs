@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::attributes::{Of, Run, Said};
+use super::captures::{self, Scopes};
 use super::checks::{self, Pending};
 use super::conditions::{self, Stated};
 use super::flow::{self, Undoes};
@@ -14,14 +15,14 @@ use super::names::Names;
 use super::needs::{self, Need};
 use super::pieces::{self, Made};
 use super::{declaration, forms, sections, tables, templates};
-use crate::check::Known;
+use crate::check::{Known, Values};
 use crate::classify::chores::Chore;
 use crate::classify::readings::Readings;
 use crate::classify::{self, Kind as Tagged, language};
 use crate::markdown::attributes::{Info, nearest, parse_comment, parse_info};
 use crate::markdown::{Document, Fence, Item, SpeaksFor};
 use crate::model::{
-    Check, Circumstances, Diagnostic, Doubt, Effect, Kind, Nature, Offered, Piece, Runbook,
+    Check, Circumstances, Diagnostic, Doubt, Effect, Input, Kind, Nature, Offered, Piece, Runbook,
     Section, Severity, Span, Step, StepId, Task,
 };
 
@@ -61,16 +62,12 @@ pub fn resolve(
     };
     resolver.comments();
     resolver.all(declaration.fence);
-    let inputs: BTreeSet<&str> = declaration
-        .inputs
-        .iter()
-        .map(|it| it.name.as_str())
-        .collect();
-    let mut steps = resolver.steps(&title, &inputs);
+    let mut steps = resolver.steps(&title, &declaration.inputs);
     let mut diagnostics = resolver.diagnostics;
     let kind = declaration.kind;
     let tables = tables::tables(document, &sections, &steps, kind, &mut diagnostics);
     let inputs = &declaration.inputs;
+    captures::against_columns(&steps, &tables, &mut diagnostics);
     templates::check(document, inputs, &tables, &mut steps, &mut diagnostics);
     let steps = tables::expand(document, steps, &tables, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
@@ -682,7 +679,7 @@ impl<'a> Resolver<'_, 'a> {
     }
 
     /// Gives the drafts their names.
-    fn steps(&mut self, runbook_title: &str, inputs: &BTreeSet<&str>) -> Vec<Step> {
+    fn steps(&mut self, runbook_title: &str, inputs: &[Input]) -> Vec<Step> {
         let drafts = std::mem::take(&mut self.drafts);
         let explicit = self.explicit_ids(&drafts);
         let mut names = Names::beside(explicit.iter().flatten().map(ToString::to_string));
@@ -690,6 +687,7 @@ impl<'a> Resolver<'_, 'a> {
         let mut needs: Vec<Need> = Vec::new();
         let mut undoes: Vec<Undoes> = Vec::new();
         let mut stated: Vec<(usize, Stated)> = Vec::new();
+        let mut captures: Vec<captures::Said> = Vec::new();
         for (index, (draft, explicit)) in drafts.into_iter().zip(explicit).enumerate() {
             let Draft {
                 said,
@@ -729,6 +727,7 @@ impl<'a> Resolver<'_, 'a> {
                 of: of.clone(),
                 span: *span,
             }));
+            captures.extend(said.capture.map(|span| captures::Said { step: index, span }));
             stated.extend(said.conditions.iter().cloned().map(|it| (index, it)));
             let (effect, because) = match said.effect {
                 Some(effect) => (effect, crate::model::SAID.to_owned()),
@@ -759,7 +758,12 @@ impl<'a> Resolver<'_, 'a> {
         let mut flow = flow::Reader::new(self.kind, &mut self.diagnostics);
         flow.undoes(&mut steps, &undoes);
         flow.servers(&mut steps, &stated);
-        self.judgements(&mut steps, &stated, inputs);
+        let names = inputs.iter().map(|it| it.name.as_str()).collect();
+        captures::sources(&mut steps, inputs, &mut self.diagnostics);
+        self.judgements(&mut steps, &stated, &names);
+        if self.kind == Kind::Declared {
+            captures::check(&steps, &captures, inputs, &mut self.diagnostics);
+        }
         flow::Reader::new(self.kind, &mut self.diagnostics).contradictions(&mut steps);
         steps
     }
@@ -776,20 +780,24 @@ impl<'a> Resolver<'_, 'a> {
             return;
         }
         let ids: Vec<StepId> = steps.iter().map(|step| step.id.clone()).collect();
-        let captured: Vec<String> = steps
+        let each: BTreeSet<StepId> = steps
             .iter()
-            .filter_map(|step| step.settings.capture.as_ref())
-            .map(|capture| capture.name.clone())
+            .filter(|step| step.settings.each.is_some())
+            .map(|step| step.id.clone())
             .collect();
-        let known = Known {
+        let guarding = stated.iter().filter(|it| matches!(it.1.name, "if" | "unless"));
+        let guarding = guarding.filter_map(|it| it.1.value.trim().strip_prefix('#'));
+        let scopes = Scopes::of(steps, &guarding.collect());
+        let of_step = Judging {
+            document: self.document,
+            scopes: &scopes,
             steps: &ids.iter().map(StepId::as_str).collect(),
             inputs,
-            values: &captured.iter().map(String::as_str).collect(),
-            has_step: true,
+            each: &each.iter().map(StepId::as_str).collect(),
         };
-        let (document, kind) = (self.document, self.kind);
-        conditions::attach(document, kind, steps, stated, &known, &mut self.diagnostics);
-        checks::attach(document, steps, pending, &known, &mut self.diagnostics);
+        let kind = self.kind;
+        conditions::attach(&of_step, kind, steps, stated, &mut self.diagnostics);
+        checks::attach(&of_step, steps, pending, &mut self.diagnostics);
     }
 
     /// Returns the id that the document gives to each draft; tells of ids that are no ids, and of
@@ -833,6 +841,36 @@ impl<'a> Resolver<'_, 'a> {
             ids.push(Some(id));
         }
         ids
+    }
+}
+
+/// What expressions are compiled with.
+pub(super) struct Judging<'j, 'a> {
+    pub(super) document: &'j Document<'a>,
+    scopes: &'j Scopes,
+    steps: &'j BTreeSet<&'j str>,
+    inputs: &'j BTreeSet<&'j str>,
+    each: &'j BTreeSet<&'j str>,
+}
+
+impl Judging<'_, '_> {
+    /// Returns what is wrong in an expression of the step at `at`; `after` it has run, what it gives is
+    /// known too.
+    pub(super) fn faults<T>(
+        &self,
+        at: Option<usize>,
+        after: bool,
+        compile: impl FnOnce(&Known<'_>) -> T,
+    ) -> T {
+        let values = at.map_or_else(Values::default, |at| self.scopes.at(at, after));
+        compile(&Known {
+            steps: self.steps,
+            inputs: self.inputs,
+            values: &values,
+            gives: &self.scopes.gives,
+            each: self.each,
+            has_step: after,
+        })
     }
 }
 

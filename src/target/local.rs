@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::event::Text;
-use crate::keeper::protocol::Launch;
+use crate::keeper::protocol::{Gives, Launch};
 use crate::keeper::{DUMP_FD, SCRIPT_FD};
 use crate::model::{Kind, Language, StepId};
 use crate::redact::Named;
@@ -86,6 +86,8 @@ pub struct Start<'a> {
     pub secrets: Vec<Named>,
     /// Whether nothing of what it prints is stored.
     pub private: bool,
+    /// How it gives values to later steps; absent where it cannot.
+    pub gives: Option<Gives>,
 }
 
 /// Returns how this step is started with this interpreter.
@@ -145,6 +147,7 @@ pub fn launch(start: Start<'_>, interpreter: &Interpreter) -> Launch {
         log: format!("output/{}-{}", start.step, start.attempt),
         secrets: start.secrets,
         private: start.private,
+        gives: start.gives,
     }
 }
 

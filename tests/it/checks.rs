@@ -9,10 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use runbook::check::{
-    FUNCTIONS, Facts, Judgement, Known, OF_A_RUN, OF_A_STEP, RunFacts, STANDARD, StepFacts,
-    compile, judge, limits,
-};
+use runbook::check::{FUNCTIONS, Facts, Judgement, Known, OF_A_RUN, OF_A_STEP, RunFacts, STANDARD, StepFacts, Values, compile, judge, limits};
 use runbook::markdown::attributes::parse_info;
 use runbook::markdown::outline;
 use runbook::model::{Check, Expression, Matching, Span};
@@ -105,7 +102,9 @@ fn the_scripts_of_the_page_compile_and_its_expected_outputs_are_met() {
     let known = Known {
         steps: &none,
         inputs: &none,
-        values: &none,
+        values: &Values::default(),
+        gives: &BTreeMap::new(),
+        each: &none,
         has_step: true,
     };
     let (mut scripts, mut outputs) = (0, 0);
