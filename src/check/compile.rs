@@ -69,7 +69,8 @@ impl Gives {
         let way_out = match nearest(name, all()) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None if self.names.is_empty() => {
-                "capture it: `capture=name`, or `name=value` lines into `$RUNBOOK_OUTPUT`".to_owned()
+                "capture it: `capture=name`, or `name=value` lines into `$RUNBOOK_OUTPUT`"
+                    .to_owned()
             }
             None => format!("it gives {}", listed(all())),
         };

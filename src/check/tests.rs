@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{
-    FUNCTIONS, Facts, Gives, Judgement, Known, RunFacts, STANDARD, StepFacts, Values, compile, holds,
-    judge,
+    FUNCTIONS, Facts, Gives, Judgement, Known, RunFacts, STANDARD, StepFacts, Values, compile,
+    holds, judge,
 };
 use crate::event::Verdict;
 use crate::model::{Check, Expression, Fact, Judged, Probe, Span, StepId, Tag};

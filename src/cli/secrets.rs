@@ -142,7 +142,8 @@ pub fn given_again(
             continue;
         };
         if is_short(&value) {
-            let message = format!("the secret `{name}` has fewer than {LEAST} characters ({source})");
+            let message =
+                format!("the secret `{name}` has fewer than {LEAST} characters ({source})");
             return Err(Failure::usage(message));
         }
         let called = plan.secret_given(&step.id, name);

@@ -222,7 +222,9 @@ fn read(bytes: &[u8], gives: &Gives) -> Result<BTreeMap<String, String>, String>
             return wrong(&format!("begins with what is no name: {because}"));
         }
         if let Some(what) = gives.taken.get(name) {
-            return wrong(&format!("gives `{name}`, which is {what}: take another name"));
+            return wrong(&format!(
+                "gives `{name}`, which is {what}: take another name"
+            ));
         }
         if value.len() > LARGEST_VALUE {
             return wrong(&format!(
@@ -237,7 +239,9 @@ fn read(bytes: &[u8], gives: &Gives) -> Result<BTreeMap<String, String>, String>
         }
         values.insert(name.to_owned(), value);
         if values.len() > MOST {
-            return wrong(&format!("is the value after the {MOST} that a step may give"));
+            return wrong(&format!(
+                "is the value after the {MOST} that a step may give"
+            ));
         }
     }
     Ok(values)
@@ -306,7 +310,10 @@ mod tests {
         assert_eq!(check(&[b" \n", b"\t a", b" b\n", b"\n"]).unwrap(), "a b");
         assert_eq!(check(&[]).unwrap(), "");
         assert_eq!(check(&["é\u{a0}\n".as_bytes()]).unwrap(), "é");
-        assert_eq!(check(&[&whole, b"\n\n", b" "]).unwrap().len(), LARGEST_VALUE);
+        assert_eq!(
+            check(&[&whole, b"\n\n", b" "]).unwrap().len(),
+            LARGEST_VALUE
+        );
         for (parts, because) in [
             (&[whole.as_slice(), b"\nx"][..], "too large"),
             (&[b"a\xff"], "not UTF-8"),

@@ -613,8 +613,7 @@ impl Keeper {
         let nonce = attempt.launch.nonce.clone();
         let left_running = self.left_running(&attempt);
         let gives = attempt.launch.gives.clone();
-        let (outcome, texts, live) =
-            attempt.outcome(self.clock, left_running, &mut self.leftovers);
+        let (outcome, texts, live) = attempt.outcome(self.clock, left_running, &mut self.leftovers);
         if let Outcome::Exited(exited) = &outcome
             && gives.is_some_and(|it| it.secret && is_taken(&it.exit, exited))
         {
@@ -734,7 +733,11 @@ impl Attempt {
                     let now = clock::since_boot();
                     let since = now.saturating_sub(self.released.unwrap_or(self.started));
                     self.log.add(since, stream, &buffer[..count]);
-                    let captures = self.launch.gives.as_ref().and_then(|it| it.capture.as_ref());
+                    let captures = self
+                        .launch
+                        .gives
+                        .as_ref()
+                        .and_then(|it| it.capture.as_ref());
                     if stream == Stream::Out && captures.is_some() {
                         self.printed.add(&buffer[..count]);
                     }

@@ -7,10 +7,34 @@ pub const LARGEST_VALUE: usize = 64 << 10;
 
 /// Names that steer shells, loaders and interpreters: what a program printed must not.
 const STEERING: &[&str] = &[
-    "BASHOPTS", "BASH_ENV", "CDPATH", "ENV", "GLOBIGNORE", "HOME", "IFS", "LC_ALL", "NODE_OPTIONS",
-    "OLDPWD", "PATH", "PERL5LIB", "PERL5OPT", "PERLLIB", "PROMPT_COMMAND", "PS4", "PWD",
-    "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "RUBYLIB", "RUBYOPT", "SHELL", "SHELLOPTS",
-    "SHLVL", "TMPDIR", "ZDOTDIR", "_",
+    "BASHOPTS",
+    "BASH_ENV",
+    "CDPATH",
+    "ENV",
+    "GLOBIGNORE",
+    "HOME",
+    "IFS",
+    "LC_ALL",
+    "NODE_OPTIONS",
+    "OLDPWD",
+    "PATH",
+    "PERL5LIB",
+    "PERL5OPT",
+    "PERLLIB",
+    "PROMPT_COMMAND",
+    "PS4",
+    "PWD",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "RUBYLIB",
+    "RUBYOPT",
+    "SHELL",
+    "SHELLOPTS",
+    "SHLVL",
+    "TMPDIR",
+    "ZDOTDIR",
+    "_",
 ];
 
 /// Whether `name` can be the name of a variable of the environment in every shell.
@@ -29,7 +53,9 @@ pub fn unfit_name(name: &str) -> Option<&'static str> {
     } else if upper.starts_with("RUNBOOK_") || name.starts_with("__runbook") {
         Some("names that begin with `RUNBOOK_` are this program's")
     } else if STEERING.contains(&name)
-        || ["LD_", "DYLD_", "BASH_FUNC", "GIT_"].iter().any(|it| name.starts_with(it))
+        || ["LD_", "DYLD_", "BASH_FUNC", "GIT_"]
+            .iter()
+            .any(|it| name.starts_with(it))
     {
         Some("it is a variable that steers programs")
     } else {

@@ -12,9 +12,8 @@ impl Plan {
     /// Returns the secret input that `step` prints: `from: "#step"`.
     pub fn prints(&self, step: &StepId) -> Option<&Input> {
         let mut inputs = self.runbook.inputs.iter();
-        inputs.find(
-            |it| matches!(&it.from, Some(SecretSource::Step(from)) if from == step.as_str()),
-        )
+        inputs
+            .find(|it| matches!(&it.from, Some(SecretSource::Step(from)) if from == step.as_str()))
     }
 
     /// Returns what the secret is called that `step` gives as `name`, in holes of stored values.
@@ -73,8 +72,8 @@ impl Plan {
         }
         for other in &self.runbook.steps {
             if let Some(name) = &other.settings.capture {
-                let is_row = step.settings.row_of.is_some()
-                    && other.settings.row_of == step.settings.row_of;
+                let is_row =
+                    step.settings.row_of.is_some() && other.settings.row_of == step.settings.row_of;
                 let what = if other.id == step.id || is_row {
                     "what its output is".to_owned()
                 } else {

@@ -32,11 +32,7 @@ impl Plan {
     ///
     /// # Errors
     /// What is wrong, with the line and the column of the document.
-    pub(super) fn rendered(
-        &self,
-        step: &Step,
-        known: &Known,
-    ) -> Option<Result<Filled, Unfit>> {
+    pub(super) fn rendered(&self, step: &Step, known: &Known) -> Option<Result<Filled, Unfit>> {
         let (language, body) = self.command(step).filter(|_| step.settings.template)?;
         let rendered = template::render(body, language, &self.context(step, known));
         Some(rendered.map_err(|fault| self.unfit_at(step, body, &fault)))

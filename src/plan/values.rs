@@ -184,12 +184,7 @@ impl Plan {
 
     /// Returns `step` as it would run now: with what a person wrote instead of its body, else with the
     /// values that it has.
-    pub fn now<'s>(
-        &self,
-        step: &'s Step,
-        edited: Option<&str>,
-        known: &Known,
-    ) -> Cow<'s, Step> {
+    pub fn now<'s>(&self, step: &'s Step, edited: Option<&str>, known: &Known) -> Cow<'s, Step> {
         if let Some(body) = edited {
             return Cow::Owned(self.as_edited(step, body));
         }

@@ -10,8 +10,8 @@ use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Input, MatchKind};
 
-use super::{MASK, Named};
 use super::disguise::disguises;
+use super::{MASK, Named};
 
 const OPENING: &[u8] = b"{secret:";
 const RAW: &str = "raw";

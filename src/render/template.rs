@@ -577,7 +577,9 @@ impl Names {
 }
 
 fn unknown(body: &str, name: &str, names: &Names) -> Fault {
-    let bare = name.strip_prefix("values.").or_else(|| name.strip_prefix("inputs."));
+    let bare = name
+        .strip_prefix("values.")
+        .or_else(|| name.strip_prefix("inputs."));
     let bare = bare.unwrap_or(name);
     let bare = bare.split('.').next().unwrap_or_default();
     if let Some(because) = names.elsewhere.get(bare) {

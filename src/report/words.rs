@@ -10,7 +10,8 @@ use super::clean::inline;
 use super::story::{Standing, Story};
 use super::{Colour, Look};
 use crate::event::{
-    AttemptExited, Closing, Decision, Elsewhere, EndedBy, EventKind, Exit, FailedAt, Operator, Output, Verdict,
+    AttemptExited, Closing, Decision, Elsewhere, EndedBy, EventKind, Exit, FailedAt, Operator,
+    Output, Verdict,
 };
 use crate::redact;
 use crate::render::MASK;
@@ -40,7 +41,13 @@ pub(super) fn given(exited: &AttemptExited) -> Vec<String> {
         .map(|(name, stored)| {
             let value = redact::shown(stored);
             let lines = value.lines().count();
-            let first: String = value.lines().next().unwrap_or_default().chars().take(120).collect();
+            let first: String = value
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(120)
+                .collect();
             let more = match lines {
                 0 | 1 if first.len() == value.len() => String::new(),
                 0 | 1 => " …".to_owned(),
@@ -49,7 +56,12 @@ pub(super) fn given(exited: &AttemptExited) -> Vec<String> {
             format!("{name} = {}{more}", inline(&first))
         })
         .collect();
-    if let Some(more) = exited.values.len().checked_sub(MOST_GIVEN).filter(|it| *it > 0) {
+    if let Some(more) = exited
+        .values
+        .len()
+        .checked_sub(MOST_GIVEN)
+        .filter(|it| *it > 0)
+    {
         told.push(format!("and {more} values more"));
     }
     told

@@ -21,11 +21,7 @@ pub(super) struct Said {
 }
 
 /// Lets the steps that secret inputs come from give them: `from: "#step"`.
-pub(super) fn sources(
-    steps: &mut [Step],
-    inputs: &[Input],
-    diagnostics: &mut Vec<Diagnostic>,
-) {
+pub(super) fn sources(steps: &mut [Step], inputs: &[Input], diagnostics: &mut Vec<Diagnostic>) {
     let mut taken: BTreeMap<usize, &str> = BTreeMap::new();
     for input in inputs {
         let Some(SecretSource::Step(id)) = &input.from else {
@@ -80,9 +76,7 @@ pub(super) fn check(
         let other = said.iter().find(|other| {
             other.step < it.step && steps[other.step].settings.capture.as_ref() == Some(name)
         });
-        let is_source = |it: &&Input| {
-            matches!(&it.from, Some(SecretSource::Step(from)) if from == step.id.as_str())
-        };
+        let is_source = |it: &&Input| matches!(&it.from, Some(SecretSource::Step(from)) if from == step.id.as_str());
         let input = inputs.iter().find(|it| it.name == *name);
         if input.is_some_and(|it| !is_source(&it)) {
             let message = format!("`{name}` is an input: what is captured needs another name");
@@ -110,11 +104,7 @@ pub(super) fn check(
 }
 
 /// Tells of captures that have the name of a column of a table.
-pub(super) fn against_columns(
-    steps: &[Step],
-    tables: &[Table],
-    diagnostics: &mut Vec<Diagnostic>,
-) {
+pub(super) fn against_columns(steps: &[Step], tables: &[Table], diagnostics: &mut Vec<Diagnostic>) {
     for step in steps {
         let Some(name) = &step.settings.capture else {
             continue;
@@ -164,18 +154,17 @@ fn unfit(step: &Step, guards: &BTreeSet<StepId>) -> Option<(String, String)> {
     Some((message, way_out.to_owned()))
 }
 
-fn source(
-    steps: &[Step],
-    input: &Input,
-    id: &str,
-) -> Result<usize, (String, String)> {
+fn source(steps: &[Step], input: &Input, id: &str) -> Result<usize, (String, String)> {
     let name = &input.name;
     let Some(at) = steps.iter().position(|it| it.id.as_str() == id) else {
         let way_out = nearest(id, steps.iter().map(|it| it.id.as_str())).map_or_else(
             || "name a step by its `#id`".to_owned(),
             |meant| format!("did you mean `from: \"#{meant}\"`?"),
         );
-        return Err((format!("the secret `{name}`: no step is called `{id}`"), way_out));
+        return Err((
+            format!("the secret `{name}`: no step is called `{id}`"),
+            way_out,
+        ));
     };
     let step = &steps[at];
     if let Some(found) = unfit(step, &BTreeSet::new()) {
@@ -271,12 +260,16 @@ impl Scopes {
         if scopes.givers.is_empty() {
             return scopes;
         }
-        let index: BTreeMap<&StepId, usize> =
-            steps.iter().enumerate().map(|(at, it)| (&it.id, at)).collect();
+        let index: BTreeMap<&StepId, usize> = steps
+            .iter()
+            .enumerate()
+            .map(|(at, it)| (&it.id, at))
+            .collect();
         for step in steps {
             let settings = &step.settings;
             let needs = settings.needs.as_ref();
-            let needs = needs.map(|ids| ids.iter().filter_map(|id| index.get(id).copied()).collect());
+            let needs =
+                needs.map(|ids| ids.iter().filter_map(|id| index.get(id).copied()).collect());
             scopes.needs.push(needs);
             let is_aside = settings.undo_of.is_some() || guarding.contains(step.id.as_str());
             scopes.aside.push(is_aside);
@@ -305,13 +298,17 @@ impl Scopes {
                 continue;
             }
             let id = &giver.id;
+            // Of two that give one name the other is told apart.
+            if values.elsewhere.contains_key(name) {
+                continue;
+            }
             let because = match table {
                 Some(table) if is_before => format!(
-                    "`{id}` captures it once for every row: name one, `steps[\"{id}.ROW\"].values.{name}`, \
+                    "`{id}` gives it once for every row: name one, `steps[\"{id}.ROW\"].values.{name}`, \
                      or run through the table too, `each=#{table}`"
                 ),
                 _ if giver.at == at => "it is what this step itself gives".to_owned(),
-                _ => format!("`{id}` captures it, and does not come before this step"),
+                _ => format!("`{id}` gives it, and does not come before this step"),
             };
             values.elsewhere.insert(name.clone(), because);
         }
@@ -360,7 +357,11 @@ mod tests {
                 continue;
             };
             let secret = if settings.secret { ", a secret" } else { "" };
-            let private = if settings.output_private { ", private" } else { "" };
+            let private = if settings.output_private {
+                ", private"
+            } else {
+                ""
+            };
             let _ = writeln!(told, "{} gives {name}{secret}{private}", step.id);
         }
         for it in &diagnostics {
@@ -401,7 +402,8 @@ mod tests {
     #[test]
     fn a_secret_comes_from_a_step_that_the_document_names() {
         let from = |it: &str| format!("inputs: {{ DB: {{ secret: true, from: \"#{it}\" }} }}\n");
-        let two = "inputs: { DB: { secret: true, from: \"#a\" }, KEY: { secret: true, from: \"#a\" } }\n";
+        let two =
+            "inputs: { DB: { secret: true, from: \"#a\" }, KEY: { secret: true, from: \"#a\" } }\n";
         insta::assert_snapshot!(
             [
                 check(&from("fetch"), "```sh {#fetch}\nx\n```\n"),

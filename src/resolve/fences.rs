@@ -727,7 +727,10 @@ impl<'a> Resolver<'_, 'a> {
                 of: of.clone(),
                 span: *span,
             }));
-            captures.extend(said.capture.map(|span| captures::Said { step: index, span }));
+            captures.extend(
+                said.capture
+                    .map(|span| captures::Said { step: index, span }),
+            );
             stated.extend(said.conditions.iter().cloned().map(|it| (index, it)));
             let (effect, because) = match said.effect {
                 Some(effect) => (effect, crate::model::SAID.to_owned()),
@@ -785,7 +788,9 @@ impl<'a> Resolver<'_, 'a> {
             .filter(|step| step.settings.each.is_some())
             .map(|step| step.id.clone())
             .collect();
-        let guarding = stated.iter().filter(|it| matches!(it.1.name, "if" | "unless"));
+        let guarding = stated
+            .iter()
+            .filter(|it| matches!(it.1.name, "if" | "unless"));
         let guarding = guarding.filter_map(|it| it.1.value.trim().strip_prefix('#'));
         let scopes = Scopes::of(steps, &guarding.collect());
         let of_step = Judging {

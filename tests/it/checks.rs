@@ -9,7 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use runbook::check::{FUNCTIONS, Facts, Judgement, Known, OF_A_RUN, OF_A_STEP, RunFacts, STANDARD, StepFacts, Values, compile, judge, limits};
+use runbook::check::{
+    FUNCTIONS, Facts, Judgement, Known, OF_A_RUN, OF_A_STEP, RunFacts, STANDARD, StepFacts, Values,
+    compile, judge, limits,
+};
 use runbook::markdown::attributes::parse_info;
 use runbook::markdown::outline;
 use runbook::model::{Check, Expression, Matching, Span};

@@ -106,7 +106,11 @@ fn show_step(text: &mut String, page: &Page<'_>, step: &Step, id_width: usize, v
         marks.push("ticked".to_owned());
     }
     if let Some(name) = &step.settings.capture {
-        let secret = if step.settings.secret { ", a secret" } else { "" };
+        let secret = if step.settings.secret {
+            ", a secret"
+        } else {
+            ""
+        };
         marks.push(format!("gives {name}{secret}"));
     }
     marks.extend(step.tags.iter().map(|tag| format!(".{}", inline(tag))));

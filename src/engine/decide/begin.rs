@@ -74,9 +74,7 @@ impl Turn<'_> {
         let set = carried.variables.into_iter();
         let set = set.filter(|(_, value)| value.is_some());
         known.left_behind = set.map(|(name, _)| name).collect();
-        let now = self
-            .plan
-            .now(proposed, step.edited.as_deref(), &known);
+        let now = self.plan.now(proposed, step.edited.as_deref(), &known);
         let facts = self.facts(ahead, &now, step, &known);
         let looked = matches!(&self.session.found, Some((it, _)) if *it == id);
         if is_plain

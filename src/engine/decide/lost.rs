@@ -26,12 +26,7 @@ pub struct Lost {
 
 impl Turn<'_> {
     /// Returns the first value that `step` reads and that cannot be had without running a step again.
-    pub(super) fn lost(
-        &self,
-        carried: &Carried,
-        step: &Step,
-        now: &StepState,
-    ) -> Option<Lost> {
+    pub(super) fn lost(&self, carried: &Carried, step: &Step, now: &StepState) -> Option<Lost> {
         let found = |name: &str, gone: Gone, otherwise: Option<&StepId>| {
             let giver = self.giver(&gone.name).map(|it| &it.id).or(otherwise)?;
             Some(Lost {

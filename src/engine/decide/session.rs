@@ -247,7 +247,10 @@ impl Session {
             known.values.insert(name.clone(), value);
         }
         let names_steps = plan.step(step).is_some_and(|it| {
-            it.settings.template && plan.command(it).is_some_and(|(_, body)| body.contains("steps"))
+            it.settings.template
+                && plan
+                    .command(it)
+                    .is_some_and(|(_, body)| body.contains("steps"))
         });
         if names_steps {
             let all = (0..state.steps().len())
@@ -298,7 +301,10 @@ impl Session {
         });
         let verdict = serde_json::to_value(verdict).ok()?;
         Some(BTreeMap::from([
-            ("attempt".to_owned(), Datum::Number(step.attempts.to_string())),
+            (
+                "attempt".to_owned(),
+                Datum::Number(step.attempts.to_string()),
+            ),
             ("ms".to_owned(), Datum::Number(exited.ms.to_string())),
             ("status".to_owned(), status),
             ("values".to_owned(), values),

@@ -16,16 +16,17 @@ impl Engine<'_> {
     /// input takes makes the attempt unfit.
     pub(super) fn learn(&mut self, exited: &mut AttemptExited, live: Vec<Named>) {
         let plan = &self.parts.plan;
-        let is_secret = plan
-            .step(&exited.step)
-            .is_some_and(|it| it.settings.secret);
+        let is_secret = plan.step(&exited.step).is_some_and(|it| it.settings.secret);
         for it in live {
             let secret = Secret::new(it.value);
             if is_secret {
-                let input = plan.prints(&exited.step).filter(|input| input.name == it.name);
+                let input = plan
+                    .prints(&exited.step)
+                    .filter(|input| input.name == it.name);
                 let unfit = input.and_then(|input| accept(input, secret.expose()).err());
                 if let Some(right) = unfit {
-                    let because = format!("what it prints cannot be the secret `{}`: {right}", it.name);
+                    let because =
+                        format!("what it prints cannot be the secret `{}`: {right}", it.name);
                     exited.unfit.get_or_insert(because);
                 }
                 let name = plan.secret_given(&exited.step, &it.name);
@@ -49,7 +50,9 @@ impl Engine<'_> {
     pub(super) fn gives(&self, step: &Step) -> Option<Gives> {
         let plan = &self.parts.plan;
         let order = self.parts.journal.state().order();
-        let is_part = order.place(&step.id).is_some_and(|at| *order.role(at) == Role::Part);
+        let is_part = order
+            .place(&step.id)
+            .is_some_and(|at| *order.role(at) == Role::Part);
         let settings = &step.settings;
         if !is_part || settings.background.is_some() || plan.runbook.kind == Kind::Plain {
             return None;

@@ -50,7 +50,11 @@ pub(super) fn faults(body: &str, names: &Names) -> Vec<Fault> {
                         None => format!("there are `{}`", STEP.join("`, `")),
                     },
                 };
-                tell(at, format!("a template sees no `{member}` of a step"), way_out);
+                tell(
+                    at,
+                    format!("a template sees no `{member}` of a step"),
+                    way_out,
+                );
                 continue;
             }
             if member == "values"
@@ -99,7 +103,10 @@ fn part(inner: &str, at: usize) -> Option<(Part, usize)> {
     let quoted = rest.strip_prefix('[')?;
     let space = quoted.len() - quoted.trim_start().len();
     let quoted = quoted.trim_start();
-    let quote = quoted.chars().next().filter(|it| matches!(it, '"' | '\''))?;
+    let quote = quoted
+        .chars()
+        .next()
+        .filter(|it| matches!(it, '"' | '\''))?;
     let length = quoted[1..].find(quote)?;
     let start = at + 1 + space + 1;
     let name = quoted[1..=length].to_owned();

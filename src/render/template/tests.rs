@@ -247,7 +247,9 @@ fn names_and_filters_are_known_before_the_run() {
 #[test]
 fn steps_and_what_they_give_are_known_before_the_run() {
     assert_eq!(
-        told("{{ steps.build.values.tag }} {{ steps['de-ploy'].status }} {{ steps.build[\"ms\"] }} {{ 'steps.x' }}"),
+        told(
+            "{{ steps.build.values.tag }} {{ steps['de-ploy'].status }} {{ steps.build[\"ms\"] }} {{ 'steps.x' }}"
+        ),
         ""
     );
     insta::assert_snapshot!(
