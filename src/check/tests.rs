@@ -559,5 +559,15 @@ fn values_that_no_step_gives_or_not_yet_are_told() {
     .into_iter()
     .map(|it| faults(it, true))
     .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    "late": `late` has no value here → `z` captures it
+
+    "tokn": step `build` gives no `tokn` → did you mean `token`?
+
+    "x": step `de-ploy` gives no `x` → capture it: `capture=name`, or `name=value` lines into `$RUNBOOK_OUTPUT`
+
+    "x": step `row.web1` gives no `x` → capture it: `capture=name`, or `name=value` lines into `$RUNBOOK_OUTPUT`
+
+    "rows": no step is called `rows.web1` → there are `build`, `de-ploy`
+    "#);
 }

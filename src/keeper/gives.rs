@@ -293,7 +293,29 @@ mod tests {
             many.as_bytes(),
         ];
         let told: Vec<String> = texts.into_iter().map(check).collect();
-        insta::assert_snapshot!(told.join("\n"), @"");
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        {}
+        {"a": "1", "b": " two words =", "c": ""}
+        {"a": "x"}
+        {"a": "one\n\n two = 2", "b": "3"}
+        {"a": ""}
+        {"a": "x<<y", "b": "in"}
+        {"a": "2"}
+        {"a": "{secret:DB}"}
+        line 2 of `$RUNBOOK_OUTPUT` is neither `name=value` nor `name<<END`
+        line 1 of `$RUNBOOK_OUTPUT` names no end after `<<`
+        line 2 of `$RUNBOOK_OUTPUT` opens a value whose end does not come
+        line 1 of `$RUNBOOK_OUTPUT` begins with what is no name: a name is made of letters from a to z, digits and `_`, no digit first
+        line 1 of `$RUNBOOK_OUTPUT` begins with what is no name: a name is made of letters from a to z, digits and `_`, no digit first
+        line 1 of `$RUNBOOK_OUTPUT` begins with what is no name: it is a variable that steers programs
+        line 1 of `$RUNBOOK_OUTPUT` begins with what is no name: names that begin with `RUNBOOK_` are this program's
+        line 1 of `$RUNBOOK_OUTPUT` gives `version`, which is an input: take another name
+        line 1 of `$RUNBOOK_OUTPUT` gives `a` what is not UTF-8
+        line 1 of `$RUNBOOK_OUTPUT` begins with what is no name: it is not UTF-8
+        line 1 of `$RUNBOOK_OUTPUT` gives `a` a NUL
+        line 1 of `$RUNBOOK_OUTPUT` gives `k` more than 65536 bytes; write them to a file and give its path
+        line 257 of `$RUNBOOK_OUTPUT` is the value after the 256 that a step may give
+        "#);
     }
 
     #[test]

@@ -22,19 +22,22 @@ pub(super) struct Said {
 
 /// Lets the steps that secret inputs come from give them: `from: "#step"`.
 pub(super) fn sources(steps: &mut [Step], inputs: &[Input], diagnostics: &mut Vec<Diagnostic>) {
-    let mut taken: BTreeMap<usize, &str> = BTreeMap::new();
-    for input in inputs {
+    for (number, input) in inputs.iter().enumerate() {
         let Some(SecretSource::Step(id)) = &input.from else {
             continue;
         };
+        if let Some(other) = inputs[..number].iter().find(|it| it.from == input.from) {
+            let message = format!(
+                "`{}` and `{}` both come from `#{id}`",
+                other.name, input.name
+            );
+            let way_out = "let each have a step of its own".to_owned();
+            diagnostics.push(fault(input.span, message, way_out));
+            continue;
+        }
         match source(steps, input, id) {
             Err((message, way_out)) => diagnostics.push(fault(input.span, message, way_out)),
             Ok(at) => {
-                if let Some(other) = taken.insert(at, &input.name) {
-                    let message = format!("`{other}` and `{}` both come from `#{id}`", input.name);
-                    let way_out = "let each have a step of its own".to_owned();
-                    diagnostics.push(fault(input.span, message, way_out));
-                }
                 let settings = Arc::make_mut(&mut steps[at].settings);
                 settings.capture = Some(input.name.clone());
                 settings.secret = true;
@@ -395,7 +398,34 @@ mod tests {
                 check("", "| host |\n|---|\n| web1 |\n\n```sh {#a each=#a capture=host}\nx\n```\n"),
             ]
             .join("--\n"),
-            @""
+            @r##"
+        a gives version
+        b gives token, a secret, private
+        --
+        ! 5: attribute-value: no value can be called `a-b`: a name is made of letters from a to z, digits and `_`, no digit first @ "capture=a-b" → write `capture=version`
+        ! 8: attribute-value: no value can be called `PATH`: it is a variable that steers programs @ "capture=PATH" → write `capture=version`
+        ! 11: capture: `secret` says nothing here: `c` gives no value @ "secret" → add `capture=name`
+        ! 14: attribute-value: `capture` wants a value @ "capture" → write `capture=…`
+        --
+        a gives version
+        b gives x
+        c gives x
+        ! 6: capture: `version` is an input: what is captured needs another name @ "capture=version" → take another name; or say `from: "#a"` of the input, where it is a secret
+        ! 12: capture: two steps capture `x` [`b` of line 9 does too] @ "capture=x" → give one of them another name
+        --
+        a gives x
+        b gives y
+        c gives z
+        e gives w
+        ! 5: capture: `a` is a server: it gives no value @ "capture=x" → capture in a step that ends: one that asks the server
+        ! 8: capture: `b` undoes: no step is left that could use its value @ "capture=y" → take it out
+        ! 11: capture: `c` tells whether another step runs: it gives no value @ "capture=z" → capture in a step of its own
+        ! 17: capture: a person does step `e`: it gives no value @ "capture=w" → ask for it: declare an input
+        ! 20: capture: `f` undoes: no step is left that could use its value @ "```sh {#f undo-of=d}" → take it out
+        --
+        a.web1 gives host
+        ! 9: capture: `a` captures `host`, which is a column of the table `a` @ "```sh {#a each=#a capture=host}" → take another name
+        "##
         );
     }
 
@@ -416,7 +446,27 @@ mod tests {
                 check(two, "```sh {#a}\nx\n```\n"),
             ]
             .join("--\n"),
-            @""
+            @r##"
+        fetch gives DB, a secret, private
+        --
+        ! 3: capture: the secret `DB`: no step is called `fetsh` @ "DB" → did you mean `from: "#fetch"`?
+        --
+        ! 3: capture: `from` wants an id that the document gives; `a` is derived @ "DB" → write `{#a}` on the fence of line 6
+        --
+        ! 3: capture: the secret `DB` comes from `fetch`, which reads it @ "DB" → let the step that prints it do without it
+        --
+        fetch gives x
+        ! 3: capture: the secret `DB`: `fetch` captures `x` already @ "DB" → take `capture` out: what it prints is the secret
+        --
+        ! 3: capture: `fetch` is a server: it gives no value @ "DB" → capture in a step that ends: one that asks the server
+        --
+        fetch gives DB, a secret, private
+        ! 7: template-name: `DB` has no value here @ "DB" → `fetch` gives it, and does not come before this step
+        ! 7: template-name: `inputs.DB` has no value here @ "inputs.DB" → `fetch` gives it, and does not come before this step
+        --
+        a gives DB, a secret, private
+        ! 3: capture: `DB` and `KEY` both come from `#a` @ "KEY" → let each have a step of its own
+        "##
         );
     }
 
@@ -430,7 +480,23 @@ mod tests {
                 check("", "| host |\n|---|\n| web1 |\n\n```sh {#a each=#a capture=x}\nx\n```\n```sh {#b each=#a template}\necho {{ x }}\n```\n```sh {#c template if=\"steps[\\\"a.web1\\\"].values.x == 1 && values.x == 1\"}\necho {{ x }} {{ steps[\"a.web1\"].values.x }}\n```\n"),
             ]
             .join("--\n"),
-            @""
+            @r#"
+        b gives x
+        ! 5: expression: `x` has no value here @ "x" → `b` gives it, and does not come before this step
+        ! 13: expression: no step captures `y` @ "y" → there are `x`
+        ! 15: expression: `x` has no value here @ "x" → `b` gives it, and does not come before this step
+        --
+        b gives x
+        ! 6: template-name: `x` has no value here @ "x" → `b` gives it, and does not come before this step
+        ! 12: template-name: `values.x` has no value here @ "values.x" → `b` gives it, and does not come before this step
+        ! 15: template-name: step `b` gives no `y` @ "y" → it gives `x`
+        ! 15: template-name: no value is called `y` @ "y" → declare an input of this name, or capture it in a step before this one
+        --
+        --
+        a.web1 gives x
+        ! 15: expression: `x` has no value here @ "x" → `a` gives it once for every row: name one, `steps["a.ROW"].values.x`, or run through the table too, `each=#a`
+        ! 16: template-name: `x` has no value here @ "x" → `a` gives it once for every row: name one, `steps["a.ROW"].values.x`, or run through the table too, `each=#a`
+        "#
         );
     }
 }

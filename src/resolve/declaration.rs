@@ -71,7 +71,7 @@ pub const INPUT_KEYS: &[Key] = &[
     here("short", "a secret that may have under eight characters"),
     here(
         "from",
-        "where a secret comes from: env:NAME, file:PATH, dotenv:PATH#KEY, prompt",
+        "where a secret comes from: env:NAME, file:PATH, dotenv:PATH#KEY, prompt, #step",
     ),
     here(
         "pattern",

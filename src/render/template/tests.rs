@@ -261,7 +261,18 @@ fn steps_and_what_they_give_are_known_before_the_run() {
         ]
         .map(told)
         .join("\n--\n"),
-        @""
+        @r#"
+    ! template-name: `late` has no value here @ "late" → `z` captures it
+    ! template-name: `values.late` has no value here @ "values.late" → `z` captures it
+    --
+    ! template-name: no step is called `biuld` @ "biuld" → did you mean `build`?
+    --
+    ! template-name: step `build` gives no `tga` @ "tga" → did you mean `tag`?
+    ! template-name: step `de-ploy` gives no `x` @ "x" → capture it: `capture=name`, or `name=value` lines into `$RUNBOOK_OUTPUT`
+    --
+    ! template-name: a template sees no `stdout` of a step @ "stdout" → capture it: `capture=name` on that step, then `values.name`
+    ! template-name: a template sees no `statsu` of a step @ "statsu" → did you mean `status`?
+    "#
     );
     let body = "x {{ steps.build.values.tag }} {{ steps[\"build\"].status }}";
     assert_eq!(rendered("bash", body, &text("")), "x 'v1; rm' 0");
