@@ -360,16 +360,15 @@ impl Walk<'_> {
             }
             "inputs" => self.named(name, at, "no input is called", known.inputs),
             "values" if known.values.are_open => {}
-            "values" => match known.values.elsewhere.get(name) {
-                Some(because) => {
+            "values" => {
+                if let Some(because) = known.values.elsewhere.get(name) {
                     let message = format!("`{name}` has no value here");
                     self.fault(at, message, because.clone());
-                }
-                None => {
+                } else {
                     let names = known.values.names.iter().map(String::as_str).collect();
                     self.named(name, at, "no step captures", &names);
                 }
-            },
+            }
             _ => {}
         }
     }

@@ -214,9 +214,8 @@ fn read(bytes: &[u8], gives: &Gives) -> Result<BTreeMap<String, String>, String>
             (Some(at), _) => (&line[..at], line[at + 1..].to_vec()),
             (None, _) => return wrong("is neither `name=value` nor `name<<END`"),
         };
-        let name = match std::str::from_utf8(name) {
-            Ok(name) => name,
-            Err(_) => return wrong("begins with what is no name: it is not UTF-8"),
+        let Ok(name) = std::str::from_utf8(name) else {
+            return wrong("begins with what is no name: it is not UTF-8");
         };
         if let Some(because) = unfit_name(name) {
             return wrong(&format!("begins with what is no name: {because}"));
@@ -268,7 +267,8 @@ mod tests {
     #[test]
     fn lines_and_values_of_several_lines_are_read_and_what_is_wrong_has_its_line() {
         let large = format!("k={}\n", "x".repeat(LARGEST_VALUE + 1));
-        let many: String = (0..=MOST).map(|it| format!("k{it}=\n")).collect();
+        let many: Vec<String> = (0..=MOST).map(|it| format!("k{it}=\n")).collect();
+        let many = many.concat();
         let texts: [&[u8]; 21] = [
             b"",
             b"a=1\nb= two words =\n\nc=",
@@ -347,15 +347,14 @@ mod tests {
     }
 
     fn written(values: &[(String, String)]) -> String {
-        let mut text = String::new();
-        for (name, value) in values {
+        let lines = values.iter().map(|(name, value)| {
             if value.contains('\n') {
-                text.push_str(&format!("{name}<<_END_\n{value}\n_END_\n"));
+                format!("{name}<<_END_\n{value}\n_END_\n")
             } else {
-                text.push_str(&format!("{name}={value}\n"));
+                format!("{name}={value}\n")
             }
-        }
-        text
+        });
+        lines.collect::<Vec<_>>().concat()
     }
 
     proptest! {
