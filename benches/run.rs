@@ -60,7 +60,7 @@ fn steps(place: &Path) {
     );
 }
 
-// 64 steps of 0.1 s, of which none waits for another.
+// 64 steps of 0.1 s, of which none waits for another, against as many bare shells at once.
 fn side_by_side(place: &Path) {
     let mut text = String::from("---\nrunbook: 1\n---\n# Steps\n");
     for number in 0..64 {
@@ -72,16 +72,32 @@ fn side_by_side(place: &Path) {
     }
     let file = place.join("side-by-side.md");
     fs::write(&file, text).unwrap();
-    let mut all = Vec::new();
+    let (mut all, mut shells, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
+        let bare = time(|| {
+            let shell = |_| quiet("bash").args(["-c", "sleep 0.1"]).spawn().unwrap();
+            let started: Vec<Child> = (0..64).map(shell).collect();
+            for mut shell in started {
+                assert!(shell.wait().unwrap().success());
+            }
+        });
         let mut command = engine(place, &file);
         command.args(["--jobs", "64"]);
-        let took = time(|| assert!(command.status().unwrap().success()));
-        all.push(took.as_secs_f64());
+        let ours = time(|| assert!(command.status().unwrap().success()));
+        let (bare, ours) = (bare.as_secs_f64(), ours.as_secs_f64());
+        println!(
+            "64 steps of `sleep 0.1`, --jobs 64: {ours:.3} s, 64 bare shells {bare:.3} s: {:.2}×",
+            ours / bare
+        );
+        all.push(ours);
+        shells.push(bare);
+        ratios.push(ours / bare);
     }
     println!(
-        "64 steps of `sleep 0.1`, --jobs 64: {:.3} s (median)\n",
-        median(&mut all)
+        "64 steps of `sleep 0.1`, --jobs 64: {:.3} s, 64 bare shells {:.3} s: {:.2}× (median)\n",
+        median(&mut all),
+        median(&mut shells),
+        median(&mut ratios)
     );
 }
 

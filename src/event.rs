@@ -405,9 +405,47 @@ pub struct PlannedStep {
     /// Exit codes that count as ok; 0 alone, when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exit: Vec<i32>,
+    /// How it is started.
+    #[serde(default, skip_serializing_if = "Setup::is_usual")]
+    pub setup: Setup,
     /// When it runs, and what follows.
     #[serde(default, skip_serializing_if = "Flow::is_usual")]
     pub flow: Flow,
+}
+
+/// How a step is started: what its attributes say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// The user that it runs as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The file that it reads from standard input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<String>,
+    /// The interpreter of the user's config that runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<String>,
+}
+
+impl Setup {
+    /// Returns whether nothing of it is said.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Says with what, as whom and from what a step in `language` runs.
+    pub fn told(&self, language: &str) -> String {
+        let mut told = self.with.as_deref().unwrap_or(language).to_owned();
+        if let Some(user) = &self.user {
+            told.push_str(" as ");
+            told.push_str(user);
+        }
+        if let Some(stdin) = &self.stdin {
+            told.push_str(" < ");
+            told.push_str(stdin);
+        }
+        told
+    }
 }
 
 /// When a step runs, and what follows: what its attributes say.
@@ -477,7 +515,10 @@ fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
 impl PlannedStep {
     /// Returns whether the other step does the same: its place in the document aside.
     pub fn is_like(&self, other: &Self) -> bool {
-        self.language == other.language && self.body == other.body && self.offered == other.offered
+        self.language == other.language
+            && self.body == other.body
+            && self.offered == other.offered
+            && self.setup == other.setup
     }
 
     /// Returns whether something of it can be started.

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use libfuzzer_sys::fuzz_target;
-use runbook::check::{Facts, Judgement, Known, RunFacts, StepFacts, Values, compile, compile_output, judge};
+use runbook::check::{
+    Facts, Judgement, Known, Patience, RunFacts, StepFacts, Values, compile, compile_output, judge,
+};
 use runbook::model::{Check, Expression, Matching, Span};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -25,6 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
         values: &none,
         run: &run,
         probed: &[],
+        patience: &Patience::endless(),
     };
     let expression = |source: &str| Expression {
         source: source.to_owned(),
@@ -38,7 +41,6 @@ fuzz_target!(|bytes: &[u8]| {
         inputs: &known,
         values: &Values::default(),
         gives: &BTreeMap::new(),
-        each: &known,
         has_step: true,
     };
     for fault in compile(&expression(asserted), &known) {

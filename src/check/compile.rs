@@ -33,8 +33,6 @@ pub struct Known<'a> {
     pub values: &'a Values,
     /// What steps give, by their ids.
     pub gives: &'a BTreeMap<String, Gives>,
-    /// Steps that run once for every row of a table: the id of each row begins with theirs and a dot.
-    pub each: &'a BTreeSet<&'a str>,
     /// Whether there is a `step`: not where a condition stands before its step has run.
     pub has_step: bool,
 }
@@ -330,28 +328,19 @@ impl Walk<'_> {
             "step" if known.has_step => self.of(name, at, "a step", OF_A_STEP.iter().copied()),
             "run" => self.of(name, at, "a run", OF_A_RUN.iter().copied()),
             "steps" => {
-                let row_of = |id: &&&str| {
-                    let rest = name.strip_prefix(**id);
-                    rest.is_some_and(|it| it.starts_with('.'))
-                };
-                let each = known.each.iter().find(row_of);
-                if each.is_none() {
-                    self.named(name, at, "no step is called", known.steps);
-                }
+                self.named(name, at, "no step is called", known.steps);
                 // `steps["x"].status`, as it is chained.
                 if let Expr::Dot(pair, _, _) | Expr::Index(pair, _, _) = right
                     && let Some((member, at)) = member_name(&pair.rhs)
                 {
                     self.of(member, at, "a step", OF_A_STEP.iter().copied());
-                    let known_id = each.copied().unwrap_or(name);
-                    let is_known = each.is_some() || known.steps.contains(name);
                     if let Expr::Dot(pair, _, _) | Expr::Index(pair, _, _) = &pair.rhs
                         && member == "values"
-                        && is_known
+                        && known.steps.contains(name)
                         && let Some((value, at)) = member_name(&pair.rhs)
                     {
                         let none = Gives::default();
-                        let gives = known.gives.get(known_id).unwrap_or(&none);
+                        let gives = known.gives.get(name).unwrap_or(&none);
                         if let Some((message, way_out)) = gives.lacks(name, value) {
                             self.fault(at, message, way_out);
                         }

@@ -19,8 +19,9 @@ use super::facts::{Facts, StepFacts};
 use super::{asserts, functions, value};
 use crate::model::{Fact, Probe, StepId};
 
-/// How far a script may go. No clock is asked, so that a check comes to the same on a slow machine: what
-/// one operation can cost is bounded by the sizes, and so the whole is.
+/// How far a script may go. These are no clock, so that a check comes to the same on a slow machine: what
+/// one operation can cost is bounded by the sizes, and so the whole is. The clock of the caller is the
+/// last resort: see [`Patience`](super::Patience).
 pub mod limits {
     /// Operations: about a hundred thousand turns of a short loop.
     pub const OPERATIONS: u64 = 400_000;
@@ -52,6 +53,8 @@ pub(super) enum Outcome {
     Fell(Fall),
     /// It asks for these.
     Needs(Vec<Probe>),
+    /// Its time was over when it had come here.
+    Late(Position),
 }
 
 /// What is said of a script that came to `false`, and not to an error.
@@ -250,8 +253,19 @@ pub(super) fn evaluate(source: &str, facts: &Facts<'_>) -> Outcome {
     })
 }
 
+/// The clock is read once in so many operations.
+const GLANCE: u64 = 64;
+
 fn run(source: &str, facts: &Facts<'_>) -> Outcome {
-    let engine = engine(facts.probed);
+    let mut engine = engine(facts.probed);
+    let is_late = Rc::new(Cell::new(false));
+    let (is_over, late) = (facts.patience.begin(), Rc::clone(&is_late));
+    engine.on_progress(move |operations| {
+        let is_time = operations % GLANCE == 0 && is_over();
+        late.set(late.get() || is_time);
+        // Nothing in the script can catch it.
+        is_time.then_some(Dynamic::UNIT)
+    });
     let mut scope = scope(facts);
     let tree = match engine.compile_with_scope(&scope, source) {
         Ok(tree) => tree,
@@ -268,6 +282,9 @@ fn run(source: &str, facts: &Facts<'_>) -> Outcome {
     let missing = session.missing.take();
     if !missing.is_empty() {
         return Outcome::Needs(missing);
+    }
+    if let (true, Err(error)) = (is_late.get(), &result) {
+        return Outcome::Late(of_error(error).at);
     }
     match result {
         Ok(value) if value.as_bool() == Ok(false) => {

@@ -1,7 +1,10 @@
 //! What a check may know.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::event::Verdict;
 use crate::model::{Fact, Probe, StepId};
@@ -42,6 +45,42 @@ pub struct RunFacts {
     pub folder: String,
 }
 
+/// How long a script may run, by a clock that is handed in. Its operations and bytes end it long before,
+/// but on a machine that hardly moves.
+#[derive(Clone)]
+pub struct Patience {
+    most: Duration,
+    now: Rc<dyn Fn() -> Duration>,
+}
+
+impl Patience {
+    /// Returns the patience of somebody who waits so long, and reads the time from `now`.
+    pub fn new(most: Duration, now: impl Fn() -> Duration + 'static) -> Self {
+        Self {
+            most,
+            now: Rc::new(now),
+        }
+    }
+
+    /// Returns the patience of somebody who has no clock.
+    pub fn endless() -> Self {
+        Self::new(Duration::MAX, || Duration::ZERO)
+    }
+
+    /// Begins to wait; returns what says whether the time is over.
+    pub(super) fn begin(&self) -> impl Fn() -> bool + 'static {
+        let (most, now) = (self.most, Rc::clone(&self.now));
+        let start = now();
+        move || now().saturating_sub(start) >= most
+    }
+}
+
+impl fmt::Debug for Patience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Patience({:?})", self.most)
+    }
+}
+
 /// What a check may know: all of it is handed in, so that judging again gives the same.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
@@ -57,4 +96,6 @@ pub struct Facts<'a> {
     pub run: &'a RunFacts,
     /// What looks at the world have found for this check.
     pub probed: &'a [(Probe, Fact)],
+    /// How long each script may run.
+    pub patience: &'a Patience,
 }

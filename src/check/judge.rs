@@ -1,10 +1,12 @@
 //! Checks and conditions over facts → a verdict, or what must be looked at first.
 
+use rhai::Position;
+
 use super::difference;
 use super::evaluate::{Fall, Outcome, evaluate};
 use super::facts::Facts;
 use super::{source, value};
-use crate::model::{Check, Expression, Judged, Probe};
+use crate::model::{Check, Expression, Fact, Judged, Probe};
 
 /// What judging came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +48,16 @@ fn scripted(script: &Expression, facts: &Facts<'_>, wants: Wants) -> Judgement {
             .find(|line| !line.is_empty() && !line.starts_with("//"))
             .unwrap_or_default()
     };
+    if let Some(fall) = outlasted(script, facts) {
+        return Judgement::Judged(fallen(script, fall, first()));
+    }
     Judgement::Judged(match evaluate(text, facts) {
         Outcome::Needs(probes) => return Judgement::Needs(probes),
+        Outcome::Late(at) => {
+            let line = script.line + source::line(at);
+            let script = script.line;
+            return Judgement::Needs(vec![Probe::Patience { script, line }]);
+        }
         Outcome::Came(found) if wants == Wants::Bool && !found.is_bool() => Judged {
             holds: false,
             line: script.line,
@@ -68,6 +78,33 @@ fn scripted(script: &Expression, facts: &Facts<'_>, wants: Wants) -> Judgement {
         },
         Outcome::Fell(fall) => fallen(script, fall, first()),
     })
+}
+
+// What was ended by the clock once is not tried again: on another day it could hold.
+fn outlasted(script: &Expression, facts: &Facts<'_>) -> Option<Fall> {
+    facts.probed.iter().find_map(|(probe, fact)| {
+        let Probe::Patience { script: of, line } = probe else {
+            return None;
+        };
+        let row = line.checked_sub(*of)?.saturating_add(1);
+        let after = match fact {
+            Fact::Found(ms) => ms.as_u64().unwrap_or_default(),
+            Fact::Failed(_) => 0,
+        };
+        (*of == script.line).then(|| Fall {
+            at: Position::new(u16::try_from(row).unwrap_or(u16::MAX), 1),
+            is_assertion: false,
+            message: format!("it had not ended after {}, and was ended", seconds(after)),
+            sides: None,
+        })
+    })
+}
+
+fn seconds(ms: u64) -> String {
+    match (ms / 1000, ms % 1000) {
+        (seconds, 0) => format!("{seconds} s"),
+        _ => format!("{ms} ms"),
+    }
 }
 
 fn fallen(script: &Expression, fall: Fall, first: &str) -> Judged {

@@ -6,7 +6,8 @@
 //! what was found, adds it to [`Facts::probed`], and asks again, until the answer is
 //! [`Judgement::Judged`]. So what is judged again after a crash comes to the same. A script that
 //! errs, loops, panics or grows beyond its [`limits`] does not hold; it is never an error of
-//! the caller.
+//! the caller. One that outlasts the [`Patience`] of the caller asks for just that fact, and falls with it:
+//! also when it is judged again, on a faster machine.
 //!
 //! [`compile`] tells before step one what is wrong in an expression: syntax, and names that do not
 //! exist, with what was probably meant.
@@ -16,7 +17,7 @@
 //! holds(&Expression, &Facts) -> Judgement      if= unless= until= ready=
 //! compile(&Expression, &Known) -> Vec<Fault>   before step one; ranges are bytes of the expression
 //! compile_output(Matching, &Expression) -> …   the same for an expected output
-//! Facts { step, steps, inputs, values, run, probed: &[(Probe, Fact)] }
+//! Facts { step, steps, inputs, values, run, probed: &[(Probe, Fact)], patience }
 //! Judgement = Judged(model::Judged) | Needs(Vec<Probe>)
 //! ```
 //!
@@ -44,7 +45,7 @@ mod value;
 
 pub use compile::{Fault, Gives, Known, Values, compile};
 pub use evaluate::{FALSE, limits};
-pub use facts::{Facts, RunFacts, StepFacts};
+pub use facts::{Facts, Patience, RunFacts, StepFacts};
 pub use functions::{FUNCTIONS, Function, OF_A_RUN, OF_A_STEP, STANDARD};
 pub use judge::{Judgement, holds, judge};
 pub use output::compile_output;

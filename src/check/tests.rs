@@ -1,12 +1,14 @@
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::{
-    FUNCTIONS, Facts, Gives, Judgement, Known, RunFacts, STANDARD, StepFacts, Values, compile,
-    holds, judge,
+    FUNCTIONS, Facts, Gives, Judgement, Known, Patience, RunFacts, STANDARD, StepFacts, Values,
+    compile, holds, judge,
 };
 use crate::event::Verdict;
 use crate::model::{Check, Expression, Fact, Judged, Probe, Span, StepId, Tag};
@@ -37,6 +39,7 @@ struct World {
     values: BTreeMap<String, String>,
     run: RunFacts,
     probed: Vec<(Probe, Fact)>,
+    patience: Patience,
 }
 
 impl World {
@@ -65,6 +68,7 @@ impl World {
                 ),
             ]),
             step,
+            patience: Patience::endless(),
             inputs: texts(&[("version", "v1.2"), ("replicas", "3")]),
             values: texts(&[("address", "10.0.0.5")]),
             run: RunFacts {
@@ -135,6 +139,7 @@ impl World {
             values: &self.values,
             run: &self.run,
             probed: &self.probed,
+            patience: &self.patience,
         }
     }
 }
@@ -356,6 +361,40 @@ fn a_check_is_judged_again_from_what_was_recorded() {
     assert!(!first.holds);
 }
 
+#[test]
+fn a_script_that_outlasts_the_clock_falls_at_its_line_and_falls_again_on_a_faster_machine() {
+    let source = "let sum = 0;\nfor number in 0..1000 {\n  sum += number;\n}\ntrue";
+    let script = Check::Script(expression(source));
+    let mut world = World::new();
+    assert_eq!(told(&judge(&script, &world.facts())), "holds");
+    // A second passes whenever somebody looks.
+    let seconds = Cell::new(0);
+    world.patience = Patience::new(Duration::from_secs(10), move || {
+        Duration::from_secs(seconds.replace(seconds.get() + 1))
+    });
+    let Judgement::Needs(asked) = judge(&script, &world.facts()) else {
+        panic!("it is asked for the fact that its time is over");
+    };
+    let [Probe::Patience { script: 10, line }] = asked[..] else {
+        panic!("{asked:?}");
+    };
+    assert!((11..=12).contains(&line), "{line}");
+    world.patience = Patience::endless();
+    world
+        .probed
+        .push((asked[0].clone(), Fact::Found(json!(10_000))));
+    let again = told(&judge(&script, &world.facts()));
+    assert!(again.starts_with(&format!("{line}: ")), "{again}");
+    assert!(
+        again.ends_with("| it had not ended after 10 s, and was ended"),
+        "{again}"
+    );
+    // Another script is not meant.
+    let mut other = expression("true");
+    other.line = 30;
+    assert_eq!(told(&holds(&other, &world.facts())), "holds");
+}
+
 /// The faults of an expression, each with what is marked.
 fn faults(source: &str, has_step: bool) -> String {
     let steps = BTreeSet::from(["build", "de-ploy"]);
@@ -374,7 +413,6 @@ fn faults(source: &str, has_step: bool) -> String {
         inputs: &inputs,
         values: &values,
         gives: &[("build".to_owned(), token)].into(),
-        each: &BTreeSet::from(["row"]),
         has_step,
     };
     let faults = compile(&expression(source), &known);

@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::body;
 use super::context::{Context, Said};
+use super::side_by_side;
 use super::text::Parts;
 use super::ways::{
     is_first_way, is_lettered, is_recommended, names_a_case, names_the_means, numbered_way, system,
     web_server,
 };
 use super::words::{self, List};
+use crate::markdown::Document;
 use crate::model::Effect;
 
 /// As far apart sections stand side by side.
@@ -48,7 +50,7 @@ pub(super) fn typed_inside(fences: &mut [Context<'_>]) {
 }
 
 /// Finds pieces that are alternatives or opposites of each other.
-pub(super) fn exclude(fences: &mut [Context<'_>]) {
+pub(super) fn exclude(fences: &mut [Context<'_>], document: &Document<'_>) {
     let mut next = 1;
     let mut start = 0;
     while start < fences.len() {
@@ -67,6 +69,8 @@ pub(super) fn exclude(fences: &mut [Context<'_>]) {
         start += length;
     }
     sibling_sections(fences, &mut next);
+    side_by_side::tabs(fences, document, &mut next);
+    side_by_side::chores(fences, document);
     undoing_sections(fences);
     stopped_for_good(fences);
 }
@@ -172,7 +176,7 @@ fn undoing_sections(fences: &mut [Context<'_>]) {
 }
 
 /// The words of the only command of a fence.
-fn alone<'a>(context: &Context<'a>) -> Option<Vec<&'a str>> {
+pub(super) fn alone<'a>(context: &Context<'a>) -> Option<Vec<&'a str>> {
     let mut steps = context.pieces.iter().filter(|piece| piece.nature.is_step());
     let step = steps.next().filter(|_| steps.next().is_none())?.read;
     let mut commands = step.understanding.as_ref()?.commands.iter();
@@ -182,7 +186,7 @@ fn alone<'a>(context: &Context<'a>) -> Option<Vec<&'a str>> {
 }
 
 /// Marks pieces of one choice. The first `taken` of them are the way to take unless another is chosen.
-fn choose(
+pub(super) fn choose(
     fences: &mut [Context<'_>],
     members: &[(usize, usize)],
     taken: usize,
@@ -266,7 +270,15 @@ fn alternatives(group: &mut [Context<'_>], next: &mut u32) {
         } else if by_lead {
             members.extend(steps[at..].iter().take_while(|(other, _)| other == fence));
         } else {
+            // What follows in the fence is part of a way with a number, up to the next one.
+            let title = &context.pieces[*piece].heard;
+            let is_numbered = numbered_way(title, title).is_some();
+            let rest = steps[at..].iter().take_while(|(other, _)| other == fence);
+            let more = rest.skip(1).take_while(|(fence, piece)| {
+                is_numbered && !group[*fence].pieces[*piece].read.ways.is_another
+            });
             members.push((*fence, *piece));
+            members.extend(more);
         }
         choose(
             group,
@@ -468,7 +480,11 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
             {
                 continue;
             }
-            let is_powershell = piece.language.is_some_and(|it| it.0 == "powershell");
+            // `Get-Item`, and no program from elsewhere.
+            let is_cmdlet = piece.language.is_some_and(|it| it.0 == "powershell")
+                && text.each_word().next().is_some_and(|it| {
+                    it.contains('-') && it.starts_with(|c: char| c.is_ascii_uppercase())
+                });
             let key: Vec<String> = text
                 .split(['|', '>', '<', ';', '&'])
                 .next()
@@ -476,7 +492,7 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
                 .each_word()
                 .filter(|word| !word.starts_with('-') && *word != "sudo")
                 // There every value has a name: the second word is what the command is about.
-                .take(if is_powershell { 2 } else { usize::MAX })
+                .take(if is_cmdlet { 2 } else { usize::MAX })
                 .map(str::to_owned)
                 .collect();
             let body: String = piece
@@ -677,7 +693,7 @@ fn opposites(context: &mut Context<'_>, next: &mut u32) {
 }
 
 /// Whether two commands undo each other; `true` where the first one is the one that does.
-fn opposite(first: &[&str], second: &[&str]) -> Option<(bool, &'static str)> {
+pub(super) fn opposite(first: &[&str], second: &[&str]) -> Option<(bool, &'static str)> {
     if first.len() != second.len() {
         return None;
     }

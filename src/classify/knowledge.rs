@@ -156,6 +156,7 @@ struct Facts<'t> {
     writes: Vec<Whence<'t>>,
     needs: Vec<Whence<'t>>,
     script: Option<Whence<'t>>,
+    guest: Option<Whence<'t>>,
     stdin: Option<Reads>,
     appends: bool,
     alone: bool,
@@ -203,6 +204,8 @@ pub struct Finding<'a> {
     pub needs: Vec<Text<'a>>,
     /// A program of the project that it runs.
     pub script: Option<Text<'a>>,
+    /// The index of the word where a command begins that it runs in a container made for it.
+    pub guest: Option<usize>,
     /// What it makes of its standard input.
     pub stdin: Option<Reads>,
     /// Verbs for finding opposites.
@@ -372,7 +375,7 @@ const FLAGS: &[&str] = &[
 /// The facts that have one.
 const VALUED: &[&str] = &[
     "values", "runs", "shell", "sql", "mongo", "code", "host", "writes", "needs", "script",
-    "stdin", "verb",
+    "guest", "stdin", "verb",
 ];
 
 fn whence(value: &str) -> Result<Vec<Whence<'_>>, String> {
@@ -451,6 +454,7 @@ fn facts_of(text: &str) -> Result<Facts<'_>, String> {
             ("writes", Some(value)) => facts.writes = whence(value)?,
             ("needs", Some(value)) => facts.needs = whence(value)?,
             ("script", Some(value)) => facts.script = whence(value)?.into_iter().next(),
+            ("guest", Some(value)) => facts.guest = whence(value)?.into_iter().next(),
             ("stdin", Some("shell")) => facts.stdin = Some(Reads::Shell),
             ("stdin", Some("sql")) => facts.stdin = Some(Reads::Sql),
             ("stdin", Some("mongo")) => facts.stdin = Some(Reads::Mongo),
@@ -820,6 +824,7 @@ where
         facts.asks = said.asks.or(facts.asks);
         facts.stdin = said.stdin.or(facts.stdin);
         facts.script = said.script.or(facts.script);
+        facts.guest = said.guest.or(facts.guest);
         facts.container |= said.container;
         facts.copies |= said.copies;
         for (all, new) in [
@@ -890,6 +895,10 @@ where
         script: facts
             .script
             .and_then(|it| texts(&[it], &parts, words, arguments).into_iter().next()),
+        guest: facts
+            .guest
+            .and_then(|it| texts(&[it], &parts, words, arguments).into_iter().next())
+            .map(|it| it.word),
         stdin: facts.stdin,
         verbs: facts.verbs,
     };

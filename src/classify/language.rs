@@ -63,6 +63,9 @@ const fn row(name: &'static str, aliases: &'static [&'static str], kind: Kind) -
     }
 }
 
+/// What only an interpreter of the user's config runs, and no row names.
+pub const OTHER: Language = Language("other");
+
 /// All languages. What is not in it is a listing.
 pub const TABLE: &[Row] = &[
     row("bash", &[], Kind::Shell),

@@ -155,6 +155,7 @@ pub(super) fn listen(
                 // `cp .env.example .env`: the file is the example.
                 _ => text
                     .find(List::Example)
+                    .filter(|word| !is_aside(text, word))
                     .filter(|_| !names_an_example(&piece.command)),
             };
             if let Some(word) = is_example {
@@ -189,6 +190,12 @@ pub(super) fn listen(
                 piece.doubt(
                     "example-value",
                     "the text says that a value of it is to be replaced",
+                    whole.clone(),
+                );
+            } else if let Some(word) = around.quotes_to_change(document, &piece.command) {
+                piece.doubt(
+                    "example-value",
+                    format!("the text says that `{word}` is to be changed"),
                     whole.clone(),
                 );
             } else if let Some(because) = writers_own(&piece.command) {
@@ -295,6 +302,17 @@ fn counter_example(folded: &Heard, is_comment: bool) -> Option<&'static str> {
     let is_phrase = word.contains(' ') || word.contains('\'') || !word.is_ascii();
     let is_short = folded.each_word().count() < 5;
     (is_comment || is_phrase || is_short).then_some(word)
+}
+
+/// Whether a longer sentence gives an example of something in it: neither does it begin with the word,
+/// nor does the word lead to the end of it.
+fn is_aside(text: &str, word: &str) -> bool {
+    /// Beyond so many bytes from either end.
+    const FAR: usize = 40;
+    words::ASIDES.contains(&word)
+        && text
+            .find(word)
+            .is_some_and(|at| at > FAR / 4 && text.len() - at > FAR)
 }
 
 /// Returns why `command` holds something that only its writer can have meant.

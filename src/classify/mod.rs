@@ -4,7 +4,7 @@
 //! (`nature`), a light scanner splits the rest into pieces (`pieces`), what is left to the reader is
 //! found (`placeholders`), and only then commands are understood (`understanding`). What the document
 //! around a fence says (`surroundings`) comes last: what it makes of a piece (`listening`), which pieces
-//! exclude each other (`excluding`, `ways`), which variables nothing sets (`variables`). Words of human
+//! exclude each other (`excluding`, `ways`, `side_by_side`, `tabs`), which variables nothing sets (`variables`). Words of human
 //! languages are data (`words`).
 //! Runs nothing, and asks nothing of the machine.
 
@@ -25,9 +25,11 @@ mod prompted;
 pub mod reading;
 pub mod readings;
 mod shell;
+mod side_by_side;
 pub mod sql;
 mod surroundings;
 mod suspicion;
+mod tabs;
 mod text;
 pub mod understanding;
 mod variables;

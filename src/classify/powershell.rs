@@ -422,7 +422,9 @@ pub(super) fn understand(body: &str, knowledge: &Knowledge) -> Understanding {
                 (true, true) => Fed::Named,
                 (true, false) => Fed::Anything,
             };
+            let judged = all.commands.len();
             judge(&mut all, &mut strange, first, range, words, fed, knowledge);
+            redirected(&mut all, judged, words);
         }
         before = Some(command);
     }
@@ -438,6 +440,43 @@ pub(super) fn understand(body: &str, knowledge: &Knowledge) -> Understanding {
     };
     conclude(&mut all);
     all
+}
+
+/// What `>` and `>>` write: a command that only looks changes something with them. What was judged from
+/// number `first` on is this command.
+fn redirected(all: &mut Understanding, first: usize, words: &[(&str, Range<usize>)]) {
+    for (at, (word, range)) in words.iter().enumerate() {
+        let sign = word.trim_start_matches(|it: char| it.is_ascii_digit() || it == '*');
+        let Some(rest) = sign.strip_prefix('>') else {
+            continue;
+        };
+        let (file, is_over) = match rest.strip_prefix('>') {
+            Some(rest) => (rest, false),
+            None => (rest, true),
+        };
+        let next = || words.get(at + 1).map_or("", |(next, _)| *next);
+        let file = if file.is_empty() { next() } else { file };
+        let file = file.trim_matches(['"', '\'']);
+        // `2>&1` has no name: the `&` ends the command.
+        if file.is_empty() || file.eq_ignore_ascii_case("$null") || file.eq_ignore_ascii_case("nul")
+        {
+            continue;
+        }
+        if is_over && !file.contains('$') && !all.overwrites.iter().any(|it| it == file) {
+            all.overwrites.push(file.to_owned());
+        }
+        if all.commands[first..]
+            .iter()
+            .all(|it| it.effect == Effect::Reads)
+        {
+            all.commands.push(Known {
+                name: (*word).to_owned(),
+                range: range.clone(),
+                effect: Effect::Changes,
+                because: format!("`>` writes `{file}`"),
+            });
+        }
+    }
 }
 
 /// What comes down the pipe to a command.
@@ -913,6 +952,17 @@ mod tests {
         check("Get-Process | Stop-Process", "destroys");
         check("Get-Process nginx | Stop-Process", "changes");
         check("Stop-Process -Name nginx", "changes");
+    }
+
+    #[test]
+    fn what_is_redirected_is_written() {
+        check("echo hi >> notes.txt", "changes");
+        check("Get-Date > now.txt", "changes");
+        check("Get-Date >now.txt", "changes");
+        check("Get-Date 2>$null", "reads");
+        check("Get-Date > $null", "reads");
+        check("docker ps 2>&1", "reads");
+        check("Remove-Item x > log.txt", "destroys");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::markdown::Document;
 use crate::model::{Place, Span};
 
+use super::tabs::{self, Tab};
 use super::ways;
 use super::words::{self, Heard, List};
 
@@ -55,6 +56,8 @@ pub(super) struct Surroundings {
     place: Option<(Place, String)>,
     /// Whether the lead offers the fence as one of several ways.
     pub(super) is_another_way: bool,
+    /// Where it stands as far as tabs go.
+    pub(super) tab: Option<Tab>,
 }
 
 /// Where in the outline a fence stands.
@@ -194,6 +197,12 @@ impl<'a, 'd> Reader<'a, 'd> {
                 break;
             }
         }
+        let indentation = |prose: &Prose| {
+            let line = self.document.text(prose.span);
+            line.len() - line.trim_start().len()
+        };
+        let above = around.before.iter();
+        around.tab = tabs::tab_of(above.map(|prose| (&*prose.text, indentation(prose))));
         for (at, line) in self.below(index, standing) {
             let text = plain(line);
             if !text.is_empty() {
@@ -309,6 +318,26 @@ impl Surroundings {
         let lines = self.before.iter().take(3);
         let heading = self.heading.map(|it| &*document.headings[it].text);
         lines.map(|prose| document.text(prose.span)).chain(heading)
+    }
+
+    /// Returns what of `command` the text around names in code, and says that it is to be changed.
+    pub(super) fn quotes_to_change<'d>(
+        &self,
+        document: &'d Document<'_>,
+        command: &str,
+    ) -> Option<&'d str> {
+        let parts =
+            |c: char| c.is_whitespace() || matches!(c, '/' | '=' | ':' | '@' | ',' | '"' | '\'');
+        let is_part = |name: &str| {
+            name.len() > 1 && !name.starts_with('-') && command.split(parts).any(|it| it == name)
+        };
+        self.before
+            .iter()
+            .take(3)
+            .chain(&self.after)
+            .filter(|prose| prose.text.find(List::Adjust).is_some() || prose.text.says_replace())
+            .flat_map(|prose| document.text(prose.span).split('`').skip(1).step_by(2))
+            .find(|name| is_part(name))
     }
 
     /// Keeps the lead and what all the rest says, and forgets the rest: a document has many fences.

@@ -459,8 +459,8 @@ impl Judge<'_> {
                 if !within.elsewhere {
                     add(&mut self.all.needs, written);
                 }
-                let because = format!("what the program `{written}` does is not known");
-                self.push(within, written, Effect::Unknown, because);
+                let rest = words[1..].iter().map(|it| it.text.as_ref());
+                self.own(within, written, written, rest);
             } else {
                 if !within.is_text {
                     add(&mut self.strange, written);
@@ -477,6 +477,14 @@ impl Judge<'_> {
         };
         let first = self.all.commands.len();
         self.finding(words, &finding, is_quiet, within);
+        if beyond::RUNNERS.contains(&name)
+            && let [known] = &mut self.all.commands[first..]
+            && known.effect == Effect::Unknown
+            && let Some(word) = beyond::word_of_loss(plain[1..].iter().copied())
+        {
+            known.effect = Effect::Destroys;
+            known.because = format!("`{}` says “{word}”", known.name);
+        }
         if let Some((effect, because)) = beyond::of_arguments(&plain) {
             let because = format!("`{name}` {because}");
             match self.all.commands.get_mut(first) {
@@ -706,9 +714,13 @@ impl Judge<'_> {
                 self.words(&inner, is_quiet, within);
                 return;
             }
-            let because = format!("what the program `{}` does is not known", script.text);
-            self.push(within, &finding.name, Effect::Unknown, because);
+            let rest = words.get(script.word + 1..).unwrap_or_default();
+            let rest = rest.iter().map(|it| it.text.as_ref());
+            self.own(within, &finding.name, &script.text, rest);
             return;
+        }
+        if let Some(at) = finding.guest {
+            self.guest(words.get(at..).unwrap_or_default(), within);
         }
         let runs_something = inner.is_some() || !texts.is_empty();
         // A wrapper of which nothing else is said does what its command does.
@@ -777,6 +789,49 @@ impl Judge<'_> {
                 }
             }
         }
+    }
+
+    /// A program of the project's own: nobody knows what it does, unless its name or its first words say
+    /// that it loses something.
+    fn own<'w>(
+        &mut self,
+        within: &Within,
+        name: &str,
+        program: &'w str,
+        arguments: impl Iterator<Item = &'w str>,
+    ) {
+        let said = std::iter::once(program).chain(arguments);
+        let (effect, because) = if let Some(word) = beyond::word_of_loss(said) {
+            (Effect::Destroys, format!("`{program}` says “{word}”"))
+        } else {
+            let because = format!("what the program `{program}` does is not known");
+            (Effect::Unknown, because)
+        };
+        self.push(within, name, effect, because);
+    }
+
+    /// What runs in a container that is made for it. What nobody knows belongs to the image.
+    fn guest(&mut self, words: &[Word<'_>], within: &Within) {
+        if within.depth >= DEEPEST {
+            return;
+        }
+        let mut inside = within.clone();
+        inside.depth += 1;
+        inside.is_text = true;
+        inside.elsewhere = true;
+        inside.in_container = true;
+        let mut judge = Judge {
+            knowledge: self.knowledge,
+            all: Understanding::new(),
+            strange: Vec::new(),
+            accident: None,
+            left: self.left,
+        };
+        judge.words(words, false, &inside);
+        self.left = judge.left;
+        let counts = |known: &Known| matches!(known.effect, Effect::Changes | Effect::Destroys);
+        let commands = judge.all.commands.into_iter();
+        self.all.commands.extend(commands.filter(counts));
     }
 
     fn text(&mut self, text: &str, within: &Within) {
@@ -1636,6 +1691,36 @@ mod tests {
             ("ssh web1 ./deploy.sh", "unknown host=web1"),
             ("./deploy.sh", "unknown needs=./deploy.sh"),
             ("scripts/x.sh prod", "unknown needs=scripts/x.sh"),
+            (
+                "scripts/restore-db.sh a.sql",
+                "destroys needs=scripts/restore-db.sh",
+            ),
+            ("bash backup.sh --restore a", "destroys needs=backup.sh"),
+            ("./x.sh prod eu restore", "unknown needs=./x.sh"),
+            ("make db-reset", "destroys"),
+            ("make build", "unknown"),
+            ("npm run db:reset", "destroys"),
+            ("docker run --rm -v d:/d alpine ls /d", "changes container"),
+            (
+                "docker run --rm -v d:/d alpine rm -rf /d/x",
+                "destroys container",
+            ),
+            (
+                "docker run --rm -v d:/d alpine sh -c 'cd /d && rm -rf x'",
+                "destroys container",
+            ),
+            ("docker run -d x frob --all", "changes container"),
+            ("git branch", "reads"),
+            ("git branch x", "changes"),
+            ("oc adm upgrade", "reads"),
+            ("oc adm upgrade --to-latest", "changes"),
+            ("pg_ctl -D /srv/data status", "reads"),
+            (
+                "kafka-log-dirs.sh --describe --bootstrap-server x:9092",
+                "reads",
+            ),
+            ("talosctl -n 1 etcd members", "reads"),
+            ("nmcli con mod eth0 ipv4.method auto", "changes"),
             ("bash deploy.sh", "unknown needs=deploy.sh"),
             ("python x.py", "unknown needs=x.py"),
             (

@@ -1,5 +1,6 @@
 //! A folded text → whether it tells of several ways of doing the same, and which one it names.
 
+use super::tabs;
 use super::text::{Parts, holds};
 use super::understanding::Known;
 use super::words::{self, Heard, List};
@@ -12,6 +13,7 @@ pub(super) fn is_silent(line: &Heard) -> bool {
         && !says_alternative(line)
         && !names_the_means(line)
         && !is_lettered(line)
+        && tabs::mark(line).is_none()
 }
 
 /// The same of a heading.
@@ -64,6 +66,10 @@ pub(super) fn says_alternative(folded: &Heard) -> bool {
             | "ou"
             | "oder"
             | "oppure"
+            | "ofwel"
+            | "lub"
+            | "albo"
+            | "veya"
             | "или"
             | "либо"
             | "alternatively"

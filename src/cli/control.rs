@@ -146,7 +146,7 @@ pub fn note(args: &NoteArgs) -> Result<ExitCode, Failure> {
     };
     let note = conceal(note, &at_hand(&folder, journal.state()));
     let _ = journal.commit(vec![note]).map_err(closed)?;
-    session::write_transcript(&folder)?;
+    session::write_transcript(&folder)?.remark();
     Ok(ExitCode::PASSED)
 }
 
@@ -186,12 +186,13 @@ pub fn close(args: &CloseArgs) -> Result<ExitCode, Failure> {
     let closing = conceal(closing, &at_hand(&folder, state));
     let _ = journal.commit(vec![closing]).map_err(closed)?;
     drop(journal);
-    let path = session::write_transcript(&folder)?;
+    let written = session::write_transcript(&folder)?;
+    written.remark();
     drop(lock);
     session::note(&format!(
         "run {} is closed; {}",
         folder.run(),
-        path.display()
+        written.path.display()
     ));
     Ok(ExitCode::PASSED)
 }

@@ -12,7 +12,7 @@ use super::exit::ExitCode;
 use super::failure::Failure;
 use super::list::{counted, counts, to_json};
 use super::surroundings::Surroundings;
-use super::{mend, print};
+use super::{mend, pages, print};
 use crate::lint::{Surveyed, further, lint, masked, merge};
 use crate::markdown::{Lines, outline};
 use crate::model::{Diagnostic, Severity, Span};
@@ -118,7 +118,9 @@ fn diagnose(
         beside: &|target| surroundings.beside(path, target),
         has: &|program| surroundings.has(program),
     };
-    let linted = lint(&document, &runbook, &config.knowledge, &surveyed);
+    let mut linted = lint(&document, &runbook, &config.knowledge, &surveyed);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    linted.extend(pages::diagnose(&runbook, folder));
     merge(resolved, linted)
 }
 

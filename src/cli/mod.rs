@@ -14,6 +14,7 @@ mod inputs;
 pub mod lint;
 pub mod list;
 mod mend;
+mod pages;
 mod prepare;
 pub mod print;
 mod prompt;

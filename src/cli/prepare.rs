@@ -123,6 +123,7 @@ pub fn admit(
         let steps: Vec<String> = plan
             .steps()
             .filter(|it| matches!(it.task, Task::Command { language: of, .. } if of == language))
+            .filter(|it| it.settings.with.is_none())
             .map(|it| format!("`{}` (line {})", it.id, it.line))
             .collect();
         missing.push(format!(
@@ -131,16 +132,37 @@ pub fn admit(
             steps.join(", ")
         ));
     }
+    for step in plan.steps() {
+        if let Some(with) = &step.settings.with
+            && let Some(Err(program)) = survey.own(&with.name)
+        {
+            missing.push(format!(
+                "{program}, interpreter `{}` of `{}` (line {})",
+                with.name, step.id, step.line
+            ));
+        }
+    }
     for program in &plan.runbook.requires {
         if command::find(program, path).is_none() {
             missing.push(format!("{program}, which the runbook requires"));
         }
     }
+    for step in plan.steps() {
+        if let Some(user) = step.settings.user.as_deref()
+            && survey.user(user).is_none()
+        {
+            missing.push(format!(
+                "user `{user}` for `{}` (line {})",
+                step.id, step.line
+            ));
+        }
+    }
     if !missing.is_empty() {
         let message = format!("this machine lacks:\n  {}", missing.join("\n  "));
         return Err(Failure::new(ExitCode::ENVIRONMENT, message)
-            .hint("install it, or leave the steps out with --skip"));
+            .hint("put it there, or leave the steps out with --skip"));
     }
+    admit_users(plan, survey)?;
     if !plan.cwd.is_dir() {
         let message = format!("the start folder `{}` is not there", plan.cwd.display());
         return Err(
@@ -274,12 +296,14 @@ pub fn look_for_files(plan: &Plan, known: &mut Known) {
     }
 }
 
-/// Looks for the interpreters of the selected steps.
-pub fn survey(runbook: &Runbook, selected: &[usize], path: &OsString) -> Survey {
-    let steps = selected
-        .iter()
-        .filter_map(|index| runbook.steps.get(*index));
-    let languages = steps.filter_map(|step| match &step.task {
+/// Looks for what the selected steps need of this machine: interpreters, and users.
+pub fn survey(runbook: &Runbook, selected: &[usize], config: &Config, path: &OsString) -> Survey {
+    let steps = || {
+        let steps = selected.iter();
+        steps.filter_map(|index| runbook.steps.get(*index))
+    };
+    let languages = steps().filter_map(|step| match &step.task {
+        Task::Command { .. } if step.settings.with.is_some() => None,
         Task::Command { language, .. } => Some(*language),
         Task::ByHand { offered, .. } => offered.as_ref().map(|it| it.language),
     });
@@ -288,5 +312,42 @@ pub fn survey(runbook: &Runbook, selected: &[usize], path: &OsString) -> Survey 
     if runbook.kind == Kind::Plain && languages.contains(&POWERSHELL) {
         languages.push(BASH);
     }
+    let users = steps().filter_map(|step| step.settings.user.as_deref());
+    let own = steps().filter_map(|step| {
+        let (name, words) = config
+            .interpreters
+            .get_key_value(&step.settings.with.as_ref()?.name)?;
+        Some((name.as_str(), words.as_slice()))
+    });
     Survey::of(languages, path)
+        .with_users(users)
+        .with_own(own, path)
+}
+
+// Only root becomes somebody else: told before step one, with what anybody can do.
+fn admit_users(plan: &Plan, survey: &Survey) -> Result<(), Failure> {
+    let me = rustix::process::getuid();
+    if me.is_root() {
+        return Ok(());
+    }
+    let mut message = "only root can run a step as another user:".to_owned();
+    let mut sudo = None;
+    for step in plan.steps() {
+        let user = step.settings.user.as_deref();
+        let user = user.and_then(|it| survey.user(it));
+        if let Some(user) = user.filter(|it| it.uid != me.as_raw()) {
+            let _ = write!(
+                message,
+                "\n  {}:{}: step `{}`: user `{}`",
+                plan.document, step.line, step.id, user.name
+            );
+            sudo.get_or_insert_with(|| format!("sudo -u {} …", user.name));
+        }
+    }
+    match sudo {
+        None => Ok(()),
+        Some(sudo) => Err(Failure::new(ExitCode::ENVIRONMENT, message).hint(format!(
+            "run it as root; or take `user=` out and write `{sudo}` in the step, where it is seen"
+        ))),
+    }
 }

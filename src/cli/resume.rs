@@ -145,7 +145,7 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     }
     let mut plan = plan(&folder.path().join(state.snapshot()), &opened, &config)?;
     let search = std::env::var_os("PATH").unwrap_or_default();
-    let survey = prepare::survey(&plan.runbook, &to_do(&plan, &state), &search);
+    let survey = prepare::survey(&plan.runbook, &to_do(&plan, &state), &config, &search);
     let mut session = Session::new(machine::by(&operator), terminal, args.watch.on_term());
     session.retry_failed = args.retry_failed;
     session.follow(&plan.request);
@@ -214,6 +214,8 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         })
         .map(|(starting, it)| (it, starting))
         .collect();
+    let now = Clock::from_environment().wall_ms();
+    let pauses = recover::pauses(&state, &past, now);
     let stage = Stage {
         folder,
         lock,
@@ -236,7 +238,18 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
                 Evidence::Tells(event) => engine.record(vec![event])?,
             }
         }
-        decide(engine, &decisions)
+        decide(engine, &decisions)?;
+        for (step, ms) in pauses {
+            // Who says something of it does not want it to wait.
+            if !decisions.contains_key(step.as_str()) {
+                let left = crate::report::duration(Duration::from_millis(ms));
+                session::note(&format!(
+                    "step `{step}` is tried again in {left}; `--rerun {step}` does not wait"
+                ));
+                engine.wait_for(step, ms);
+            }
+        }
+        Ok(())
     })
 }
 
@@ -621,14 +634,12 @@ fn decide(engine: &mut Engine<'_>, decisions: &Decisions) -> Result<(), Failure>
                 because,
             });
         }
-        let phase = engine
-            .journal()
-            .state()
-            .step(&step)
-            .map(|(_, it)| &it.phase);
-        if *decision == Decision::Rerun
-            && !matches!(phase, Some(Phase::Finished(_) | Phase::Unknown { .. }))
-        {
+        let state = engine.journal().state().step(&step);
+        let may_run_again = state.is_some_and(|(_, it)| {
+            let has_ended = matches!(it.phase, Phase::Finished(_) | Phase::Unknown { .. });
+            has_ended || it.is_tried_again()
+        });
+        if *decision == Decision::Rerun && !may_run_again {
             return Err(
                 Failure::usage(format!("step `{step}` cannot run again: it has not run"))
                     .hint("`runbook show` tells where it is"),

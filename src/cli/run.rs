@@ -25,6 +25,7 @@ use super::exit::ExitCode;
 use super::failure::Failure;
 use super::forms;
 use super::inputs::{self, Given};
+use super::pages;
 use super::prepare::{self, admit, start_folder};
 use super::prompt::Lines;
 use super::session::{self, FlowArgs, Stage, StoreArgs, WatchArgs};
@@ -152,7 +153,12 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let path = (!is_stdin).then_some(args.file.as_path());
     let cwd = start_folder(&prepared.runbook, path, args.directory.as_deref(), &here);
     let search = std::env::var_os("PATH").unwrap_or_default();
-    let survey = prepare::survey(&prepared.runbook, &prepared.selection.steps, &search);
+    let survey = prepare::survey(
+        &prepared.runbook,
+        &prepared.selection.steps,
+        &config,
+        &search,
+    );
     let mut plan = prepare::plan(prepared, text, request, document, cwd, &config);
     let by = machine::by(&machine::operator(terminal));
     let mut session = Session::new(by, terminal, args.watch.on_term());
@@ -174,6 +180,10 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     secrets.tell(&plan, &mut session, &mut known);
     values.events.append(&mut secrets.events);
     prepare::admit_templates(&plan, &known)?;
+    let mut page = pages::template(&plan.runbook, &base)?;
+    if let Some(page) = &mut page {
+        session.texts().clean(page);
+    }
     let versions = versions(&survey);
     let opening = Opening {
         args: &args,
@@ -182,6 +192,7 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         session,
         given: values.events,
         bytes: &bytes,
+        page,
     };
     open(opening, plan, survey, signals)
 }
@@ -193,6 +204,8 @@ struct Opening<'a> {
     session: Session,
     given: Vec<EventKind>,
     bytes: &'a [u8],
+    // The template of the transcript.
+    page: Option<String>,
 }
 
 fn open(
@@ -208,6 +221,7 @@ fn open(
         session,
         given,
         bytes,
+        page,
     } = opening;
     let clock = Clock::from_environment();
     let state = StateDir::open(&args.store.path())?;
@@ -226,6 +240,9 @@ fn open(
     }
     let folder = RunFolder::create(&state.runs(), &run, state.is_shared(), bytes)?;
     let lock = Lock::take(&folder, &session::holder())?;
+    if let Some(page) = page {
+        folder.keep(&folder.page_template(), page.as_bytes())?;
+    }
     let path = folder.path().to_owned();
     let journal = session::new_journal(&folder)?;
     let operator = machine::operator(session.terminal);

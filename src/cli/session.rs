@@ -14,6 +14,7 @@ use crate::event::{Event, OnFailure, RunOpened, Text};
 use crate::host::clock::Clock;
 use crate::host::{machine, storage};
 use crate::plan::Plan;
+use crate::report;
 use crate::report::{Colour, Console, Detail, Ending, Head, Json, Look, Reporter, Surface};
 use crate::store::folder::RunFolder;
 use crate::store::journal::{Journal, read_journal};
@@ -58,7 +59,7 @@ pub struct WatchArgs {
 /// How steps follow one another.
 #[derive(Debug, Clone, Args)]
 pub struct FlowArgs {
-    /// What a failure does to the rest, where nobody is asked [default: continue]
+    /// What a failure does to the rest, where nobody is asked [default: stop]
     #[arg(long, value_name = "WHAT", value_enum)]
     pub on_failure: Option<FailureChoice>,
     /// Run up to N steps side by side, where `needs` allows it [default: 1]
@@ -238,12 +239,15 @@ pub fn run(
     let transcript = write_transcript(&folder);
     let told = transcript.as_ref().ok().map(|it| {
         if watch.json {
-            it.display().to_string()
+            it.path.display().to_string()
         } else {
-            from_home(it)
+            from_home(&it.path)
         }
     });
     publisher.finish(Ending { transcript: told });
+    if let Ok(written) = &transcript {
+        written.remark();
+    }
     drop(stage.lock);
     // On a terminal the console has just said so, and what to do next.
     let is_told = !watch.json && look.surface == Surface::Terminal && terminal;
@@ -329,7 +333,7 @@ fn ending(folder: &RunFolder, leaving: Leaving, is_told: bool) -> ExitCode {
 }
 
 pub(super) fn note(text: &str) {
-    print::note(crate::report::clean::inline(text));
+    print::note(report::clean::inline(text));
 }
 
 /// Shows what a run is going to do.
@@ -338,15 +342,35 @@ pub(super) fn note(text: &str) {
 /// Where standard output cannot be written.
 pub fn show_plan(opened: &RunOpened, verbose: bool) -> Result<(), Failure> {
     let mut text = Vec::new();
-    let _ = crate::report::console::plan(&mut text, &look(verbose), opened);
+    let _ = report::console::plan(&mut text, &look(verbose), opened);
     print::out(&String::from_utf8_lossy(&text))
 }
 
-/// Writes `transcript.md` anew from the journal; returns where it is.
+/// A transcript that is there.
+pub struct Written {
+    /// Where.
+    pub path: PathBuf,
+    // Why it is not as the document's template would have it.
+    because: Option<String>,
+}
+
+impl Written {
+    /// Says so where it is not as the template of the document would have it.
+    pub fn remark(&self) {
+        if let Some(because) = &self.because {
+            note(&format!(
+                "warning: the transcript is not written by its template: {because}"
+            ));
+        }
+    }
+}
+
+/// Writes `transcript.md` anew from the journal: by the template of the document where it has one, and by
+/// our own where that fails.
 ///
 /// # Errors
 /// Where it cannot be written. The run is as it is.
-pub fn write_transcript(folder: &RunFolder) -> Result<PathBuf, Failure> {
+pub fn write_transcript(folder: &RunFolder) -> Result<Written, Failure> {
     let reading = read_journal(folder)?;
     let head = Head {
         seq: (reading.events.len() as u64).saturating_sub(1),
@@ -364,12 +388,27 @@ pub fn write_transcript(folder: &RunFolder) -> Result<PathBuf, Failure> {
     let file = folder.new_or_empty_file(&fresh)?;
     let mut out = io::BufWriter::new(file);
     let outputs = StoredOutputs::of(folder);
-    crate::report::transcript::transcript(&mut out, &reading.events, &outputs, &head)
-        .and_then(|()| out.flush())
+    let template = std::fs::read_to_string(folder.page_template());
+    let page = template.map(|it| report::page::page(&it, &reading.events, &outputs, &head));
+    let (page, because) = match page {
+        Ok(Ok(page)) => (Some(page), None),
+        Ok(Err(fault)) => (
+            None,
+            Some(format!("line {}: {}", fault.line, fault.message)),
+        ),
+        // Most documents have none.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (None, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let told = match page {
+        Some(page) => out.write_all(page.as_bytes()),
+        None => report::transcript::transcript(&mut out, &reading.events, &outputs, &head),
+    };
+    told.and_then(|()| out.flush())
         .and_then(|()| out.get_ref().sync_data())
         .and_then(|()| std::fs::rename(&fresh, &path))
         .map_err(fault)?;
-    Ok(path)
+    Ok(Written { path, because })
 }
 
 /// Creates the journal of a new run.

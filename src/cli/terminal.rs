@@ -159,8 +159,7 @@ impl Terminal {
                 "y" | "yes",
             )
             | (Question::Failed(_), "r" | "retry")
-            | (Question::Lost(_), "r" | "run")
-            | (Question::Unknown { .. }, "r" | "run") => Answer::Run,
+            | (Question::Lost(_) | Question::Unknown { .. }, "r" | "run") => Answer::Run,
             (Question::Unknown { .. }, "d" | "done") => Answer::Done,
             (Question::Failed(_), "u" | "undo") if open.menu.contains("[u]ndo") => Answer::Undo,
             (Question::Run { .. }, "rest") if open.menu.contains("[rest]") => Answer::Rest,

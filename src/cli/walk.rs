@@ -343,10 +343,13 @@ fn heading(text: &mut String, plan: &Plan, step: &Step, width: usize) {
     let first = format!("{number}/{} {}", plan.selected.len(), step.title);
     wrapped(text, "", STRONG, &first, width);
     let mark = if step.id_is_explicit { "" } else { "~" };
+    let setup = crate::plan::setup(&step.settings);
     let what = match &step.task {
         Task::Command { language, .. } => format!(
             "{} on this machine · {}: {}",
-            language.0, step.effect, step.because
+            setup.told(language.0),
+            step.effect,
+            step.because
         ),
         Task::ByHand { offered: None, .. } => "by hand".to_owned(),
         Task::ByHand {
@@ -354,7 +357,9 @@ fn heading(text: &mut String, plan: &Plan, step: &Step, width: usize) {
             ..
         } => format!(
             "by hand, or {} on this machine · {}: {}",
-            offered.language.0, step.effect, step.because
+            setup.told(offered.language.0),
+            step.effect,
+            step.because
         ),
     };
     let second = format!("{mark}{} · line {} · {what}", step.id, step.line);

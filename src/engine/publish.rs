@@ -162,7 +162,7 @@ impl Reader {
         } else {
             now
         };
-        let log = format!("output/{}-{}.log", starting.step, starting.attempt);
+        let log = log_of(&starting.step, starting.attempt);
         self.watched.retain(|it| it.step != starting.step);
         self.watched.push(Watched {
             step: starting.step.clone(),
@@ -273,10 +273,25 @@ impl StoredOutputs {
     }
 }
 
+/// Returns the log of an attempt, in the folder of its run.
+pub(super) fn log_of(step: &StepId, attempt: u32) -> String {
+    format!("output/{step}-{attempt}.log")
+}
+
 impl Outputs for StoredOutputs {
     fn read(&self, output: &Output, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        self.part(&output.log, offset, length)
+    }
+}
+
+impl StoredOutputs {
+    /// Returns up to `length` bytes of `log` from `offset` on; fewer only at its end.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn part(&self, log: &str, offset: u64, length: usize) -> io::Result<Vec<u8>> {
         // A journal that was tampered with must not make us read elsewhere.
-        let name = Path::new(&output.log).file_name().unwrap_or_default();
+        let name = Path::new(log).file_name().unwrap_or_default();
         let file = File::open(self.0.join("output").join(name))?;
         let mut bytes = vec![0; length];
         let mut filled = 0;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::event::{EventKind, StepStarting};
+use crate::event::{Event, EventKind, StepStarting};
 use crate::host::clock;
 use crate::host::process::{self, Process};
 use crate::keeper::link::Link;
@@ -146,6 +146,27 @@ fn living(starting: &StepStarting) -> Vec<Process> {
         }
     }
     found
+}
+
+/// Returns what is left at `now`, in milliseconds since 1970, of the pauses between tries in which the
+/// session before was left. By the wall: the machine may have been restarted since. A clock that
+/// was put back makes no pause longer.
+pub fn pauses(state: &State, events: &[Event], now: i64) -> Vec<(StepId, u64)> {
+    let waiting = state.steps().filter(|(_, it)| it.is_tried_again());
+    waiting
+        .filter_map(|(planned, _)| {
+            let (wall, pause) = events.iter().rev().find_map(|it| match &it.kind {
+                EventKind::StepRetrying { step, pause_ms, .. } if *step == planned.id => {
+                    Some((&it.wall, *pause_ms))
+                }
+                _ => None,
+            })?;
+            let began = wall.parse::<jiff::Timestamp>().ok()?.as_millisecond();
+            let waited = u64::try_from(now.saturating_sub(began)).unwrap_or(0);
+            let left = pause.saturating_sub(waited);
+            (left > 0).then(|| (planned.id.clone(), left))
+        })
+        .collect()
 }
 
 /// Returns the name of an attempt that ended by the keeper's records, and that the journal never

@@ -1,7 +1,9 @@
 //! Who and where: the login, the host, random names.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
 
 use crate::event::Operator;
 
@@ -28,6 +30,31 @@ pub fn by(operator: &Operator) -> String {
     }
 }
 
+/// A user of this system, with all that a process needs to become one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The login name.
+    pub name: String,
+    /// The home folder.
+    pub home: String,
+    /// Numeric user id.
+    pub uid: u32,
+    /// Its first group.
+    pub gid: u32,
+    /// All its groups.
+    pub groups: Vec<u32>,
+}
+
+/// Returns the user of this login name, or of this number.
+pub fn find_account(user: &str) -> Option<Account> {
+    let name = CString::new(user).ok()?;
+    // SAFETY: the name is a C string that outlives the call; the rest is `look_up`'s promise.
+    let by_name = look_up(|entry, buffer, length, found| unsafe {
+        libc::getpwnam_r(name.as_ptr(), entry, buffer, length, found)
+    });
+    by_name.or_else(|| account(user.parse().ok()?))
+}
+
 /// Returns the machine's name.
 pub fn host_name() -> String {
     rustix::system::uname()
@@ -38,34 +65,74 @@ pub fn host_name() -> String {
 
 /// Returns the login name of `uid`, else its number.
 pub fn user_name(uid: u32) -> String {
-    account(uid).map_or_else(|| uid.to_string(), |it| it.0)
+    account(uid).map_or_else(|| uid.to_string(), |it| it.name)
 }
 
 /// Returns the home folder that the system knows for `uid`.
 pub fn home(uid: u32) -> Option<PathBuf> {
     account(uid)
-        .map(|it| PathBuf::from(it.1))
+        .map(|it| PathBuf::from(it.home))
         .filter(|it| it.is_dir())
 }
 
-fn account(uid: u32) -> Option<(String, String)> {
+fn account(uid: u32) -> Option<Account> {
+    // SAFETY: `look_up`'s promise.
+    look_up(|entry, buffer, length, found| unsafe {
+        libc::getpwuid_r(uid, entry, buffer, length, found)
+    })
+}
+
+// `ask` is handed pointers that are valid for the length given, and fills what they point to.
+fn look_up(
+    ask: impl Fn(
+        *mut libc::passwd,
+        *mut libc::c_char,
+        libc::size_t,
+        *mut *mut libc::passwd,
+    ) -> libc::c_int,
+) -> Option<Account> {
     let mut entry = std::mem::MaybeUninit::<libc::passwd>::uninit();
     let mut found = std::ptr::null_mut();
     let mut buffer = vec![0_u8; 16 * 1024];
-    // SAFETY: all pointers are valid for the lengths given; `found` is checked before use.
+    ask(
+        entry.as_mut_ptr(),
+        buffer.as_mut_ptr().cast(),
+        buffer.len(),
+        &raw mut found,
+    );
+    if found.is_null() {
+        return None;
+    }
+    // SAFETY: the entry was found, and its strings stand in `buffer`, which lives on.
     unsafe {
-        libc::getpwuid_r(
-            uid,
-            entry.as_mut_ptr(),
-            buffer.as_mut_ptr().cast(),
-            buffer.len(),
-            &raw mut found,
-        );
-        if found.is_null() {
-            return None;
-        }
         let text = |it| CStr::from_ptr(it).to_string_lossy().into_owned();
-        Some((text((*found).pw_name), text((*found).pw_dir)))
+        let (name, gid) = ((*found).pw_name, (*found).pw_gid);
+        Some(Account {
+            groups: groups(CStr::from_ptr(name), gid),
+            name: text(name),
+            home: text((*found).pw_dir),
+            uid: (*found).pw_uid,
+            gid,
+        })
+    }
+}
+
+fn groups(name: &CStr, gid: u32) -> Vec<u32> {
+    let mut groups = vec![0; 64];
+    loop {
+        let mut count = groups.len() as libc::c_int;
+        // SAFETY: the name is a C string, `groups` has room for as many as `count` says.
+        let fits =
+            unsafe { libc::getgrouplist(name.as_ptr(), gid, groups.as_mut_ptr(), &raw mut count) };
+        if fits >= 0 {
+            groups.truncate(count.max(0) as usize);
+            return groups;
+        }
+        // More than the kernel lets a process have are no groups at all.
+        if groups.len() > 1 << 16 {
+            return vec![gid];
+        }
+        groups.resize(groups.len() * 4, 0);
     }
 }
 

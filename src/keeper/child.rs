@@ -15,11 +15,13 @@ use std::os::unix::fs::FileExt;
 use std::ptr;
 use std::time::Duration;
 
+use rustix::fs::{Gid, Uid};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::pipe::{PipeFlags, pipe_with};
 use syscalls::{Errno, Sysno, syscall};
 
 use crate::event::Identity;
+use crate::host::machine::Account;
 use crate::host::process;
 
 use super::protocol::Launch;
@@ -30,11 +32,31 @@ const ABOVE: RawFd = 20;
 
 // What the child tells on its status pipe: `V` when its gate was closed; else `G` and the time since
 // boot (seconds and nanoseconds, two i64, native order) as it passes, and, where it cannot become the
-// interpreter, `E` and the error number (i32, native order).
+// interpreter, what it could not do and the error number (i32, native order).
 const VOID: u8 = b'V';
 const GONE: u8 = b'G';
-const FAULT: u8 = b'E';
 const GONE_LENGTH: usize = 17;
+
+/// What the child could not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Become the user that it was to run as.
+    User,
+    /// Open its standard input.
+    Stdin,
+    /// Go to its folder and become the interpreter.
+    Start,
+}
+
+impl Fault {
+    const fn mark(self) -> u8 {
+        match self {
+            Self::User => b'U',
+            Self::Stdin => b'I',
+            Self::Start => b'E',
+        }
+    }
+}
 
 /// Returns whether the child said that its gate was closed.
 pub(super) fn is_void(told: &[u8]) -> bool {
@@ -49,11 +71,13 @@ pub(super) fn released_at(told: &[u8]) -> Option<Duration> {
     (*first == GONE).then(|| Duration::new(seconds as u64, nanoseconds as u32))
 }
 
-/// Returns why the child could not become the interpreter: an error number.
-pub(super) fn fault(told: &[u8]) -> Option<i32> {
+/// Returns what the child could not do before it became the interpreter, and the error number.
+pub(super) fn fault(told: &[u8]) -> Option<(Fault, i32)> {
     let (first, rest) = told.get(GONE_LENGTH..)?.split_first()?;
     let number = rest.get(..4)?.try_into().ok()?;
-    (*first == FAULT).then(|| i32::from_ne_bytes(number))
+    let faults = [Fault::User, Fault::Stdin, Fault::Start];
+    let fault = faults.into_iter().find(|it| it.mark() == *first)?;
+    Some((fault, i32::from_ne_bytes(number)))
 }
 
 /// A process that waits at its gate, or has passed it.
@@ -131,6 +155,8 @@ impl Spare {
             other_end: gate.as_raw_fd(),
             status: status_child.as_raw_fd(),
             script_on_stdin: false,
+            user: None,
+            stdin: None,
             program: CString::default(),
             cwd: CString::default(),
             argv: Vec::new(),
@@ -199,6 +225,13 @@ impl Spare {
         }
         // At an offset, so that the process, which shares the position, reads from the beginning.
         File::from(self.script).write_all_at(launch.script.as_bytes(), 0)?;
+        if let Some(user) = &launch.user {
+            // `/dev/stdout` and its like are opened anew by name, which only its owner may.
+            for pipe in [&self.child.stdout, &self.child.stderr] {
+                let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+                rustix::fs::fchown(pipe, Some(uid), Some(gid))?;
+            }
+        }
         // It waits, and reads nothing of this before the gate opens.
         let recipe = &mut self.child.shared.recipe;
         recipe.program = c_string(launch.program.as_bytes())?;
@@ -208,6 +241,11 @@ impl Spare {
         args.extend(env);
         recipe.pointed_at = args;
         recipe.script_on_stdin = launch.script_on_stdin;
+        recipe.user.clone_from(&launch.user);
+        recipe.stdin = match &launch.stdin {
+            Some(path) => Some(c_string(path.as_bytes())?),
+            None => None,
+        };
         Ok((self.child, self.identity, self.gate))
     }
 }
@@ -224,6 +262,8 @@ struct Recipe {
     other_end: RawFd,
     status: RawFd,
     script_on_stdin: bool,
+    user: Option<Account>,
+    stdin: Option<CString>,
     program: CString,
     cwd: CString,
     argv: Vec<*const libc::c_char>,
@@ -332,24 +372,57 @@ unsafe fn run_recipe(recipe: *const Recipe) -> libc::c_int {
             8
         );
         let result = result
-            .and_then(|()| syscall!(Sysno::chdir, it.cwd.as_ptr()))
-            .and_then(|_| {
+            .map_err(|error| (Fault::Start, error))
+            .and_then(|()| match &it.user {
+                Some(user) => become_user(user).map_err(|error| (Fault::User, error)),
+                None => Ok(()),
+            })
+            .and_then(|()| {
+                syscall!(Sysno::chdir, it.cwd.as_ptr()).map_err(|error| (Fault::Start, error))
+            })
+            // What it may not read itself it is not handed.
+            .and_then(|_| match &it.stdin {
+                Some(path) => open_stdin(path).map_err(|error| (Fault::Stdin, error)),
+                None => Ok(()),
+            })
+            .and_then(|()| {
                 syscall!(
                     Sysno::execve,
                     it.program.as_ptr(),
                     it.argv.as_ptr(),
                     it.envp.as_ptr()
                 )
+                .map_err(|error| (Fault::Start, error))
             });
-        let number = match result {
-            Ok(_) => 0,
-            Err(error) => error.into_raw(),
+        let (fault, number) = match result {
+            Ok(_) => (Fault::Start, 0),
+            Err((fault, error)) => (fault, error.into_raw()),
         };
-        let mut word = [[FAULT; 4]; 2];
+        let mut word = [[fault.mark(); 4]; 2];
         word[1] = number.to_ne_bytes();
         let start = word.as_ptr().cast::<u8>().add(3);
         let _ = syscall!(Sysno::write, status, start, 5);
         127
+    }
+}
+
+// Not through libc, which would make all threads of the keeper the user.
+unsafe fn become_user(user: &Account) -> Result<(), Errno> {
+    let (uid, gid) = (user.uid, user.gid);
+    // SAFETY: plain system calls; the groups live as long as the recipe.
+    unsafe {
+        syscall!(Sysno::setgroups, user.groups.len(), user.groups.as_ptr())?;
+        syscall!(Sysno::setresgid, gid, gid, gid)?;
+        syscall!(Sysno::setresuid, uid, uid, uid).map(drop)
+    }
+}
+
+unsafe fn open_stdin(path: &CString) -> Result<(), Errno> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY;
+    // SAFETY: plain system calls on a path of the recipe and on descriptors of this process alone.
+    unsafe {
+        let fd = syscall!(Sysno::openat, libc::AT_FDCWD, path.as_ptr(), flags)?;
+        place(fd as RawFd, 0)
     }
 }
 

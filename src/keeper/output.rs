@@ -184,6 +184,24 @@ impl OutputLog {
         })
     }
 
+    /// Returns when the index is to tell of what came last, as [`add`](Self::add) counts time: who reads
+    /// while the step runs knows only what stands there.
+    pub(super) fn due(&self) -> Option<Duration> {
+        let files = self.files.as_ref()?;
+        let pending = files.pending.as_ref()?;
+        (files.index_length <= INDEX).then_some(pending.0 + STRETCH)
+    }
+
+    /// Lets the index tell of all that came.
+    pub(super) fn settle(&mut self) {
+        // Where the disk does not take it, sealing finds that too.
+        if let Some(files) = &mut self.files
+            && let Err(error) = files.flush()
+        {
+            self.lost = Some(format!("the index of the output is lost: {error}"));
+        }
+    }
+
     /// Seals the log: appends the tail, closes the digest. `None` where nothing was printed.
     pub(super) fn seal(mut self) -> Option<Output> {
         for stream in [Stream::Out, Stream::Err] {

@@ -14,6 +14,7 @@ use rustix::net::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::event::{EndedBy, Identity, Text};
+use crate::host::machine::Account;
 use crate::model::{StepId, given_secret};
 use crate::redact::{Named, Texts};
 use crate::store::Hash;
@@ -34,6 +35,12 @@ pub struct Launch {
     pub env: Vec<(String, Text)>,
     /// The working folder, absolute.
     pub cwd: Text,
+    /// The user that it runs as, where that is not the keeper's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Account>,
+    /// The file that is its standard input, relative to the working folder; none is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<String>,
     /// What the interpreter runs.
     pub script: String,
     /// Where it finds it: on standard input, else on [`super::SCRIPT_FD`].

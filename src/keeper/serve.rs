@@ -20,7 +20,7 @@ use crate::store::attempts::{AttemptLog, Outcome};
 use crate::store::folder::RunFolder;
 
 use super::GRACE;
-use super::child::{self, Child, Spare};
+use super::child::{self, Child, Fault, Spare};
 use super::dump;
 use super::gives::{self, Printed};
 use super::output::{OutputLog, Stream};
@@ -284,7 +284,7 @@ impl Keeper {
                     .as_ref()
                     .filter(|_| attempt.hunting.is_none());
                 let drain = drain.map(|it| (it.last_output + QUIET).min(it.at + DRAIN));
-                [attempt.deadline, hunt, drain]
+                [attempt.deadline, hunt, drain, attempt.index_due()]
             })
             .flatten()
             .chain(self.sync_at)
@@ -300,6 +300,9 @@ impl Keeper {
             if self.running[index].deadline.is_some_and(|at| at <= now) {
                 self.running[index].deadline = None;
                 self.end(index, Ending::Terminate, EndedBy::Timeout);
+            }
+            if self.running[index].index_due().is_some_and(|at| at <= now) {
+                self.running[index].log.settle();
             }
             self.hunt(index, now);
         }
@@ -663,13 +666,15 @@ impl Keeper {
         self.broken = Some(because);
     }
 
-    // Whether `/proc` need not be read whole to know that a step left nothing behind.
-    fn has_only_the_spare(&self) -> bool {
+    // Whether `/proc` need not be read whole to know that a step left nothing behind: every child is
+    // the leader of a step that runs, or the next one's process.
+    fn has_only_its_own(&self) -> bool {
         let Ok(children) = std::fs::read_to_string("/proc/thread-self/children") else {
             return false;
         };
+        let is_leader = |pid| self.running.iter().any(|it| it.child.pid == pid);
         let mut children = children.split_whitespace().map(str::parse);
-        children.all(|pid| pid.is_ok_and(|pid| self.is_spare(pid)))
+        children.all(|pid| pid.is_ok_and(|pid| self.is_spare(pid) || is_leader(pid)))
     }
 
     fn is_spare(&self, pid: i32) -> bool {
@@ -677,7 +682,7 @@ impl Keeper {
     }
 
     fn left_running(&self, attempt: &Attempt) -> Vec<String> {
-        if attempt.released.is_none() || self.has_only_the_spare() {
+        if attempt.released.is_none() || self.has_only_its_own() {
             return Vec::new();
         }
         let me = std::process::id() as i32;
@@ -714,6 +719,14 @@ impl Attempt {
         is_drained || leader.last_output + QUIET <= now || leader.at + DRAIN <= now
     }
 
+    fn index_due(&self) -> Option<Duration> {
+        Some(self.began() + self.log.due()?)
+    }
+
+    fn began(&self) -> Duration {
+        self.released.unwrap_or(self.started)
+    }
+
     fn read(&mut self, stream: Stream, buffer: &mut [u8]) {
         // A step that prints without end must not keep the keeper from its clients.
         for _ in 0..16 {
@@ -731,7 +744,7 @@ impl Attempt {
                         self.read_status();
                     }
                     let now = clock::since_boot();
-                    let since = now.saturating_sub(self.released.unwrap_or(self.started));
+                    let since = now.saturating_sub(self.began());
                     self.log.add(since, stream, &buffer[..count]);
                     let captures = self
                         .launch
@@ -809,11 +822,8 @@ impl Attempt {
         };
         let mut remarks = Vec::new();
         let exit = match child::fault(&self.told) {
-            Some(number) => {
-                let error = io::Error::from_raw_os_error(number);
-                let cwd = String::from_utf8_lossy(&self.launch.cwd.to_bytes()).into_owned();
-                let program = &self.launch.program;
-                remarks.push(format!("cannot start `{program}` in `{cwd}`: {error}"));
+            Some((fault, number)) => {
+                remarks.push(not_started(fault, number, &self.launch));
                 if number == libc::E2BIG {
                     remarks.extend(largest(&self.launch.env));
                 }
@@ -893,6 +903,24 @@ fn is_taken(codes: &[i32], exited: &AttemptExited) -> bool {
         (Exit::Code(0), None) if codes.is_empty() => true,
         (Exit::Code(code), None) => codes.contains(&code),
         _ => false,
+    }
+}
+
+fn not_started(fault: Fault, number: i32, launch: &Launch) -> String {
+    let error = io::Error::from_raw_os_error(number);
+    let cwd = String::from_utf8_lossy(&launch.cwd.to_bytes()).into_owned();
+    let user = launch.user.as_ref().map(|it| it.name.as_str());
+    let by = user.map_or_else(String::new, |name| format!(" as `{name}`"));
+    match fault {
+        Fault::User => format!("cannot run{by}: {error}"),
+        Fault::Stdin => {
+            let path = launch.stdin.as_deref().unwrap_or_default();
+            format!("cannot read `{path}` in `{cwd}`{by} for its standard input: {error}")
+        }
+        Fault::Start => {
+            let program = &launch.program;
+            format!("cannot start `{program}` in `{cwd}`{by}: {error}")
+        }
     }
 }
 

@@ -52,7 +52,7 @@ fn raw(document: &Document<'_>, fence: &Fence) -> Vec<Diagnostic> {
 }
 
 /// A place in a body, of which the first line is what a person looks for.
-fn first_line(document: &Document<'_>, fence: &Fence, piece: &Piece) -> Span {
+pub(super) fn first_line(document: &Document<'_>, fence: &Fence, piece: &Piece) -> Span {
     let span = document.place(fence, piece.range.clone());
     let text = document.text(span);
     let mut start = span.start;
@@ -69,6 +69,13 @@ fn first_line(document: &Document<'_>, fence: &Fence, piece: &Piece) -> Span {
         span.start,
         span.start + text.find('\n').unwrap_or(text.len()),
     )
+}
+
+/// The line that opens the fence of a step.
+pub(super) fn head_line(document: &Document<'_>, step: &Step) -> Span {
+    let text = document.text(step.span);
+    let length = text.find('\n').unwrap_or(text.len());
+    Span::new(step.span.start, step.span.start + length)
 }
 
 /// Returns the first words of a command, as many as fit under a line.
@@ -206,11 +213,7 @@ fn no_confirm(document: &Document<'_>, step: &Step) -> Option<Diagnostic> {
     if !is_command || step.effect != Effect::Destroys || step.settings.confirm.is_some() {
         return None;
     }
-    let text = document.text(step.span);
-    let span = Span::new(
-        step.span.start,
-        step.span.start + text.find('\n').unwrap_or(text.len()),
-    );
+    let span = head_line(document, step);
     let message = format!("step `{}` destroys, and asks nothing before", step.id);
     Some(
         Diagnostic::warning("no-confirm", span, message)
@@ -243,6 +246,9 @@ const HINDRANCES: &[(&str, &str, &str)] = &[
     ),
 ];
 
+const BACKGROUND: &str = "a server that later steps need is `background`, with `ready=\"…\"`; else use what ends \
+                          (`--tail 50`)";
+
 fn hindrances(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<Diagnostic>) {
     for (rule, message, way_out) in HINDRANCES {
         for (fence, reading) in document.fences.iter().zip(&runbook.fences) {
@@ -250,10 +256,17 @@ fn hindrances(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<Diagno
                 let Some(doubt) = piece.doubts.iter().find(|it| it.rule == *rule) else {
                     continue;
                 };
-                // A listing of one's own making is no step, and hangs nothing.
-                if runbook.kind == Kind::Declared && !is_a_step(runbook, fence) {
+                // A listing of one's own making is no step, and hangs nothing; nor does a server that is
+                // said to be one.
+                let is_declared = runbook.kind == Kind::Declared;
+                let is_server = *rule == "endless" && is_a_server(runbook, fence);
+                if is_declared && (is_server || !is_a_step(runbook, fence)) {
                     continue;
                 }
+                let way_out = match *rule {
+                    "endless" if is_declared => BACKGROUND,
+                    _ => way_out,
+                };
                 let place = if doubt.span == Span::default() {
                     first_line(document, fence, piece)
                 } else {
@@ -262,7 +275,7 @@ fn hindrances(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<Diagno
                 found.push(
                     by_kind(runbook.kind, rule, place, (*message).to_owned())
                         .label(doubt.because.clone())
-                        .way_out(*way_out),
+                        .way_out(way_out),
                 );
             }
         }
@@ -271,6 +284,11 @@ fn hindrances(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<Diagno
 
 fn is_shell(name: &str) -> bool {
     language::find(name).is_some_and(|row| matches!(row.kind, Tagged::Shell | Tagged::Console))
+}
+
+fn is_a_server(runbook: &Runbook, fence: &Fence) -> bool {
+    let mut steps = runbook.steps.iter().filter(|it| it.span == fence.span);
+    steps.any(|step| step.settings.background.is_some())
 }
 
 fn is_a_step(runbook: &Runbook, fence: &Fence) -> bool {

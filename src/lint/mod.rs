@@ -11,6 +11,7 @@ pub mod rules;
 mod secrets;
 #[cfg(test)]
 mod tests;
+mod undone;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,6 +62,7 @@ pub fn lint(
     leads::check(document, mended, surveyed, &mut found);
     secrets::check(document.source, &mut found);
     fences::check(document, runbook, knowledge, &mut found);
+    undone::check(document, runbook, knowledge, &mut found);
     programs::check(document, runbook, knowledge, surveyed, &mut found);
     found.sort_by_key(|diagnostic| diagnostic.span.start);
     found

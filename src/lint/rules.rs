@@ -119,7 +119,21 @@ pub const TABLE: &[Rule] = &[
         Warning,
         Some(Hint),
         "a program does not end by itself: the steps after it never come",
-        "the form that ends or goes to the background (`-d`, `systemctl start`, `logs --tail 50`)",
+        "the form that ends or goes to the background (`-d`, `systemctl start`, `logs --tail 50`); in a declared runbook `{background ready=…}` for a server that later steps need",
+    ),
+    rule(
+        "no-undo",
+        Hint,
+        None,
+        "steps change something, and no step undoes them: after a failure what they did stays",
+        "`undo-of=` on a step that makes it as it was, where that matters",
+    ),
+    rule(
+        "untried-dump",
+        Warning,
+        Some(Hint),
+        "data is dumped, and nothing tries whether the dump can be read back: a copy that nobody has read is none",
+        "look into it in the step after (`pg_restore --list`, `gzip -t`), or a check of the step itself",
     ),
     rule(
         "placeholder",
@@ -276,6 +290,13 @@ pub const TABLE: &[Rule] = &[
         "an id that the document gives",
     ),
     rule(
+        "interpreter",
+        Error,
+        None,
+        "`with` names an interpreter that your configuration does not have, or has in another form",
+        "a row of `[interpreters]`",
+    ),
+    rule(
         "flow",
         Error,
         Some(Warning),
@@ -316,6 +337,13 @@ pub const TABLE: &[Rule] = &[
         None,
         "a value that a template writes as it is: whoever gives it can write commands",
         "leave `raw` out: the value is quoted for its place",
+    ),
+    rule(
+        "transcript",
+        Error,
+        None,
+        "the template of the transcript is not there, does not parse, or names what no transcript has",
+        "a file beside the document; `docs/record.md` names what it may say",
     ),
     rule(
         "each",

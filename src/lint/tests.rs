@@ -283,6 +283,9 @@ fn declared_steps_are_held_to_more() {
     ? 6 no-confirm: step `wipe` destroys, and asks nothing before
       @ "```bash {#wipe}" [it destroys]
       → say what is lost: `confirm="delete the old backups?"`
+    - 6 no-undo: 3 steps change something, and no step undoes them: `wipe`, `asked` and `ask`
+      @ "```bash {#wipe}" [it destroys] [also on lines 10 and 14]
+      → where it should be as before after a failure, a step with `undo-of=wipe`
     ? 7 missing-command: 3 programs are not on this machine: `rm`, `apt` and `tail`
       @ "rm -rf data" [also on lines 11, 15 and 19]
       → install what is meant to run here; `requires:` says so before step one
@@ -290,6 +293,93 @@ fn declared_steps_are_held_to_more() {
       @ "apt install x" [because of `apt install x`]
       → give the option that answers them (`-y`, `--noinput`)
     "#);
+}
+
+/// The rules that speak of what is left open, each with its lines.
+fn left_open(source: &str, effects: &[Effect], doubts: &'static [&'static str]) -> String {
+    let said = |effect: &Effect| (Nature::Command, Some("bash"), *effect, doubts);
+    let said: Vec<Said> = effects.iter().map(said).collect();
+    let open = ["no-undo", "untried-dump", "endless"];
+    let found = diagnose(source, &said);
+    let found = found.iter().filter(|it| open.contains(&it.rule));
+    let mut lines = Lines::new(source);
+    let told = found.map(|it| {
+        let weight = match it.severity {
+            Severity::Hint => "hint",
+            _ => "warning",
+        };
+        let places = std::iter::once(&it.span).chain(&it.also);
+        let places: Vec<String> = places.map(|it| lines.line(it.start).to_string()).collect();
+        format!("{} {weight} {}", it.rule, places.join(","))
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn changes_that_nothing_undoes_are_told_in_one_line() {
+    let check = |fences: &[(&str, Effect)]| {
+        let mut source = DECLARED.to_owned();
+        for (info, _) in fences {
+            write!(source, "```bash {{{info}}}\ntouch x\n```\n").unwrap();
+        }
+        let effects: Vec<Effect> = fences.iter().map(|it| it.1).collect();
+        left_open(&source, &effects, &[])
+    };
+    let (reads, changes, destroys) = (Effect::Reads, Effect::Changes, Effect::Destroys);
+    assert_eq!(check(&[("#a", reads), ("#b", Effect::Unknown)]), "");
+    assert_eq!(
+        check(&[("#a", changes), ("#b", reads), ("#c", destroys)]),
+        "no-undo hint 6,12"
+    );
+    assert_eq!(
+        check(&[("#a", changes), ("#b undo-of=a", changes), ("#c", changes)]),
+        "no-undo hint 12"
+    );
+    // A server is stopped; what cleans up is to stay.
+    let own_end = [("#a background", changes), ("#b always", destroys)];
+    assert_eq!(check(&own_end), "");
+}
+
+#[test]
+fn a_dump_that_nothing_reads_is_told() {
+    let check = |declared: bool, bodies: &[&str]| {
+        let mut source = if declared { DECLARED } else { "# Backup\n\n" }.to_owned();
+        for body in bodies {
+            write!(source, "```bash\n{body}\n```\n").unwrap();
+        }
+        left_open(&source, &vec![Effect::Reads; bodies.len()], &[])
+    };
+    for body in [
+        "pg_dump shop > shop.sql",
+        "docker exec db mysqldump shop | gzip > shop.gz",
+    ] {
+        assert_eq!(check(true, &[body]), "untried-dump warning 7", "{body}");
+        assert_eq!(check(false, &[body]), "untried-dump hint 4", "{body}");
+        for after in [
+            "pg_restore --list shop.dump",
+            "gzip -t shop.gz",
+            "psql try < shop.sql",
+        ] {
+            assert_eq!(check(true, &[body, after]), "", "{body}; {after}");
+            assert_eq!(check(false, &[body, after]), "", "{body}; {after}");
+        }
+        assert_ne!(check(true, &[body, "ls -l shop.sql"]), "", "{body}");
+    }
+    assert_eq!(check(true, &["# pg_dump shop\ntrue", "echo pg_dumper"]), "");
+    let judged = format!(
+        "{DECLARED}```bash {{#a}}\npg_dump shop > shop.sql\n```\n```rhai\nfile(\"shop.sql\").size > 1000\n```\n"
+    );
+    assert_eq!(left_open(&judged, &[Effect::Reads], &[]), "");
+}
+
+#[test]
+fn a_server_that_is_said_to_be_one_is_no_step_that_never_ends() {
+    let check = |info: &str| {
+        let source = format!("{DECLARED}```bash {{{info}}}\nnpm start\n```\n");
+        left_open(&source, &[Effect::Reads], &["endless"])
+    };
+    assert_eq!(check("#serve"), "endless warning 7");
+    assert_eq!(check("#serve background"), "");
 }
 
 #[test]

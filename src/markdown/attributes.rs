@@ -22,6 +22,8 @@ pub enum Takes {
     Text,
     /// A duration: `90s`, `5m`, `1h30m`.
     Duration,
+    /// A duration, or two: `2s`, `2s..1m`.
+    Durations,
     /// A whole number.
     Number,
     /// Exit codes with commas between them.
@@ -115,7 +117,12 @@ pub const TABLE: &[Row] = &[
     .since("0.1")
     .for_sections(),
     row("retries", Takes::Number, "how often it is tried again").since("0.1"),
-    row("every", Takes::Duration, "the pause between tries").since("0.1"),
+    row(
+        "every",
+        Takes::Durations,
+        "the pause between tries; of two it doubles from one to the other",
+    )
+    .since("0.1"),
     row("until", Takes::Condition, "tried until this holds").since("0.1"),
     row("cwd", Takes::Text, "the folder it starts in")
         .since("0.1")
@@ -123,8 +130,15 @@ pub const TABLE: &[Row] = &[
     row("env", Takes::Environment, "variables that it sees")
         .since("0.1")
         .for_sections(),
-    row("user", Takes::Text, "the user it runs as"),
-    row("stdin", Takes::Text, "what it reads from standard input"),
+    row("user", Takes::Text, "the user it runs as")
+        .since("0.1")
+        .for_sections(),
+    row(
+        "stdin",
+        Takes::Text,
+        "the file that it reads from standard input",
+    )
+    .since("0.1"),
     row("interactive", Takes::Nothing, "gets the terminal"),
     row(
         "background",
@@ -143,7 +157,8 @@ pub const TABLE: &[Row] = &[
         "with",
         Takes::Text,
         "another interpreter of the user's config",
-    ),
+    )
+    .since("0.1"),
     row(
         "effect",
         Takes::OneOf(&["reads", "changes", "destroys"]),

@@ -10,6 +10,7 @@ mod decode;
 mod document;
 pub mod encoding;
 pub mod front_matter;
+mod indented;
 mod lines;
 pub mod links;
 mod outline;

@@ -11,6 +11,7 @@ use pulldown_cmark::{BrokenLink, CodeBlockKind, CowStr, Event, Options, Parser, 
 use super::document::{
     Comment, Document, Fence, FrontMatter, Heading, Item, Piece, SpeaksFor, Syntax, Table,
 };
+use super::indented;
 use super::lines::Lines;
 use crate::model::Span;
 
@@ -330,6 +331,9 @@ impl<'a> Reader<'a> {
                 self.settle(None);
                 // Its text is no prose.
                 self.text = None;
+                if indented::is_content(self.document.source, range.start) {
+                    self.inner_fences(range);
+                }
             }
             Tag::Table(columns) => {
                 self.end_of_text();
@@ -492,6 +496,27 @@ impl<'a> Reader<'a> {
             pieces: first..first,
         });
         self.in_fence = true;
+    }
+
+    /// Adds the fences that stand in indented code.
+    fn inner_fences(&mut self, range: Range<usize>) {
+        for inner in indented::fences(self.document.source, range) {
+            let line = self.lines.line(inner.span.start);
+            let first = self.document.pieces.len() as u32;
+            let pieces = inner.lines.iter().map(|line| Piece {
+                start: line.start as u32,
+                length: line.len() as i32,
+            });
+            self.document.pieces.extend(pieces);
+            self.document.fences.push(Fence {
+                span: Span::new(inner.span.start, inner.span.end),
+                info: Span::new(inner.info.start, inner.info.end),
+                line,
+                section: self.section,
+                is_closed: inner.is_closed,
+                pieces: first..self.document.pieces.len() as u32,
+            });
+        }
     }
 
     fn code(&mut self, text: &str, range: Range<usize>) {

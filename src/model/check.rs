@@ -92,4 +92,13 @@ pub enum Probe {
     },
     /// The time.
     Now,
+    /// How much a server had printed when its condition was judged: its engine tells.
+    Printed,
+    /// That a script ran for too long by the clock: its engine tells, and it does not hold.
+    Patience {
+        /// The line of the file on which the script begins.
+        script: u32,
+        /// The line that it had come to.
+        line: u32,
+    },
 }

@@ -15,8 +15,9 @@ pub use diagnostic::{Diagnostic, Severity, Span};
 pub use input::{Input, InputType, SecretSource};
 pub use judged::{Fact, Judged, Run, Tag};
 pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands};
-pub use runbook::{Field, Form, Kind, Runbook, Section, Table};
+pub use runbook::{Field, Form, Kind, PageTemplate, Runbook, Section, Table};
 pub use step::{
-    Circumstances, Doubt, Effect, Language, Offered, SAID, Service, Settings, Step, StepId, Task,
+    Circumstances, Doubt, Effect, Every, Language, Offered, SAID, Service, Settings, Step, StepId,
+    Task, With,
 };
 pub use value::{LARGEST_VALUE, given_secret, is_variable, mentions, unfit_name};

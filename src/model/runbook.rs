@@ -86,6 +86,15 @@ impl Form {
     }
 }
 
+/// A file that the front matter names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PageTemplate {
+    /// Its path, relative to the document.
+    pub file: String,
+    /// Where it is named.
+    pub span: Span,
+}
+
 /// A document, resolved. Plain data; nothing in it has touched the machine.
 #[derive(Clone, Debug, Serialize)]
 pub struct Runbook {
@@ -111,6 +120,8 @@ pub struct Runbook {
     pub cwd: Option<String>,
     /// Programs that must be there before step one.
     pub requires: Vec<String>,
+    /// The template that the transcript is written by.
+    pub transcript: Option<PageTemplate>,
     /// `defaults: { timeout: … }`, for steps that say nothing.
     pub default_timeout: Option<Duration>,
 }

@@ -190,14 +190,16 @@ pub struct Settings {
     pub unless: Option<Condition>,
     /// How often it is tried again after a failure.
     pub retries: u32,
-    /// The pause between tries.
-    pub every: Option<Duration>,
+    /// The pause between tries; a second where nothing is said.
+    pub every: Option<Every>,
     /// Tried until this holds.
     pub until: Option<Expression>,
     /// The user that it runs as.
     pub user: Option<String>,
     /// What it reads from standard input: a file.
     pub stdin: Option<String>,
+    /// The interpreter of the user's config that runs it.
+    pub with: Option<With>,
     /// It is handed the terminal.
     pub interactive: bool,
     /// It is a server that later steps need.
@@ -224,6 +226,42 @@ pub struct Settings {
     pub row_number: u32,
     /// Its body is a template.
     pub template: bool,
+}
+
+/// The pause between tries: `2s`, or `2s..1m`, which doubles with each try, and ends at a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Every {
+    /// Before the second try.
+    pub first: Duration,
+    /// The longest.
+    pub most: Duration,
+}
+
+impl Every {
+    /// Returns the pause after this many tries again: 0 after the first try.
+    pub fn pause(self, retried: u32) -> Duration {
+        let factor = 1_u32.checked_shl(retried).unwrap_or(u32::MAX);
+        self.first.saturating_mul(factor).min(self.most)
+    }
+}
+
+impl Default for Every {
+    fn default() -> Self {
+        let second = Duration::from_secs(1);
+        Self {
+            first: second,
+            most: second,
+        }
+    }
+}
+
+/// What `with=` says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct With {
+    /// The interpreter's name in the user's config.
+    pub name: String,
+    /// Where that is said.
+    pub span: Span,
 }
 
 /// What `background` says of a server.

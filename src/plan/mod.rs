@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::classify::knowledge::Knowledge;
-use crate::event::{Flow, InputValue, LeftOut, PlannedOffer, PlannedStep, Request};
+use crate::event::{Flow, InputValue, LeftOut, PlannedOffer, PlannedStep, Request, Setup};
 use crate::model::{Condition, Runbook, Settings, Step, StepId, Task};
 
 pub use consent::{Consent, Existing, Facts, Known, Manner, Refusal, consent, facts, refusals};
@@ -82,7 +82,17 @@ fn planned(runbook: &Runbook, step: &Step) -> PlannedStep {
         effect: step.effect,
         idempotent: step.settings.idempotent,
         exit: step.settings.exit.clone(),
+        setup: setup(&step.settings),
         flow: flow(&step.settings),
+    }
+}
+
+/// Returns what attributes say of how a step is started.
+pub fn setup(settings: &Settings) -> Setup {
+    Setup {
+        user: settings.user.clone(),
+        stdin: settings.stdin.clone(),
+        with: settings.with.as_ref().map(|it| it.name.clone()),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod encode;
 mod fill;
+pub mod page;
 mod shell;
 pub mod template;
 

@@ -6,7 +6,7 @@ use std::io;
 use super::{Colour, Detail, Look, Outputs, Surface};
 use crate::event::{
     AttemptExited, Decision, Event, EventKind, Exit, FailedAt, Flow, Identity, InputValue, LeftOut,
-    Operator, Output, PlannedStep, Request, RunOpened, RunResumed, StepStarting, Verdict,
+    Operator, Output, PlannedStep, Request, RunOpened, RunResumed, Setup, StepStarting, Verdict,
 };
 use crate::model::{Effect, StepId};
 
@@ -68,6 +68,7 @@ pub(super) fn step(name: &str, title: &str, line: u32) -> PlannedStep {
         effect: Effect::Changes,
         idempotent: false,
         exit: Vec::new(),
+        setup: Setup::default(),
         flow: Flow::default(),
     }
 }

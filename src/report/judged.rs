@@ -4,12 +4,14 @@
 use std::fmt::Write as _;
 
 use super::clean::{block, inline, wrap, wrap_words};
-use super::words::{BAD, FAINT, GOOD, STRONG, file_name, paint, put};
+use super::words::{BAD, FAINT, GOOD, STRONG, file_name, paint, put, size};
 use super::{Look, Surface};
 use crate::model::{Judged, Run, Tag};
 
 /// Rows that one side of a comparison, or one line of a difference, may take.
 const ROWS: usize = 4;
+/// Characters of a line where there are no rows.
+const LONGEST: usize = 2000;
 
 /// Writes what a check of `file` came to, for a terminal or a log; nothing of one that holds.
 pub fn console(judged: &Judged, file: &str, look: &Look) -> String {
@@ -162,11 +164,20 @@ fn visible(side: &str) -> String {
     }
 }
 
-/// Rows of a line, as many as it may take; whole where there are no rows.
+/// Rows of a line, as many as it may take; one where there are no rows.
 fn rows(line: &str, columns: usize, look: &Look) -> Vec<String> {
     let line = inline(line);
     if look.surface == Surface::Plain {
-        return vec![line.into_owned()];
+        // Whole, for whoever searches a log for it, unless nobody could read that.
+        let mut shown: String = line.chars().take(LONGEST).collect();
+        if shown.len() < line.len() {
+            let _ = write!(
+                shown,
+                "… ({} more)",
+                size((line.len() - shown.len()) as u64)
+            );
+        }
+        return vec![shown];
     }
     let all = wrap(&line, columns);
     let mut rows: Vec<String> = all.iter().take(ROWS).map(|row| (*row).to_owned()).collect();
@@ -219,6 +230,22 @@ mod tests {
             right: Some("ok\n".into()),
             diff: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_line_that_nobody_could_read_is_cut_also_where_lines_have_no_width() {
+        let mut judged = judged();
+        judged.right = Some("é".repeat(5000));
+        let look = Look {
+            width: 80,
+            surface: Surface::Plain,
+            colour: Colour::None,
+            detail: Detail::Brief,
+        };
+        let text = console(&judged, "a.md", &look);
+        let longest = text.lines().map(|it| it.chars().count()).max().unwrap();
+        assert!((2000..2100).contains(&longest), "{longest}");
+        assert!(text.contains("é… (5.9 KiB more)"), "{text}");
     }
 
     fn output() -> Judged {

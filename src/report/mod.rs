@@ -21,6 +21,7 @@ mod fixture;
 pub mod history;
 pub mod json;
 pub mod judged;
+pub mod page;
 pub mod show;
 mod story;
 pub mod transcript;
@@ -30,7 +31,7 @@ pub use console::Console;
 pub use history::RunSummary;
 pub use json::Json;
 pub use transcript::Head;
-pub use words::size;
+pub use words::{duration, size};
 
 /// Someone who is told of a run while it goes on.
 pub trait Reporter: Send {

@@ -15,7 +15,7 @@ use crate::event::{
     Closing, Decision, Delta, Elsewhere, EndedBy, Event, EventKind, Exit, FailedAt, InputValue,
     LeftOut, Operator, Output, Verdict,
 };
-use crate::model::{Effect, StepId};
+use crate::model::{Effect, Judged, StepId};
 use crate::redact;
 
 /// The version of the shape of [`Shown`]: fields may be added to it, never changed or removed.
@@ -191,6 +191,10 @@ fn below(text: &mut String, look: &Look, story: &Story, chapter: &Chapter) {
         return;
     };
     if chapter.standing == Standing::Finished(Verdict::Failed) {
+        let judged = chapter.attempts.last().map_or(&[][..], |it| &it.judged);
+        for judged in judged {
+            text.push_str(&super::judged::console(judged, story.file(), look));
+        }
         let time = Duration::from_millis(exited.ms);
         remark(
             text,
@@ -224,26 +228,8 @@ fn below(text: &mut String, look: &Look, story: &Story, chapter: &Chapter) {
 fn remarks(text: &mut String, look: &Look, events: &[Event]) {
     let mut heading = "\n";
     for event in events {
-        let what = match &event.kind {
-            EventKind::OperatorDecided {
-                step, decision, by, ..
-            } => {
-                format!(
-                    "{by} decided{}: {}",
-                    about(step.as_ref()),
-                    words::decision(decision)
-                )
-            }
-            EventKind::Note { step, text, by } => {
-                format!("note by {by}{}: {text}", about(step.as_ref()))
-            }
-            EventKind::Signal { name, action } => format!("{name}: {}", words::action(action)),
-            EventKind::StepEdited { step, .. } => format!("{step} was edited for this run"),
-            EventKind::StepFilled { step, .. } => format!("{step} was filled in with values"),
-            other => match words::answer(other) {
-                Some(told) => told,
-                None => continue,
-            },
+        let Some(what) = remarked(&event.kind) else {
+            continue;
         };
         text.push_str(std::mem::take(&mut heading));
         remark(
@@ -253,6 +239,28 @@ fn remarks(text: &mut String, look: &Look, events: &[Event]) {
             &format!("{} {what}", words::time(&event.wall)),
         );
     }
+}
+
+/// Returns what an event says of decisions, notes and signals, in plain words.
+pub(super) fn remarked(event: &EventKind) -> Option<String> {
+    Some(match event {
+        EventKind::OperatorDecided {
+            step, decision, by, ..
+        } => {
+            format!(
+                "{by} decided{}: {}",
+                about(step.as_ref()),
+                words::decision(decision)
+            )
+        }
+        EventKind::Note { step, text, by } => {
+            format!("note by {by}{}: {text}", about(step.as_ref()))
+        }
+        EventKind::Signal { name, action } => format!("{name}: {}", words::action(action)),
+        EventKind::StepEdited { step, .. } => format!("{step} was edited for this run"),
+        EventKind::StepFilled { step, .. } => format!("{step} was filled in with values"),
+        other => return words::answer(other),
+    })
 }
 
 /// How a run stands, for programs: what `runbook show --json` prints.
@@ -380,6 +388,8 @@ pub struct ShownAttempt {
     pub values: BTreeMap<String, String>,
     /// Why what it was to give could not be taken.
     pub unfit: Option<String>,
+    /// What its checks came to, in their order.
+    pub checks: Vec<Judged>,
 }
 
 /// An operator's answer.
@@ -533,6 +543,7 @@ impl ShownAttempt {
             remarks: Vec::new(),
             values: BTreeMap::new(),
             unfit: None,
+            checks: attempt.judged.clone(),
         };
         match &attempt.end {
             End::Running => (),

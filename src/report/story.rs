@@ -7,7 +7,7 @@ use crate::event::{
     AttemptExited, Closing, Event, EventKind, Operator, PlannedStep, RunOpened, RunbookAdopted,
     Verdict,
 };
-use crate::model::StepId;
+use crate::model::{Judged, StepId};
 use crate::state::{Order, Role};
 
 /// A run, as far as it has come.
@@ -77,6 +77,8 @@ pub(super) struct Attempt {
     pub(super) started: String,
     pub(super) command: String,
     pub(super) end: End,
+    /// What its checks came to.
+    pub(super) judged: Vec<Judged>,
 }
 
 /// How a try ended.
@@ -154,6 +156,7 @@ impl Story {
                     started: wall(),
                     command: starting.command.clone(),
                     end: End::Running,
+                    judged: Vec::new(),
                 });
             }
             EventKind::AttemptExited(exited) => {
@@ -219,6 +222,18 @@ impl Story {
                 verdict,
                 because,
             } => self.finish(step, *verdict, because.as_ref()),
+            EventKind::CheckJudged {
+                step,
+                nonce,
+                judged,
+            } => {
+                let attempts = self.chapter_mut(step).map(|it| &mut it.attempts);
+                let attempt = attempts.and_then(|all| all.iter_mut().find(|it| it.nonce == *nonce));
+                // Judged again after a crash it says the same, and once is enough.
+                if let Some(attempt) = attempt.filter(|it| !it.judged.contains(judged)) {
+                    attempt.judged.push(judged.clone());
+                }
+            }
             EventKind::StepRetrying { step, .. } => {
                 if let Some(chapter) = self.chapter_mut(step) {
                     chapter.standing = Standing::Pending;
@@ -254,7 +269,6 @@ impl Story {
             | EventKind::Note { .. }
             | EventKind::Signal { .. }
             | EventKind::CheckProbed { .. }
-            | EventKind::CheckJudged { .. }
             | EventKind::ServiceStarted { .. }
             | EventKind::ServiceReady { .. }
             | EventKind::Unknown => (),

@@ -59,7 +59,7 @@ pub fn transcript(
     }
     page.record(events);
     page.versions(&story);
-    page.evidence(head);
+    page.text.push_str(&evidence(head));
     out.write_all(page.text.as_bytes())?;
     out.flush()
 }
@@ -91,13 +91,7 @@ impl Page {
     }
 
     fn fence(&mut self, info: &str, text: &str) {
-        let fence = "`".repeat(longest_run(text).max(2) + 1);
-        self.line(&format!("{fence}{info}"));
-        self.text.push_str(text);
-        if !text.is_empty() && !text.ends_with('\n') {
-            self.text.push('\n');
-        }
-        self.line(&fence);
+        self.text.push_str(&fenced(info, text));
     }
 
     fn summary(&mut self, story: &Story) {
@@ -250,7 +244,7 @@ impl Page {
             };
             let what = format!(
                 "{}, {}{again}, on this machine",
-                escape(language),
+                escape(&planned.setup.told(language)),
                 planned.effect
             );
             self.item("Command", &what);
@@ -299,6 +293,11 @@ impl Page {
                 let how = words::ending(exited.exit, exited.ended_by, took(exited));
                 self.item("Exit", &escape(&how));
                 self.exited(exited, story, outputs);
+                for judged in &attempt.judged {
+                    self.text.push('\n');
+                    self.text
+                        .push_str(&super::judged::markdown(judged, story.file()));
+                }
             }
         }
     }
@@ -460,13 +459,27 @@ impl Page {
         };
         self.line(&format!("- Inherited variables, by name only: {names}"));
     }
+}
 
-    fn evidence(&mut self, head: &Head) {
-        self.heading(2, "Evidence");
-        self.line("Told from `journal.jsonl`, whose lines are chained by their hashes.\n");
-        self.item("Last event", &head.seq.to_string());
-        self.item("Head of the chain", &code(&head.hash));
-    }
+/// Returns what stands below every transcript: where in the chain it was told from.
+pub(super) fn evidence(head: &Head) -> String {
+    let mut page = Page::default();
+    page.heading(2, "Evidence");
+    page.line("Told from `journal.jsonl`, whose lines are chained by their hashes.\n");
+    page.item("Last event", &head.seq.to_string());
+    page.item("Head of the chain", &code(&head.hash));
+    page.text
+}
+
+/// Returns `text` as a fence that is longer than any run of backticks in it.
+pub(super) fn fenced(language: &str, text: &str) -> String {
+    let fence = "`".repeat(longest_run(text).max(2) + 1);
+    let end = if text.is_empty() || text.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
+    format!("{fence}{language}\n{text}{end}{fence}\n")
 }
 
 fn took(exited: &AttemptExited) -> Duration {
@@ -488,7 +501,7 @@ fn whole_person(operator: &Operator) -> String {
 }
 
 /// Returns the word behind a fence: the language, if its name is harmless.
-fn info(language: Option<&str>) -> String {
+pub(super) fn info(language: Option<&str>) -> String {
     let language = language.unwrap_or("text");
     let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+' | '.');
     language.chars().filter(|c| harmless(*c)).collect()
@@ -499,7 +512,7 @@ fn longest_run(text: &str) -> usize {
 }
 
 /// Returns `text` as Markdown that shows exactly it, on one line, wherever inline text may stand.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let text = inline(text);
     let mut escaped = String::with_capacity(text.len());
     let mut letter = false;
@@ -522,7 +535,7 @@ fn escape(text: &str) -> String {
 }
 
 /// Returns `text` as inline code.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let text = inline(text);
     if text.trim().is_empty() {
         return "(empty)".to_owned();

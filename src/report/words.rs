@@ -101,7 +101,7 @@ pub(super) fn paint(look: &Look, style: Style, text: &str) -> String {
 }
 
 /// Returns `0.4s`, `12.4s`, `1m 05s`, `2h 03m`, `4d 05h`.
-pub(super) fn duration(time: Duration) -> String {
+pub fn duration(time: Duration) -> String {
     let tenths = time.as_millis() / 100;
     let seconds = time.as_secs();
     match seconds {

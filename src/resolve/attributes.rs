@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::conditions::Stated;
-use super::duration::parse_duration;
+use super::duration::{parse_duration, parse_every};
 use crate::markdown::attributes::{
     Attribute, Fault, Performed, Row, TABLE, Takes, find, near_miss, nearest,
 };
 use crate::model::{
-    Diagnostic, Doubt, Effect, Kind, Matching, Service, Settings, Span, unfit_name,
+    Diagnostic, Doubt, Effect, Kind, Matching, Service, Settings, Span, With, unfit_name,
 };
 
 /// More tries than these are a loop that nobody ends.
@@ -236,9 +236,16 @@ impl Reader<'_> {
                 None => self.wants(attribute, "a duration with its unit", "timeout=5m"),
             },
             "cwd" => self.settings().cwd = Some(value.to_owned()),
+            "user" => self.settings().user = Some(value.to_owned()),
+            "stdin" if value.starts_with('#') => {
+                let message = "`stdin` wants a file; what a step printed is not handed on";
+                let way_out = "let that step write a file, and name it".to_owned();
+                self.fault("attribute-value", span, message.to_owned(), way_out);
+            }
+            "stdin" => self.settings().stdin = Some(value.to_owned()),
             "confirm" => self.settings().confirm = Some(value.to_owned()),
             "idempotent" => self.settings().idempotent = true,
-            "each" | "template" | "capture" | "secret" if self.kind == Kind::Plain => {
+            "each" | "template" | "with" | "capture" | "secret" if self.kind == Kind::Plain => {
                 let message = format!("`{}` is read in declared runbooks only", row.name);
                 let way_out = "declare it: `runbook: 1` in front matter".to_owned();
                 self.fault("attributes", span, message, way_out);
@@ -260,6 +267,10 @@ impl Reader<'_> {
             "secret" => {
                 self.settings().secret = true;
                 self.said.capture.get_or_insert(span);
+            }
+            "with" => {
+                let name = value.to_owned();
+                self.settings().with = Some(With { name, span });
             }
             "env" => match variables(value) {
                 Some(variables) => {
@@ -284,9 +295,13 @@ impl Reader<'_> {
                 Ok(retries @ 1..=MOST_RETRIES) => self.settings().retries = retries,
                 _ => self.wants(attribute, "a number from 1 to 1000", "retries=3"),
             },
-            "every" => match parse_duration(value) {
+            "every" => match parse_every(value) {
                 Some(every) => self.settings().every = Some(every),
-                None => self.wants(attribute, "a duration with its unit", "every=5s"),
+                None => self.wants(
+                    attribute,
+                    "a duration with its unit, or a shorter and a longer one",
+                    "every=5s` or `every=2s..1m",
+                ),
             },
             "background" => {
                 let service = &mut self.settings().background;

@@ -9,7 +9,7 @@ use super::inputs;
 use crate::markdown::attributes::{Performed, nearest, parse_info};
 use crate::markdown::front_matter::{Broken, Node, Value, parse};
 use crate::markdown::{Document, Fence, Syntax, line_of};
-use crate::model::{Diagnostic, Input, InputType, Kind, SecretSource, Span};
+use crate::model::{Diagnostic, Input, InputType, Kind, PageTemplate, SecretSource, Span};
 use crate::render::template;
 
 /// A key of the front matter.
@@ -49,6 +49,10 @@ pub const TOP_KEYS: &[Key] = &[
     here("defaults", "attributes of steps that say nothing"),
     here("requires", "programs that must be there"),
     here("cwd", "the start folder, relative to the document"),
+    here(
+        "transcript",
+        "the template that the transcript is written by: a file, relative to the document",
+    ),
 ];
 
 /// The keys of an input.
@@ -95,6 +99,7 @@ pub(super) struct Declaration {
     pub(super) env: Vec<(String, String)>,
     pub(super) cwd: Option<String>,
     pub(super) requires: Vec<String>,
+    pub(super) transcript: Option<PageTemplate>,
     pub(super) default_timeout: Option<Duration>,
     /// The fence that holds it, where one does.
     pub(super) fence: Option<usize>,
@@ -109,6 +114,7 @@ pub(super) fn read(document: &Document<'_>, diagnostics: &mut Vec<Diagnostic>) -
         env: Vec::new(),
         cwd: None,
         requires: Vec::new(),
+        transcript: None,
         default_timeout: None,
         fence: None,
     };
@@ -277,6 +283,15 @@ impl Reader<'_> {
                 "cwd" => match node.scalar() {
                     Some(cwd) => self.declaration.cwd = Some(cwd),
                     None => self.wants(node, "cwd", "a folder", "cwd: deploy"),
+                },
+                "transcript" => match node.scalar().filter(|it| !it.trim().is_empty()) {
+                    Some(file) => {
+                        let span = (self.place)(node.span);
+                        self.declaration.transcript = Some(PageTemplate { file, span });
+                    }
+                    None => {
+                        self.wants(node, "transcript", "a file", "transcript: handover.md.j2");
+                    }
                 },
                 _ => self.unknown_top(name, *span),
             }

@@ -14,8 +14,8 @@ use super::flow::{self, Undoes};
 use super::names::Names;
 use super::needs::{self, Need};
 use super::pieces::{self, Made};
-use super::{declaration, forms, sections, tables, templates};
-use crate::check::{Known, Values};
+use super::{declaration, forms, sections, starts, tables, templates};
+use crate::check::{Gives, Known, Values};
 use crate::classify::chores::Chore;
 use crate::classify::readings::Readings;
 use crate::classify::{self, Kind as Tagged, language};
@@ -36,7 +36,7 @@ const BY_HAND: &str = "a person does it";
 pub fn resolve(
     document: &Document<'_>,
     name: &str,
-    readings: Readings,
+    mut readings: Readings,
 ) -> (Runbook, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let declaration = declaration::read(document, &mut diagnostics);
@@ -71,6 +71,13 @@ pub fn resolve(
     templates::check(document, inputs, &tables, &mut steps, &mut diagnostics);
     let steps = tables::expand(document, steps, &tables, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+    for step in steps.iter().filter(|it| it.settings.with.is_some()) {
+        // What a shell would make of it says nothing of what another interpreter does.
+        let mut fences = readings.fences.iter_mut();
+        if let Some(reading) = fences.find(|it| it.span == step.span) {
+            reading.pieces.clear();
+        }
+    }
     let forms = match kind {
         Kind::Declared => Vec::new(),
         Kind::Plain => forms::forms(document, &readings.fences),
@@ -87,6 +94,7 @@ pub fn resolve(
         env: declaration.env,
         cwd: declaration.cwd,
         requires: declaration.requires,
+        transcript: declaration.transcript,
         default_timeout: declaration.default_timeout,
     };
     (runbook, diagnostics)
@@ -341,6 +349,20 @@ impl<'a> Resolver<'_, 'a> {
                 self.refuse(&said);
                 return;
             }
+        }
+        if said.settings.with.is_some() {
+            self.refuse(&said);
+            self.judges_nothing(said.matching.map(|it| ("match", it.1)), &said);
+            let language = known.map_or(language::OTHER, language::Row::language);
+            let body = document.body(fence).into_owned();
+            let task = Task::Command { language, body };
+            let because = "nobody said what its interpreter does".to_owned();
+            let made = Made {
+                because,
+                ..Made::default()
+            };
+            self.draft(fence, said, task, made);
+            return;
         }
         let Some(row) = known else {
             self.listing(&info, &said);
@@ -768,6 +790,7 @@ impl<'a> Resolver<'_, 'a> {
             captures::check(&steps, &captures, inputs, &mut self.diagnostics);
         }
         flow::Reader::new(self.kind, &mut self.diagnostics).contradictions(&mut steps);
+        starts::check(self.kind, &mut steps, &mut self.diagnostics);
         steps
     }
 
@@ -782,8 +805,13 @@ impl<'a> Resolver<'_, 'a> {
         if pending.is_empty() && stated.is_empty() {
             return;
         }
-        let ids: Vec<StepId> = steps.iter().map(|step| step.id.clone()).collect();
-        let each: BTreeSet<StepId> = steps
+        let nameable = tables::nameable(self.document, self.sections, steps, self.kind);
+        let all: BTreeSet<&str> = nameable.all.iter().map(String::as_str).collect();
+        let through = nameable.through.iter().map(|(table, names)| {
+            let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+            (table.as_str(), names)
+        });
+        let each: Vec<StepId> = steps
             .iter()
             .filter(|step| step.settings.each.is_some())
             .map(|step| step.id.clone())
@@ -793,16 +821,31 @@ impl<'a> Resolver<'_, 'a> {
             .filter(|it| matches!(it.1.name, "if" | "unless"));
         let guarding = guarding.filter_map(|it| it.1.value.trim().strip_prefix('#'));
         let scopes = Scopes::of(steps, &guarding.collect());
-        let of_step = Judging {
+        let mut gives = scopes.gives.clone();
+        for id in &each {
+            let Some(of) = scopes.gives.get(id.as_str()) else {
+                continue;
+            };
+            // A row of a table is called by the id of its step and a dot.
+            let is_row = |it: &&String| {
+                let rest = it.strip_prefix(id.as_str());
+                rest.is_some_and(|it| it.starts_with('.'))
+            };
+            let rows = nameable.all.iter().filter(is_row);
+            gives.extend(rows.map(|it| (it.clone(), of.clone())));
+        }
+        let judging = Judging {
             document: self.document,
+            tables: steps.iter().map(|it| it.settings.each.clone()).collect(),
             scopes: &scopes,
-            steps: &ids.iter().map(StepId::as_str).collect(),
+            gives: &gives,
+            all: &all,
+            through: &through.collect(),
             inputs,
-            each: &each.iter().map(StepId::as_str).collect(),
         };
         let kind = self.kind;
-        conditions::attach(&of_step, kind, steps, stated, &mut self.diagnostics);
-        checks::attach(&of_step, steps, pending, &mut self.diagnostics);
+        conditions::attach(&judging, kind, steps, stated, &mut self.diagnostics);
+        checks::attach(&judging, steps, pending, &mut self.diagnostics);
     }
 
     /// Returns the id that the document gives to each draft; tells of ids that are no ids, and of
@@ -852,15 +895,18 @@ impl<'a> Resolver<'_, 'a> {
 /// What expressions are compiled with.
 pub(super) struct Judging<'j, 'a> {
     pub(super) document: &'j Document<'a>,
+    // The table that each step runs through.
+    tables: Vec<Option<String>>,
     scopes: &'j Scopes,
-    steps: &'j BTreeSet<&'j str>,
+    gives: &'j BTreeMap<String, Gives>,
+    all: &'j BTreeSet<&'j str>,
+    through: &'j BTreeMap<&'j str, BTreeSet<&'j str>>,
     inputs: &'j BTreeSet<&'j str>,
-    each: &'j BTreeSet<&'j str>,
 }
 
 impl Judging<'_, '_> {
-    /// Returns what is wrong in an expression of the step at `at`; `after` it has run, what it gives is
-    /// known too.
+    /// Returns what `compile` makes of an expression of the step at `at`; `after` it has run, what it
+    /// gives is known too.
     pub(super) fn faults<T>(
         &self,
         at: Option<usize>,
@@ -868,12 +914,14 @@ impl Judging<'_, '_> {
         compile: impl FnOnce(&Known<'_>) -> T,
     ) -> T {
         let values = at.map_or_else(Values::default, |at| self.scopes.at(at, after));
+        let table = at.and_then(|at| self.tables.get(at)?.as_deref());
         compile(&Known {
-            steps: self.steps,
+            steps: table
+                .and_then(|it| self.through.get(it))
+                .unwrap_or(self.all),
             inputs: self.inputs,
             values: &values,
-            gives: &self.scopes.gives,
-            each: self.each,
+            gives: self.gives,
             has_step: after,
         })
     }
@@ -1123,7 +1171,7 @@ mod tests {
         ~file-4 "file (4)" 19:20 bash "f\n" unknown
         ~file-5 "file (5)" 22:23 bash "g\n" unknown
         ! 4: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
-        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `background`, `ready`, `stop-at`, `effect`, `confirm`, `idempotent`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`, `match`, `of`
+        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `user`, `stdin`, `background`, `ready`, `stop-at`, `with`, `effect`, `confirm`, `idempotent`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`, `match`, `of`
         - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
         ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
         ! 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?

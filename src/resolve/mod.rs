@@ -20,6 +20,7 @@ mod needs;
 mod pieces;
 mod sections;
 pub mod select;
+mod starts;
 mod tables;
 mod templates;
 

@@ -131,6 +131,43 @@ pub fn each(step: &Step, table: &Table) -> Vec<Step> {
     steps
 }
 
+/// The steps that expressions may name.
+pub(super) struct Nameable {
+    /// From anywhere: a step of a row by an id of its own.
+    pub(super) all: BTreeSet<String>,
+    /// From a step that runs through this table also those that do, by the id that the document gives
+    /// them: the same row is meant.
+    pub(super) through: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Returns the steps that expressions of `steps` may name. What is wrong with tables is told elsewhere.
+pub(super) fn nameable(
+    document: &Document<'_>,
+    sections: &[Section],
+    steps: &[Step],
+    kind: Kind,
+) -> Nameable {
+    let tables = tables(document, sections, steps, kind, &mut Vec::new());
+    let mut all = BTreeSet::new();
+    let mut through: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for step in steps {
+        let table = step.settings.each.as_ref();
+        let table = table.and_then(|name| tables.iter().find(|it| it.id == *name));
+        match table {
+            None => drop(all.insert(step.id.to_string())),
+            Some(table) => {
+                all.extend(each(step, table).into_iter().map(|it| it.id.to_string()));
+                let same = through.entry(table.id.clone()).or_default();
+                same.insert(step.id.to_string());
+            }
+        }
+    }
+    for names in through.values_mut() {
+        names.extend(all.iter().cloned());
+    }
+    Nameable { all, through }
+}
+
 /// Puts the steps that run through a table in the place of those that say so. What names such a step
 /// means all of its rows; a step that runs through the same table, the same row.
 pub(super) fn expand(

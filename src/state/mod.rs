@@ -82,6 +82,11 @@ impl StepState {
         }
     }
 
+    /// Returns whether its latest attempt was not ok, and it waits to be tried again by itself.
+    pub fn is_tried_again(&self) -> bool {
+        self.phase == Phase::Pending && self.retried > 0
+    }
+
     /// Returns whether it is ok, skipped or asserted: nothing of it is still to do.
     pub fn is_over(&self) -> bool {
         matches!(

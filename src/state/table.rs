@@ -371,7 +371,16 @@ impl<'a> Ahead<'a> {
             {
                 Phase::Exited(exited)
             }
-            // What must hold before an attempt, or of a server.
+            (
+                Phase::Running(starting),
+                EventKind::CheckProbed {
+                    nonce, look, fact, ..
+                },
+            ) if is_server && starting.nonce == *nonce => {
+                step.probed.push((look.clone(), fact.clone()));
+                Phase::Running(starting)
+            }
+            // What must hold before an attempt.
             (phase, EventKind::CheckProbed { nonce, .. })
                 if nonce.is_empty() && !matches!(phase, Phase::Exited(_)) =>
             {

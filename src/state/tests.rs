@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::event::{Decision, EndedBy, Flow, Identity, Operator, Request};
+use crate::event::{Decision, EndedBy, Flow, Identity, Operator, Request, Setup};
 use crate::model::Effect;
 
 fn id(name: &str) -> StepId {
@@ -22,6 +22,7 @@ fn opened() -> EventKind {
         effect: Effect::Unknown,
         idempotent: false,
         exit: Vec::new(),
+        setup: Setup::default(),
         flow: Flow::default(),
     };
     EventKind::RunOpened(Box::new(RunOpened {

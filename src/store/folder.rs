@@ -18,7 +18,7 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Creates the folder with the snapshot of the document and the ballast in it, synced.
+    /// Creates the folder with the snapshot of the document, synced, and the ballast in it.
     ///
     /// # Errors
     /// Where it exists or cannot be written.
@@ -36,12 +36,16 @@ impl RunFolder {
         folder.new_folder(&folder.outputs())?;
         let write = |path: &Path, bytes: &[u8]| {
             let mut file = folder.new_file(path)?;
-            file.write_all(bytes)
-                .and_then(|()| file.sync_data())
-                .map_err(|error| StoreError::new("write", path, error))
+            let written = file.write_all(bytes).map(|()| file);
+            written.map_err(|error| StoreError::new("write", path, error))
         };
-        let made = write(&folder.snapshot(), snapshot)
-            .and_then(|()| write(&folder.ballast(), &vec![b'.'; BALLAST]))
+        let snapshot = |path: &Path| {
+            let written = write(path, snapshot)?.sync_data();
+            written.map_err(|error| StoreError::new("write", path, error))
+        };
+        let made = snapshot(&folder.snapshot())
+            // Its room is taken once it is written: what stands in it need never reach the disk.
+            .and_then(|()| write(&folder.ballast(), &vec![b'.'; BALLAST]).map(drop))
             .and_then(|()| folder.new_file(&folder.lock()).map(drop))
             .and_then(|()| folder.sync())
             .and_then(|()| sync_folder(runs));
@@ -99,6 +103,11 @@ impl RunFolder {
     /// Returns `transcript.md`.
     pub fn transcript(&self) -> PathBuf {
         self.path.join("transcript.md")
+    }
+
+    /// Returns `transcript.template`, there where the document names one.
+    pub fn page_template(&self) -> PathBuf {
+        self.path.join("transcript.template")
     }
 
     /// Returns `output/`.

@@ -7,12 +7,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::event::Text;
+use crate::host::machine::Account;
 use crate::keeper::protocol::{Gives, Launch};
 use crate::keeper::{DUMP_FD, SCRIPT_FD};
-use crate::model::{Kind, Language, StepId};
+use crate::model::{Kind, Language, Settings, StepId};
 use crate::redact::Named;
 
-use super::survey::Interpreter;
+use super::survey::{Interpreter, Own};
 
 // A document with more lines than this does not get them all as empty lines before a body.
 const MOST_PADDING: u32 = 100_000;
@@ -74,18 +75,20 @@ pub struct Start<'a> {
     pub body_line: u32,
     /// The document, as its name is shown in what interpreters say.
     pub document: &'a str,
+    /// What its attributes say.
+    pub settings: &'a Settings,
     /// Declared runbooks run with `-u`.
     pub kind: Kind,
     /// The whole environment.
     pub env: Vec<(String, Text)>,
     /// The working folder.
     pub cwd: Text,
+    /// The user that it runs as, where that is another.
+    pub user: Option<Account>,
     /// After this long it is ended.
     pub timeout: Option<Duration>,
     /// What is masked in all that is stored of it.
     pub secrets: Vec<Named>,
-    /// Whether nothing of what it prints is stored.
-    pub private: bool,
     /// How it gives values to later steps; absent where it cannot.
     pub gives: Option<Gives>,
 }
@@ -124,30 +127,74 @@ pub fn launch(start: Start<'_>, interpreter: &Interpreter) -> Launch {
             (args.map(str::to_owned).to_vec(), String::new(), false)
         }
     };
-    let script_on_stdin = matches!(interpreter.starter, Starter::Node | Starter::PowerShell);
     let padding = padding(start.body_line);
     let mut script = prologue;
     script.extend(std::iter::repeat_n('\n', padding as usize));
     script.push_str(start.body);
-    if !script.ends_with('\n') {
-        script.push('\n');
-    }
-    Launch {
-        step: start.step.clone(),
-        nonce: start.nonce.to_owned(),
+    let how = How {
         program: interpreter.path.to_string_lossy().into_owned(),
         args,
-        env: start.env,
-        cwd: start.cwd,
         script,
-        script_on_stdin,
+        script_on_stdin: matches!(interpreter.starter, Starter::Node | Starter::PowerShell),
         line_offset: line_offset(start.body_line),
         dumps,
-        timeout_ms: start.timeout.map(|it| it.as_millis() as u64),
-        log: format!("output/{}-{}", start.step, start.attempt),
-        secrets: start.secrets,
-        private: start.private,
-        gives: start.gives,
+    };
+    how.of(start)
+}
+
+/// Returns how this step is started with an interpreter of the user's own, which is handed the body as
+/// it stands: what it says of a line counts from the body's first.
+pub fn launch_own(start: Start<'_>, own: &Own) -> Launch {
+    let script_path = format!("/dev/fd/{SCRIPT_FD}");
+    let how = How {
+        program: own.path.to_string_lossy().into_owned(),
+        args: own
+            .args
+            .iter()
+            .map(|it| it.replace("{}", &script_path))
+            .collect(),
+        script: start.body.to_owned(),
+        script_on_stdin: !own.args.iter().any(|it| it.contains("{}")),
+        line_offset: start.body_line.saturating_sub(1),
+        dumps: false,
+    };
+    how.of(start)
+}
+
+// What depends on the interpreter.
+struct How {
+    program: String,
+    args: Vec<String>,
+    script: String,
+    script_on_stdin: bool,
+    line_offset: u32,
+    dumps: bool,
+}
+
+impl How {
+    fn of(mut self, start: Start<'_>) -> Launch {
+        if !self.script.ends_with('\n') {
+            self.script.push('\n');
+        }
+        Launch {
+            step: start.step.clone(),
+            nonce: start.nonce.to_owned(),
+            program: self.program,
+            args: self.args,
+            env: start.env,
+            cwd: start.cwd,
+            user: start.user,
+            stdin: start.settings.stdin.clone(),
+            script: self.script,
+            script_on_stdin: self.script_on_stdin,
+            line_offset: self.line_offset,
+            dumps: self.dumps,
+            timeout_ms: start.timeout.map(|it| it.as_millis() as u64),
+            log: format!("output/{}-{}", start.step, start.attempt),
+            secrets: start.secrets,
+            private: start.settings.output_private,
+            gives: start.gives,
+        }
     }
 }
 

@@ -4,5 +4,5 @@
 mod local;
 mod survey;
 
-pub use local::{Start, Starter, launch, line_offset, named_line, needed, starter};
-pub use survey::{BASH, Interpreter, POWERSHELL, Survey};
+pub use local::{Start, Starter, launch, launch_own, line_offset, named_line, needed, starter};
+pub use survey::{BASH, Interpreter, Own, POWERSHELL, Survey};

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::classify::powershell::is_powershells_own;
 use crate::host::command;
+use crate::host::machine::{self, Account};
 use crate::model::Language;
 
 use super::local::{Starter, is_named, needed, starter};
@@ -45,9 +46,20 @@ impl Interpreter {
     }
 }
 
-/// The interpreters of the selected steps, by language.
+/// An interpreter of the user's own: what `with=` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Own {
+    /// Where the program is.
+    pub path: PathBuf,
+    /// Its arguments; `{}` in them is the file that it runs, else that is its standard input.
+    pub args: Vec<String>,
+}
+
+/// What there is of what the selected steps need: interpreters by language, users by name.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
+    users: BTreeMap<String, Option<Account>>,
+    own: BTreeMap<String, Result<Own, String>>,
     found: BTreeMap<Language, Interpreter>,
     missing: BTreeMap<Language, &'static [&'static str]>,
 }
@@ -80,6 +92,51 @@ impl Survey {
             }
         }
         survey
+    }
+
+    /// Looks for these users too.
+    #[must_use]
+    pub fn with_users<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        for name in names {
+            let users = &mut self.users;
+            users
+                .entry(name.to_owned())
+                .or_insert_with(|| machine::find_account(name));
+        }
+        self
+    }
+
+    /// Looks for these interpreters of the user's own too: their names, and the words of each.
+    #[must_use]
+    pub fn with_own<'a>(
+        mut self,
+        rows: impl IntoIterator<Item = (&'a str, &'a [String])>,
+        path: &OsString,
+    ) -> Self {
+        for (name, words) in rows {
+            let Some((program, args)) = words.split_first() else {
+                continue;
+            };
+            let found = match command::find(program, path) {
+                Some(path) => Ok(Own {
+                    path,
+                    args: args.to_vec(),
+                }),
+                None => Err(program.clone()),
+            };
+            self.own.insert(name.to_owned(), found);
+        }
+        self
+    }
+
+    /// Returns the interpreter of the user's own that is called so; or the program that is missing.
+    pub fn own(&self, name: &str) -> Option<&Result<Own, String>> {
+        self.own.get(name)
+    }
+
+    /// Returns the user that a step calls so.
+    pub fn user(&self, name: &str) -> Option<&Account> {
+        self.users.get(name).and_then(Option::as_ref)
     }
 
     /// Returns what runs `language`.

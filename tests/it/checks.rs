@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use runbook::check::{
-    FUNCTIONS, Facts, Judgement, Known, OF_A_RUN, OF_A_STEP, RunFacts, STANDARD, StepFacts, Values,
-    compile, judge, limits,
+    FUNCTIONS, Facts, Judgement, Known, OF_A_RUN, OF_A_STEP, Patience, RunFacts, STANDARD,
+    StepFacts, Values, compile, judge, limits,
 };
 use runbook::markdown::attributes::parse_info;
 use runbook::markdown::outline;
@@ -93,6 +93,7 @@ fn judged(check: &Check, printed: &str) -> Judgement {
         values: &inputs,
         run: &RunFacts::default(),
         probed: &[],
+        patience: &Patience::endless(),
     };
     judge(check, &facts)
 }
@@ -107,7 +108,6 @@ fn the_scripts_of_the_page_compile_and_its_expected_outputs_are_met() {
         inputs: &none,
         values: &Values::default(),
         gives: &BTreeMap::new(),
-        each: &none,
         has_step: true,
     };
     let (mut scripts, mut outputs) = (0, 0);

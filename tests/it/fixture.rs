@@ -168,6 +168,7 @@ impl Fixture {
             env: self.env.clone(),
             cwd: self.dir.path().to_owned(),
             stdin: Vec::new(),
+            user: None,
         }
     }
 
@@ -377,9 +378,16 @@ pub struct Invocation<'a> {
     env: BTreeMap<OsString, OsString>,
     cwd: PathBuf,
     stdin: Vec<u8>,
+    user: Option<(u32, u32)>,
 }
 
 impl<'a> Invocation<'a> {
+    /// Runs it as this user and group; only root can.
+    pub fn user(mut self, uid: u32, gid: u32) -> Self {
+        self.user = Some((uid, gid));
+        self
+    }
+
     /// Sets a variable.
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.env.insert(name.into(), value.as_ref().to_owned());
@@ -424,6 +432,9 @@ impl<'a> Invocation<'a> {
             .stdin(File::open(place("in")).unwrap())
             .stdout(File::create(place("out")).unwrap())
             .stderr(File::create(place("err")).unwrap());
+        if let Some((uid, gid)) = self.user {
+            command.uid(uid).gid(gid);
+        }
         // SAFETY: `setsid` is async-signal-safe. Without a controlling terminal nobody is asked.
         unsafe {
             command.pre_exec(|| {

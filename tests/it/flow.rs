@@ -64,6 +64,38 @@ fn steps_that_wait_for_nothing_more_run_side_by_side() {
 }
 
 #[test]
+fn what_a_step_leaves_running_is_told_also_while_others_run() {
+    let fences = &[
+        (
+            "bash {#a needs=\"\" effect=changes}",
+            "sleep 1000 > /dev/null 2>&1 & echo > fifo-a; echo",
+        ),
+        (
+            "bash {#b needs=\"\" effect=changes}",
+            "read x < fifo-a; read x < fifo-b",
+        ),
+    ];
+    let fixture = Fixture::new().steps(fences);
+    let (_a, b) = (fixture.fifo("fifo-a"), fixture.fifo("fifo-b"));
+    let running = fixture.spawn(&["run", "a.md", "--jobs", "2"]);
+    let left = |step: &str| {
+        fixture.happened().into_iter().find_map(|it| match it {
+            EventKind::AttemptExited(it) if it.step.as_str() == step => Some(it.left_running),
+            _ => None,
+        })
+    };
+    fixture.until_ledger(2);
+    fixture.until("the first step has ended", || left("a").is_some());
+    assert!(b.open());
+    running.wait().code(0);
+    let (a, b) = (left("a").unwrap(), left("b").unwrap());
+    let (pid, name) = a[0].split_once(' ').unwrap();
+    assert_eq!((a.len(), name, b.len()), (1, "sleep", 0), "{a:?} {b:?}");
+    runbook::host::process::kill(pid.parse().unwrap()).unwrap();
+    fixture.until_quiet();
+}
+
+#[test]
 fn a_failed_need_keeps_what_needs_it_and_nothing_else_from_running() {
     let fences = &[
         ("bash {#a needs=\"\"}", "false"),
@@ -72,13 +104,19 @@ fn a_failed_need_keeps_what_needs_it_and_nothing_else_from_running() {
         ("bash {#d needs=c}", "true"),
         ("bash {#e needs=b}", "true"),
     ];
-    let (fixture, story) = check(fences, &[], 1);
+    let (fixture, story) = check(fences, &["--on-failure", "continue"], 1);
     assert_eq!(story, "a… a✗ c… c✓ d… d✓");
     let shown = fixture.run(&["resume", "last"]).code(1);
     let shown = shown.says("b was not run: needs `a`");
     shown.says("e was not run: needs `b`");
-    let (_, story) = check(fences, &["--on-failure", "stop"], 1);
-    assert_eq!(story, "a… a✗");
+    // Where nobody is asked, and nobody said, nothing more begins.
+    for args in [&[][..], &["--on-failure", "stop"]] {
+        let (fixture, story) = check(fences, args, 1);
+        assert_eq!(story, "a… a✗");
+        let resumed = ["resume", "last", "--on-failure", "continue"];
+        fixture.run(&resumed).code(1);
+        assert_eq!(told(&fixture), "a… a✗ c… c✓ d… d✓");
+    }
 }
 
 #[test]
@@ -152,14 +190,51 @@ fn a_step_is_tried_again_by_itself_and_each_attempt_is_recorded() {
 }
 
 #[test]
-fn a_kill_in_the_pause_between_tries_is_survived() {
+fn pauses_between_tries_double_up_to_the_longest_and_are_recorded() {
+    let (fixture, _) = check(&[("bash {#s retries=4 every=1ms..3ms}", "false")], &[], 1);
+    let pauses = fixture.happened().into_iter().filter_map(|it| match it {
+        EventKind::StepRetrying { pause_ms, .. } => Some(pause_ms),
+        _ => None,
+    });
+    assert_eq!(pauses.collect::<Vec<_>>(), [1, 2, 3, 3]);
+    assert_eq!(fixture.times("s"), 5);
+}
+
+// A run that was killed in the pause of an hour before its second try; the clock stands still.
+fn killed_in_a_pause() -> Fixture {
     let body = "echo x >> tries; test \"$(wc -l < tries)\" -ge 2";
     let fixture = Fixture::new().steps(&[("bash {#s retries=1 every=1h}", body)]);
     let running = fixture.spawn(&["run", "a.md"]);
     running.until_said("s is tried again in");
     running.kill();
     fixture.until_quiet();
-    fixture.run(&["resume", "last"]).code(0);
+    fixture
+}
+
+#[test]
+fn a_kill_in_the_pause_between_tries_is_survived() {
+    let fixture = killed_in_a_pause();
+    let after = fixture.command(&["resume", "last"]);
+    after.env("RUNBOOK_TEST_CLOCK", "1800003600").run().code(0);
+    assert_eq!(told(&fixture), "s… s↻ s… s✓ closed");
+}
+
+#[test]
+fn resume_waits_what_is_left_of_a_pause_unless_it_is_told_not_to() {
+    let fixture = killed_in_a_pause();
+    let after = fixture.command(&["resume", "last"]);
+    let running = after.env("RUNBOOK_TEST_CLOCK", "1800000600").spawn();
+    running.until_said("step `s` is tried again in 50m 00s");
+    running.kill();
+    fixture.until_quiet();
+    // A clock that was put back makes no pause longer.
+    let before = fixture.command(&["resume", "last"]);
+    let running = before.env("RUNBOOK_TEST_CLOCK", "1700000000").spawn();
+    running.until_said("step `s` is tried again in 1h 00m");
+    running.kill();
+    fixture.until_quiet();
+    assert_eq!(fixture.times("s"), 1);
+    fixture.run(&["resume", "last", "--rerun", "s"]).code(0);
     assert_eq!(told(&fixture), "s… s↻ s… s✓ closed");
 }
 

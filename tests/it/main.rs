@@ -27,6 +27,8 @@ mod handover;
 #[cfg(feature = "testing")]
 mod init;
 #[cfg(feature = "testing")]
+mod judging;
+#[cfg(feature = "testing")]
 mod kills;
 #[cfg(feature = "testing")]
 mod labels;
@@ -41,9 +43,13 @@ mod pty;
 #[cfg(feature = "testing")]
 mod recovery;
 #[cfg(feature = "testing")]
+mod rows;
+#[cfg(feature = "testing")]
 mod running;
 #[cfg(feature = "testing")]
 mod secrets;
+#[cfg(feature = "testing")]
+mod starts;
 #[cfg(feature = "testing")]
 mod templates;
 #[cfg(feature = "testing")]

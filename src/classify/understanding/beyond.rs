@@ -59,6 +59,54 @@ pub(super) fn of_arguments(words: &[&str]) -> Option<(Effect, &'static str)> {
     }
 }
 
+/// Programs that run what a project calls by a name.
+pub(super) const RUNNERS: &[&str] = &[
+    "make", "gmake", "just", "task", "go-task", "mage", "npm", "yarn", "pnpm", "rake", "composer",
+    "invoke", "fab", "nox", "tox",
+];
+
+/// What in the name of a project's own program says that it loses something.
+const LOSSES: &[&str] = &[
+    "restore",
+    "reset",
+    "wipe",
+    "destroy",
+    "purge",
+    "nuke",
+    "drop",
+    "erase",
+    "restaurar",
+    "restaura",
+    "restauration",
+    "restaurer",
+    "wiederherstellen",
+    "wiederherstellung",
+    "ripristina",
+    "ripristino",
+    "przywroc",
+    "herstel",
+];
+
+/// Returns the word of a program's name, or of its first words and its options, that says that it loses
+/// something: `./scripts/db_restore.sh`, `backup.sh --restore`, `make db-reset`.
+pub(super) fn word_of_loss<'w>(words: impl Iterator<Item = &'w str>) -> Option<&'static str> {
+    /// Further words are values as often as not.
+    const FIRST: usize = 2;
+    words.enumerate().find_map(|(at, word)| {
+        if at >= FIRST && !word.starts_with("--") {
+            return None;
+        }
+        let name = word.rsplit('/').next().unwrap_or_default();
+        let mut parts = name.split(|c: char| !c.is_ascii_alphanumeric());
+        parts.find_map(|part| {
+            LOSSES
+                .iter()
+                .find(|it| it.eq_ignore_ascii_case(part))
+                .copied()
+        })
+    })
+}
+
 const INPUT: (Effect, &str) = (Effect::Unknown, "runs whatever its input says");
 
 /// The values of a short option, `-o x` and `-ox`.

@@ -9,9 +9,6 @@ use crate::store::attempts::{AttemptRecord, Outcome};
 use super::session::{Flight, Which};
 use super::{Action, Judged, Judging, Leaving, Question, Turn, failed};
 
-// The pause between tries where `every` says nothing.
-const PAUSE_MS: u64 = 1000;
-
 impl Turn<'_> {
     pub(super) fn ended(&mut self, records: Vec<AttemptRecord>) {
         let mut events = Vec::new();
@@ -149,6 +146,9 @@ impl Turn<'_> {
                     .session
                     .running()
                     .any(|(_, running)| running == nonce.as_str());
+                if !lives {
+                    events.clear();
+                }
                 match answer {
                     Ok(true) if lives => events.push(EventKind::ServiceReady { step, nonce }),
                     // It failed already, and said so.
@@ -225,7 +225,8 @@ impl Turn<'_> {
     ) -> EventKind {
         let step = planned.id.clone();
         let every = self.plan.step(&step).and_then(|it| it.settings.every);
-        let ms = every.map_or(PAUSE_MS, |it| it.as_millis() as u64);
+        let retried = self.state.step(&step).map_or(0, |(_, it)| it.retried);
+        let ms = every.unwrap_or_default().pause(retried).as_millis() as u64;
         self.session.pauses.insert(step.clone());
         self.actions.push(Action::Pause {
             step: step.clone(),

@@ -15,6 +15,10 @@ impl Turn<'_> {
     /// Begins, or goes on after something that changes what is next.
     pub(super) fn begin(&mut self) {
         let mut events = Vec::new();
+        for (step, ms) in std::mem::take(&mut self.session.awaited) {
+            self.session.pauses.insert(step.clone());
+            self.actions.push(Action::Pause { step, ms });
+        }
         self.judge_rest(&mut events);
         if self.session.departing.is_none() {
             events.extend(self.watch_attached());
@@ -113,11 +117,7 @@ impl Turn<'_> {
         let first_failed = of(|it| *it == Fate::Failed).next();
         let first_failed = first_failed.and_then(|(at, _)| ahead.planned(*at));
         let halts = first_failed.is_some()
-            && (self.session.gives_up
-                || matches!(
-                    self.session.on_failure,
-                    Some(OnFailure::Stop | OnFailure::Undo)
-                ));
+            && (self.session.gives_up || self.session.on_failure != Some(OnFailure::Continue));
         let mut begins = Begins::default();
         for (at, _) in of(|it| *it == Fate::Ready) {
             let Some(planned) = ahead.planned(*at) else {

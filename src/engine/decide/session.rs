@@ -50,6 +50,8 @@ pub struct Session {
     pub(super) stop: bool,
     // Steps that are tried again once their pause is over.
     pub(super) pauses: BTreeSet<StepId>,
+    // … as an earlier session began to wait, with what is left of it in milliseconds.
+    pub(super) awaited: Vec<(StepId, u64)>,
     // Attempts and conditions that are being judged, and which step wants to know of it.
     pub(super) judging: Vec<(StepId, Option<(StepId, Which)>)>,
     // Servers whose readiness is being judged, by attempt.
@@ -146,6 +148,12 @@ impl Session {
             is_server,
             guards: None,
         });
+    }
+
+    /// Says that `step` is tried again once this many milliseconds have passed: an earlier session
+    /// began to wait.
+    pub fn awaits(&mut self, step: StepId, ms: u64) {
+        self.awaited.push((step, ms));
     }
 
     /// Returns the attempts that are running, servers included.

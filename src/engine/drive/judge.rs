@@ -12,16 +12,15 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::check::{FALSE, Facts, Judgement, RunFacts, StepFacts, holds, judge};
+use crate::check::{FALSE, Facts, Judgement, Patience, RunFacts, StepFacts, holds, judge};
 use crate::event::{AttemptExited, EventKind, Exit, Output, Text, Verdict};
 use crate::host::{clock, probe};
 use crate::model::{Condition, Expression, Fact, Probe, Step, StepId};
 use crate::redact;
-use crate::report::Outputs;
 use crate::state::Phase;
 
 use super::super::decide::{Input, Judged, Judging, Which};
-use super::super::publish::StoredOutputs;
+use super::super::publish::{StoredOutputs, log_of};
 use super::Engine;
 
 /// The longest that a look may take.
@@ -30,6 +29,8 @@ const LOOK: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(200);
 /// How long a server may take until it is ready, where `timeout` says nothing.
 const READY: Duration = Duration::from_secs(60);
+/// How long one script may run: its other limits end it long before.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Scripts that look at ever more things are ended.
 const ROUNDS: usize = 64;
 /// The most of an output that a check reads.
@@ -84,11 +85,11 @@ impl Engine<'_> {
         let state = self.parts.journal.state();
         let probed = match &judging.of {
             // Judged again after a crash: from what was found then.
-            Judged::Attempt(_) => state
+            Judged::Attempt(_) | Judged::Ready(_) => state
                 .step(&judging.step)
                 .map(|(_, it)| it.probed.clone())
                 .unwrap_or_default(),
-            _ => Vec::new(),
+            Judged::Condition(_) => Vec::new(),
         };
         let patience = self
             .parts
@@ -134,12 +135,14 @@ impl Engine<'_> {
     fn judge_once(&mut self, mut open: Open) {
         open.due = None;
         open.rounds += 1;
+        self.count_printed(&mut open);
         let came = if open.rounds > ROUNDS {
             Came::To(Vec::new(), Err("it looks at ever more things".to_owned()))
         } else {
             self.evaluate(&open)
         };
         match came {
+            Came::Needs(probes) if open.tell_late(&probes) => self.judge_once(open),
             Came::Needs(probes) => {
                 self.look_at(open.number, &open.judging.step, probes);
                 self.judgements.open.push(open);
@@ -147,6 +150,7 @@ impl Engine<'_> {
             Came::To(_, answer)
                 if matches!(open.judging.of, Judged::Ready(_))
                     && answer != Ok(true)
+                    && !open.is_late()
                     && clock::since_boot() < open.until
                     && self.lives(&open.judging) =>
             {
@@ -158,7 +162,8 @@ impl Engine<'_> {
             Came::To(judged, answer) => {
                 let nonce = match &open.judging.of {
                     Judged::Attempt(exited) => exited.nonce.clone(),
-                    Judged::Condition(_) | Judged::Ready(_) => String::new(),
+                    Judged::Ready(nonce) => nonce.clone(),
+                    Judged::Condition(_) => String::new(),
                 };
                 let fresh = open.probed.drain(open.fresh..);
                 let mut events: Vec<EventKind> = fresh
@@ -233,13 +238,19 @@ impl Engine<'_> {
         let attempt = state.step(&step.id).map_or(0, |(_, it)| it.attempts);
         let own = match &open.judging.of {
             Judged::Attempt(exited) => Some(self.step_facts(exited, attempt, true)),
-            Judged::Ready(_) => Some(StepFacts {
-                attempt,
-                ..StepFacts::default()
-            }),
+            Judged::Ready(_) => {
+                let (stdout, stderr) = self.printed_by_now(&step.id, attempt, open.printed());
+                Some(StepFacts {
+                    stdout: stdout.into(),
+                    stderr: stderr.into(),
+                    attempt,
+                    truncated: open.printed() >= PRINTED,
+                    ..StepFacts::default()
+                })
+            }
             Judged::Condition(_) => None,
         };
-        let steps = self.ended(&step.id, texts(step, &open.judging.of));
+        let steps = self.ended(step, texts(step, &open.judging.of));
         let inputs: BTreeMap<String, String> = plan
             .inputs
             .iter()
@@ -259,6 +270,7 @@ impl Engine<'_> {
             values: &values,
             run: &run,
             probed: &open.probed,
+            patience: &Patience::new(patience(), clock::since_boot),
         };
         match &open.judging.of {
             Judged::Attempt(exited) => asserted(step, exited, &facts),
@@ -283,7 +295,7 @@ impl Engine<'_> {
     }
 
     // What is known of the steps that have ended; what they printed only where somebody asks.
-    fn ended(&self, but: &StepId, texts: String) -> BTreeMap<StepId, StepFacts> {
+    fn ended(&self, but: &Step, texts: String) -> BTreeMap<StepId, StepFacts> {
         let state = self.parts.journal.state();
         if !texts.contains("steps") {
             return BTreeMap::new();
@@ -294,20 +306,34 @@ impl Engine<'_> {
         };
         let all =
             (0..state.steps().len()).filter_map(|at| Some((ahead.planned(at)?, ahead.at(at))));
-        let all = all.filter(|(planned, _)| planned.id != *but);
-        all.filter_map(|(planned, step)| {
-            let exited = step.exited.as_ref()?;
-            let is_named = texts.contains(planned.id.as_str());
-            let mut facts = self.step_facts(exited, step.attempts, is_named);
+        let all = all.filter(|(planned, _)| planned.id != but.id);
+        let mut ended = BTreeMap::new();
+        for (planned, step) in all {
+            let Some(exited) = &step.exited else { continue };
+            let row = self.same_row(but, &planned.id);
+            let is_named = |id: &StepId| texts.contains(id.as_str());
+            let reads = is_named(&planned.id) || row.is_some_and(is_named);
+            let mut facts = self.step_facts(exited, step.attempts, reads);
             if let Phase::Finished(verdict) = step.phase {
                 facts.verdict = Some(verdict);
             }
             if facts.verdict != Some(Verdict::Ok) {
                 facts.values.clear();
             }
-            Some((planned.id.clone(), facts))
-        })
-        .collect()
+            if let Some(id) = row {
+                ended.insert(id.clone(), facts.clone());
+            }
+            ended.insert(planned.id.clone(), facts);
+        }
+        ended
+    }
+
+    // What a step of a table's row calls another of the same row: by the id that the document gives it.
+    fn same_row(&self, step: &Step, other: &StepId) -> Option<&StepId> {
+        let table = step.settings.each.as_ref()?;
+        let other = self.parts.plan.step(other)?;
+        let is_same = other.settings.each.as_ref() == Some(table) && row_of(other) == row_of(step);
+        other.settings.row_of.as_ref().filter(|_| is_same)
     }
 
     fn step_facts(&self, exited: &AttemptExited, attempt: u32, reads: bool) -> StepFacts {
@@ -348,19 +374,48 @@ impl Engine<'_> {
     // What a step printed, by stream, as its log and the index of it tell.
     fn printed(&self, output: &Output) -> (String, String, bool) {
         let length = output.stored.min(PRINTED);
+        let (out, err) = self.by_stream(&output.log, length);
+        (out, err, output.bytes > length)
+    }
+
+    // What of a running server its condition sees is recorded: judged again, it sees the same.
+    fn count_printed(&self, open: &mut Open) {
+        let is_known = open.probed.iter().any(|it| it.0 == Probe::Printed);
+        let id = &open.judging.step;
+        let (Judged::Ready(_), Some(step), false) =
+            (&open.judging.of, self.parts.plan.step(id), is_known)
+        else {
+            return;
+        };
+        if texts(step, &open.judging.of).contains("step") {
+            let attempts = self.parts.journal.state().step(id);
+            let attempt = attempts.map_or(0, |(_, it)| it.attempts);
+            let index = self.index(&log_of(id, attempt));
+            let bytes: usize = stretches(&index).map(|it| it.1).sum();
+            let fact = Fact::Found((bytes as u64).min(PRINTED).into());
+            open.probed.push((Probe::Printed, fact));
+        }
+    }
+
+    fn printed_by_now(&self, id: &StepId, attempt: u32, length: u64) -> (String, String) {
+        if length == 0 {
+            return (String::new(), String::new());
+        }
+        self.by_stream(&log_of(id, attempt), length)
+    }
+
+    fn index(&self, log: &str) -> String {
+        let index = self.parts.folder.path().join(log).with_extension("idx");
+        std::fs::read_to_string(index).unwrap_or_default()
+    }
+
+    // The first bytes of a log: what came on standard output, and what came on standard error.
+    fn by_stream(&self, log: &str, length: u64) -> (String, String) {
         let outputs = StoredOutputs::of(&self.parts.folder);
-        let bytes = outputs.read(output, 0, length as usize).unwrap_or_default();
-        let index = self.parts.folder.path().join(&output.log);
-        let index = std::fs::read_to_string(index.with_extension("idx")).unwrap_or_default();
+        let bytes = outputs.part(log, 0, length as usize).unwrap_or_default();
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let mut rest = bytes.as_slice();
-        for line in index.lines() {
-            let mut words = line.split(' ').skip(1);
-            let (Some(stream), Some(Ok(length))) =
-                (words.next(), words.next().map(str::parse::<usize>))
-            else {
-                continue;
-            };
+        for (stream, length) in stretches(&self.index(log)) {
             let (part, after) = rest.split_at(length.min(rest.len()));
             rest = after;
             match stream {
@@ -370,7 +425,7 @@ impl Engine<'_> {
         }
         out.extend_from_slice(rest);
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        (text(out), text(err), output.bytes > length)
+        (text(out), text(err))
     }
 }
 
@@ -378,6 +433,59 @@ fn shown_values(values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let values = values.iter();
     let values = values.map(|(name, it)| (name.clone(), redact::shown(it)));
     values.collect()
+}
+
+impl Open {
+    // Answers a script that ran out of time; says whether one did.
+    fn tell_late(&mut self, probes: &[Probe]) -> bool {
+        let is_late = |it: &&Probe| matches!(it, Probe::Patience { .. });
+        let late = probes.iter().filter(is_late).cloned();
+        let before = self.probed.len();
+        let ms = patience().as_millis() as u64;
+        self.probed
+            .extend(late.map(|it| (it, Fact::Found(ms.into()))));
+        self.probed.len() > before
+    }
+
+    fn is_late(&self) -> bool {
+        let mut probed = self.probed.iter();
+        probed.any(|it| matches!(it.0, Probe::Patience { .. }))
+    }
+
+    // How many bytes of what a server prints its condition sees.
+    fn printed(&self) -> u64 {
+        let mut probed = self.probed.iter();
+        let found = probed.find(|it| it.0 == Probe::Printed);
+        match found {
+            Some((_, Fact::Found(bytes))) => bytes.as_u64().unwrap_or_default(),
+            _ => 0,
+        }
+    }
+}
+
+fn patience() -> Duration {
+    #[cfg(feature = "testing")]
+    if let Some(ms) = std::env::var("RUNBOOK_TEST_PATIENCE_MS")
+        .ok()
+        .and_then(|it| it.parse().ok())
+    {
+        return Duration::from_millis(ms);
+    }
+    PATIENCE
+}
+
+// What tells the rows of a step apart: the end of its id.
+fn row_of(step: &Step) -> Option<&str> {
+    let of = step.settings.row_of.as_ref()?;
+    step.id.as_str().strip_prefix(of.as_str())
+}
+
+// The lines of an index: which stream, and how many bytes.
+fn stretches(index: &str) -> impl Iterator<Item = (&str, usize)> {
+    index.lines().filter_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        Some((words.next()?, words.next()?.parse().ok()?))
+    })
 }
 
 // The text of all that is judged of the step now.

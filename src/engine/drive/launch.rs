@@ -11,7 +11,7 @@ use crate::keeper::link::{Held, Link};
 use crate::keeper::protocol::{Ask, Launch, Say};
 use crate::model::{Step, StepId};
 use crate::render::Value;
-use crate::target::{Start, launch};
+use crate::target::{Start, launch, launch_own};
 
 use super::super::conceal::{filled, text_filled};
 use super::super::decide::{Holding, Input};
@@ -125,11 +125,14 @@ impl Engine<'_> {
         let step = plan.step(id).ok_or("the plan has no such step")?;
         let step = &*self.now(step);
         let (language, text) = plan.command(step).ok_or("a person does this step")?;
-        let interpreter = self
-            .parts
-            .survey
-            .runs(language, text)
-            .ok_or_else(|| format!("nothing here runs {}", language.0))?;
+        let survey = &self.parts.survey;
+        let own = match &step.settings.with {
+            None => None,
+            Some(with) => match survey.own(&with.name) {
+                Some(Ok(own)) => Some(own),
+                _ => return Err(format!("nothing here is interpreter `{}`", with.name)),
+            },
+        };
         let state = self.parts.journal.state();
         let carried = state.carried(id, self.parts.session.pending());
         let secrets = self.parts.session.texts();
@@ -210,6 +213,18 @@ impl Engine<'_> {
                 None => drop(env.remove(&name)),
             }
         }
+        let user = match &step.settings.user {
+            Some(name) => {
+                let user = self.parts.survey.user(name);
+                Some(user.ok_or_else(|| format!("there is no user `{name}` here"))?)
+            }
+            None => None,
+        };
+        if let Some(account) = user {
+            env.insert("HOME".to_owned(), plain(&account.home));
+            env.insert("USER".to_owned(), plain(&account.name));
+            env.insert("LOGNAME".to_owned(), plain(&account.name));
+        }
         for (name, value) in &step.settings.env {
             env.insert(name.clone(), plain(value));
         }
@@ -227,26 +242,32 @@ impl Engine<'_> {
             let output = format!("/dev/fd/{OUTPUT_FD}");
             env.insert("RUNBOOK_OUTPUT".to_owned(), plain(&output));
         }
+        let me = rustix::process::getuid().as_raw();
         // Of a server it says how long it may take until it is ready.
         let timeout = step.settings.timeout.or(plan.runbook.default_timeout);
-        Ok(launch(
-            Start {
-                step: id,
-                nonce: &nonce,
-                attempt,
-                body: &body,
-                body_line: step.body_line,
-                document: &plan.document,
-                kind: plan.runbook.kind,
-                env: env.into_iter().collect(),
-                cwd,
-                timeout: timeout.filter(|_| step.settings.background.is_none()),
-                secrets: secrets.secrets().to_vec(),
-                private: step.settings.output_private,
-                gives,
-            },
-            interpreter,
-        ))
+        let start = Start {
+            step: id,
+            nonce: &nonce,
+            attempt,
+            body: &body,
+            body_line: step.body_line,
+            document: &plan.document,
+            settings: &step.settings,
+            kind: plan.runbook.kind,
+            env: env.into_iter().collect(),
+            cwd,
+            user: user.filter(|it| it.uid != me).cloned(),
+            timeout: timeout.filter(|_| step.settings.background.is_none()),
+            secrets: secrets.secrets().to_vec(),
+            gives,
+        };
+        if let Some(own) = own {
+            return Ok(launch_own(start, own));
+        }
+        let interpreter = survey
+            .runs(language, text)
+            .ok_or_else(|| format!("nothing here runs {}", language.0))?;
+        Ok(launch(start, interpreter))
     }
 }
 

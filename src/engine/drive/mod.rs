@@ -138,6 +138,11 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Waits before `step` is tried again, as an earlier session did, for so many milliseconds more.
+    pub fn wait_for(&mut self, step: StepId, ms: u64) {
+        self.parts.session.awaits(step, ms);
+    }
+
     /// Returns the journal.
     pub fn journal(&self) -> &Journal {
         &self.parts.journal

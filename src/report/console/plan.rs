@@ -131,7 +131,7 @@ impl Row<'_> {
 fn steps(text: &mut String, look: &Look, rows: &[Row<'_>]) {
     let steps: Vec<&PlannedStep> = rows.iter().map(|row| row.step).collect();
     let language = |step: &PlannedStep| match &step.language {
-        Some(language) => inline(language).into_owned(),
+        Some(language) => inline(&step.setup.told(language)).into_owned(),
         None => "by hand".to_owned(),
     };
     let effect = |step: &PlannedStep| match step.language {
@@ -147,7 +147,7 @@ fn steps(text: &mut String, look: &Look, rows: &[Row<'_>]) {
         .collect();
     let digits = numbers.iter().map(String::len).max().unwrap_or(0);
     let ids = widest(&|step| width(step.id.as_str())).min(20);
-    let languages = widest(&|step| width(&language(step))).min(12);
+    let languages = widest(&|step| width(&language(step))).min(24);
     let effects = widest(&|step| width(&effect(step)));
     let places = widest(&|step| step.line.to_string().len()) + "line ".len();
     let titles = widest(&|step| width(&inline(&step.title)));

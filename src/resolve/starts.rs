@@ -1,0 +1,64 @@
+//! What steps say of how they are started, and cannot be together.
+
+use crate::model::{Diagnostic, Doubt, Effect, Kind, Nature, Step, Task};
+
+/// Adds what is wrong: an error in a declared runbook, in a plain document a doubt of the step.
+pub(super) fn check(kind: Kind, steps: &mut [Step], diagnostics: &mut Vec<Diagnostic>) {
+    for step in steps {
+        fed(step);
+        let Some((message, way_out)) = contradiction(step) else {
+            continue;
+        };
+        let span = step.span;
+        let diagnostic = match kind {
+            Kind::Declared => Diagnostic::error("flow", span, message),
+            Kind::Plain => {
+                step.doubts.push(Doubt {
+                    rule: "flow",
+                    because: message.clone(),
+                    span,
+                });
+                Diagnostic::warning("flow", span, message)
+            }
+        };
+        diagnostics.push(diagnostic.way_out(way_out));
+    }
+}
+
+// A console that is given a file asks nobody, and does whatever stands in the file.
+fn fed(step: &mut Step) {
+    if step.settings.stdin.is_none() || step.nature != Nature::Interactive {
+        return;
+    }
+    step.nature = Nature::Command;
+    step.doubts.retain(|it| it.rule != "interactive");
+    if !step.effect_is_explicit() {
+        step.effect = Effect::Unknown;
+        "it does what stands in its standard input".clone_into(&mut step.because);
+    }
+}
+
+fn contradiction(step: &Step) -> Option<(String, &'static str)> {
+    let (settings, id) = (&step.settings, &step.id);
+    let Task::Command { language, .. } = &step.task else {
+        return None;
+    };
+    // They are handed their text on standard input: `target::local` tells how each is started.
+    let hears_its_text = matches!(language.0, "node" | "powershell") && settings.with.is_none();
+    if hears_its_text && settings.stdin.is_some() {
+        return Some((
+            format!(
+                "`{id}` cannot be given a standard input: {} reads its text there",
+                language.0
+            ),
+            "read the file in the step itself",
+        ));
+    }
+    if settings.with.is_some() && settings.template {
+        return Some((
+            format!("`{id}` cannot be a template: nobody knows how its interpreter quotes a value"),
+            "take `template` out, and read values from variables",
+        ));
+    }
+    None
+}
