@@ -293,8 +293,8 @@ fn ending(folder: &RunFolder, leaving: Leaving, is_told: bool) -> ExitCode {
         }
         Leaving::Lost(lost) => {
             note(&format!(
-                "step `{}` reads `{}`, which step `{}` gave and no record holds: `runbook resume {run} \
-                 --rerun {}` gives it anew",
+                "step `{}` reads `{}`, which only step `{}` can give again: `runbook resume {run} \
+                 --rerun {}` goes on",
                 lost.step, lost.name, lost.giver, lost.giver
             ));
             ExitCode::STOPPED

@@ -58,7 +58,7 @@ pub fn describe(asking: &Asking<'_>, width: usize) -> String {
         }
         Question::Lost(lost) => {
             let what = format!(
-                "Step `{}` reads `{}`, which step `{}` gave: no record holds it.",
+                "Step `{}` reads `{}`, which only step `{}` can give again: no record holds it.",
                 lost.step, lost.name, lost.giver
             );
             wrapped(&mut text, "", DOUBT, &what, width);
