@@ -427,7 +427,7 @@ fn a_secret_that_a_step_gave_is_nowhere_and_the_step_is_offered_again_on_resume(
     assert_eq!(fixture.times("login"), 1, "{refused}");
     let refused = refused.says("unrelated");
     assert_eq!(fixture.read("home/got").lines().count(), 1);
-    insta::assert_snapshot!(fixture.normalise(&refused.stderr), @"step `use` reads `plain`, which only step `login` can give again: `runbook resume [ULID] --rerun login` goes on");
+    insta::assert_snapshot!(fixture.normalise(&refused.stderr), @"step `fetch` reads `URL`, which only step `login` can give again: `runbook resume [ULID] --rerun login` goes on");
     // What can be run again without harm is.
     let last = fixture
         .run(&["resume", "--rerun", "login", "--json"])
