@@ -463,7 +463,6 @@ fn what_runs_has_no_faults() {
         "fn f(x) { x.len() } let g = |y| f(y) > 2; g.call(\"abc\")",
         "for row in table(step.stdout) { assert(number(row.use_percent) < 90, row.mounted_on); }",
         "let m = #{a: 1}; m.a == 1 && m.keys().len() == 1",
-        "steps[\"row.web1\"].status == 0",
         "steps[\"build\"].values.token == steps.build.values[\"token\"]",
         "[1, 2].filter(|x| x > 1).map(|x| x + 1) == [3]",
         "switch step.status { 0 => true, _ => false }",
@@ -591,7 +590,6 @@ fn values_that_no_step_gives_or_not_yet_are_told() {
         "values.late == \"1\"",
         "steps.build.values.tokn == \"1\"",
         "steps[\"de-ploy\"].values[\"x\"] == ()",
-        "steps[\"row.web1\"].values.x == ()",
         "steps[\"rows.web1\"].status == 0",
     ]
     .into_iter()
@@ -603,8 +601,6 @@ fn values_that_no_step_gives_or_not_yet_are_told() {
     "tokn": step `build` gives no `tokn` → did you mean `token`?
 
     "x": step `de-ploy` gives no `x` → capture it: `capture=name`, or `name=value` lines into `$RUNBOOK_OUTPUT`
-
-    "x": step `row.web1` gives no `x` → capture it: `capture=name`, or `name=value` lines into `$RUNBOOK_OUTPUT`
 
     "rows": no step is called `rows.web1` → there are `build`, `de-ploy`
     "#);

@@ -1171,7 +1171,7 @@ mod tests {
         ~file-4 "file (4)" 19:20 bash "f\n" unknown
         ~file-5 "file (5)" 22:23 bash "g\n" unknown
         ! 4: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
-        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `user`, `stdin`, `background`, `ready`, `stop-at`, `with`, `effect`, `confirm`, `idempotent`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`, `match`, `of`
+        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `user`, `stdin`, `background`, `ready`, `stop-at`, `with`, `effect`, `confirm`, `idempotent`, `capture`, `secret`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`, `match`, `of`
         - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
         ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
         ! 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?
@@ -1208,15 +1208,15 @@ mod tests {
 
     #[test]
     fn what_this_version_does_not_perform_is_refused() {
-        let source = "```bash {retries=3 background if=\"a\" user=x interactive=false}\na\n```\n```rhai\nassert(x)\n```\n```psql\nselect\n```\n```output\nsample\n```\n```output {match=lines}\nx\n```\n```yaml {file=a.yml}\nx\n```\n```sql {run=never}\n```\n<!-- runbook: #hosts -->\n| a |\n|---|\n\n# S\n<!-- runbook: on=web -->\n\n```sh\nb\n```\n```sh\nc\n```\n";
+        let source = "```bash {retries=3 background if=\"a\" preview=x interactive=false}\na\n```\n```rhai\nassert(x)\n```\n```psql\nselect\n```\n```output\nsample\n```\n```output {match=lines}\nx\n```\n```yaml {file=a.yml}\nx\n```\n```sql {run=never}\n```\n<!-- runbook: #hosts -->\n| a |\n|---|\n\n# S\n<!-- runbook: on=web -->\n\n```sh\nb\n```\n```sh\nc\n```\n";
         insta::assert_snapshot!(declared(source), @r#"
         Declared "S"
         ~s "S" 4:5 bash "a\n" unknown {"background":{"ready":null,"stays":false},"only_if":{"holds":{"line":4,"source":"a","span":{"end":54,"start":53}}},"retries":3}
         ~s-2 "S (2)" 31:32 sh "b\n" unknown
         ~s-3 "S (3)" 34:35 sh "c\n" unknown
-        ! 4: flow: `s` is a server: it is not tried again @ "```bash {retries=3 background if=\"a\" user=x interactive=false}" → take `retries` and `until` out
+        ! 4: flow: `s` is a server: it is not tried again @ "```bash {retries=3 background if=\"a\" preview=x interactive=false}" → take `retries` and `until` out
         ! 4: expression: unknown variable `a` @ "a" → there are `step`, `steps`, `inputs`, `values`, `run`; others begin with `let`
-        ! 4: not-in-this-version: attribute `user` is not in this version @ "user=x" → take it out, or mark the fence `run=never`
+        ! 4: not-in-this-version: attribute `preview` is not in this version @ "preview=x" → take it out, or mark the fence `run=never`
         ! 8: expression: unknown variable `x` @ "x" → there are `step`, `steps`, `inputs`, `values`, `run`; others begin with `let`
         ! 10: not-in-this-version: `psql` fences (queries) are not in this version @ "psql" → mark the fence `{run=never}`
         ! 19: not-in-this-version: attribute `file` is not in this version @ "file=a.yml" → take it out, or mark the fence `run=never`
