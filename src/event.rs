@@ -490,6 +490,15 @@ pub struct Flow {
     /// The server is left running at the end of the run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stays: bool,
+    /// Its trimmed output becomes the value of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<String>,
+    /// What it gives to later steps is never shown, and in no record.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
+    /// The row of a table that it runs for: the table, and its number from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<(String, u32)>,
 }
 
 impl Flow {
@@ -665,6 +674,12 @@ pub struct AttemptExited {
     /// What else a person should know: "carries no environment: …".
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// What it gives to later steps, by name: with `{secret:NAME}` where a secret stands.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, String>,
+    /// Why what it was to give cannot be taken: then it is not ok.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfit: Option<String>,
 }
 
 /// What a step printed.
@@ -676,7 +691,8 @@ pub struct Output {
     pub bytes: u64,
     /// Bytes that the log holds; fewer than `bytes` when the cap was reached.
     pub stored: u64,
-    /// SHA-256 of all that was printed, secrets masked, hexadecimal.
+    /// SHA-256 of all that was printed, secrets masked, hexadecimal; empty where the step's output is
+    /// private, for the digest of a short text tells the text.
     pub digest: String,
     /// SHA-256 of what the log holds; absent when that is all.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use libfuzzer_sys::fuzz_target;
 use runbook::check::{
-    Facts, Judgement, Known, Patience, RunFacts, StepFacts, compile, compile_output, judge,
+    Facts, Judgement, Known, Patience, RunFacts, StepFacts, Values, compile, compile_output, judge,
 };
 use runbook::model::{Check, Expression, Matching, Span};
 
@@ -36,7 +36,13 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let lines = 1 + asserted.matches('\n').count() as u32;
     let known = BTreeSet::new();
-    let known = Known { steps: &known, inputs: &known, values: &known, has_step: true };
+    let known = Known {
+        steps: &known,
+        inputs: &known,
+        values: &Values::default(),
+        gives: &BTreeMap::new(),
+        has_step: true,
+    };
     for fault in compile(&expression(asserted), &known) {
         assert!(asserted.get(fault.range).is_some());
     }

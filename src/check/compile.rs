@@ -1,6 +1,6 @@
 //! What is wrong in an expression, told before anything runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use rhai::{ASTNode, Expr, FnCallExpr, ParseErrorType, Position, Scope, Stmt};
@@ -29,10 +29,51 @@ pub struct Known<'a> {
     pub steps: &'a BTreeSet<&'a str>,
     /// The names of its inputs.
     pub inputs: &'a BTreeSet<&'a str>,
-    /// The names that its steps capture.
-    pub values: &'a BTreeSet<&'a str>,
+    /// The values that it may name.
+    pub values: &'a Values,
+    /// What steps give, by their ids.
+    pub gives: &'a BTreeMap<String, Gives>,
     /// Whether there is a `step`: not where a condition stands before its step has run.
     pub has_step: bool,
+}
+
+/// Values that steps give, as far as an expression or a template may name them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Values {
+    /// Those that the steps before it capture.
+    pub names: BTreeSet<String>,
+    /// Those that it may not name, and why.
+    pub elsewhere: BTreeMap<String, String>,
+    /// A step before it writes into `$RUNBOOK_OUTPUT`: names that only a run knows.
+    pub are_open: bool,
+}
+
+/// The values that one step gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gives {
+    /// What it captures.
+    pub names: BTreeSet<String>,
+    /// It writes into `$RUNBOOK_OUTPUT`: names that only a run knows.
+    pub are_open: bool,
+}
+
+impl Gives {
+    /// Says why it gives no `name`, and what is right; `None` where it does, or may.
+    pub fn lacks(&self, step: &str, name: &str) -> Option<(String, String)> {
+        if self.are_open || self.names.contains(name) {
+            return None;
+        }
+        let all = || self.names.iter().map(String::as_str);
+        let way_out = match nearest(name, all()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None if self.names.is_empty() => {
+                "capture it: `capture=name`, or `name=value` lines into `$RUNBOOK_OUTPUT`"
+                    .to_owned()
+            }
+            None => format!("it gives {}", listed(all())),
+        };
+        Some((format!("step `{step}` gives no `{name}`"), way_out))
+    }
 }
 
 /// Names that are told in one expression.
@@ -111,7 +152,7 @@ fn variable(name: &str, range: Range<usize>, known: &Known<'_>) -> Fault {
         "this is judged before its step has run: name another, `steps[\"id\"]`".to_owned()
     } else if known.inputs.contains(name) {
         format!("write `inputs.{name}`")
-    } else if known.values.contains(name) {
+    } else if known.values.names.contains(name) {
         format!("write `values.{name}`")
     } else if OF_A_STEP.contains(&name) {
         format!("write `step.{name}`")
@@ -290,13 +331,33 @@ impl Walk<'_> {
                 self.named(name, at, "no step is called", known.steps);
                 // `steps["x"].status`, as it is chained.
                 if let Expr::Dot(pair, _, _) | Expr::Index(pair, _, _) = right
-                    && let Some((name, at)) = member_name(&pair.rhs)
+                    && let Some((member, at)) = member_name(&pair.rhs)
                 {
-                    self.of(name, at, "a step", OF_A_STEP.iter().copied());
+                    self.of(member, at, "a step", OF_A_STEP.iter().copied());
+                    if let Expr::Dot(pair, _, _) | Expr::Index(pair, _, _) = &pair.rhs
+                        && member == "values"
+                        && known.steps.contains(name)
+                        && let Some((value, at)) = member_name(&pair.rhs)
+                    {
+                        let none = Gives::default();
+                        let gives = known.gives.get(name).unwrap_or(&none);
+                        if let Some((message, way_out)) = gives.lacks(name, value) {
+                            self.fault(at, message, way_out);
+                        }
+                    }
                 }
             }
             "inputs" => self.named(name, at, "no input is called", known.inputs),
-            "values" => self.named(name, at, "no step captures", known.values),
+            "values" if known.values.are_open => {}
+            "values" => {
+                if let Some(because) = known.values.elsewhere.get(name) {
+                    let message = format!("`{name}` has no value here");
+                    self.fault(at, message, because.clone());
+                } else {
+                    let names = known.values.names.iter().map(String::as_str).collect();
+                    self.named(name, at, "no step captures", &names);
+                }
+            }
             _ => {}
         }
     }

@@ -43,7 +43,7 @@ mod structure;
 mod table;
 mod value;
 
-pub use compile::{Fault, Known, compile};
+pub use compile::{Fault, Gives, Known, Values, compile};
 pub use evaluate::{FALSE, limits};
 pub use facts::{Facts, Patience, RunFacts, StepFacts};
 pub use functions::{FUNCTIONS, Function, OF_A_RUN, OF_A_STEP, STANDARD};

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{
-    FUNCTIONS, Facts, Judgement, Known, Patience, RunFacts, STANDARD, StepFacts, compile, holds,
-    judge,
+    FUNCTIONS, Facts, Gives, Judgement, Known, Patience, RunFacts, STANDARD, StepFacts, Values,
+    compile, holds, judge,
 };
 use crate::event::Verdict;
 use crate::model::{Check, Expression, Fact, Judged, Probe, Span, StepId, Tag};
@@ -438,11 +438,20 @@ fn a_script_that_outlasts_the_clock_falls_at_its_line_and_falls_again_on_a_faste
 fn faults(source: &str, has_step: bool) -> String {
     let steps = BTreeSet::from(["build", "de-ploy"]);
     let inputs = BTreeSet::from(["version", "replicas"]);
-    let values = BTreeSet::from(["address"]);
+    let values = Values {
+        names: BTreeSet::from(["address".to_owned()]),
+        elsewhere: [("late".to_owned(), "`z` captures it".to_owned())].into(),
+        are_open: false,
+    };
+    let token = Gives {
+        names: BTreeSet::from(["token".to_owned()]),
+        are_open: false,
+    };
     let known = Known {
         steps: &steps,
         inputs: &inputs,
         values: &values,
+        gives: &[("build".to_owned(), token)].into(),
         has_step,
     };
     let faults = compile(&expression(source), &known);
@@ -612,4 +621,26 @@ proptest! {
         judge(&Check::Script(expression(&source)), &world.facts());
         faults(&source, false);
     }
+}
+
+#[test]
+fn values_that_no_step_gives_or_not_yet_are_told() {
+    let told: Vec<String> = [
+        "values.late == \"1\"",
+        "steps.build.values.tokn == \"1\"",
+        "steps[\"de-ploy\"].values[\"x\"] == ()",
+        "steps[\"rows.web1\"].status == 0",
+    ]
+    .into_iter()
+    .map(|it| faults(it, true))
+    .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    "late": `late` has no value here → `z` captures it
+
+    "tokn": step `build` gives no `tokn` → did you mean `token`?
+
+    "x": step `de-ploy` gives no `x` → capture it: `capture=name`, or `name=value` lines into `$RUNBOOK_OUTPUT`
+
+    "rows": no step is called `rows.web1` → there are `build`, `de-ploy`
+    "#);
 }

@@ -176,7 +176,7 @@ pub fn admit(
 /// # Errors
 /// [`ExitCode::USAGE`].
 pub fn admit_templates(plan: &Plan, known: &Known) -> Result<(), Failure> {
-    let broken = plan.broken_templates(&known.values);
+    let broken = plan.broken_templates(known);
     if broken.is_empty() {
         return Ok(());
     }
@@ -288,7 +288,7 @@ pub fn look_for_files(plan: &Plan, known: &mut Known) {
             Some(cwd) => plan.cwd.join(cwd),
             None => plan.cwd.clone(),
         };
-        let now = plan.now(step, None, &known.values);
+        let now = plan.now(step, None, known);
         if !existing(&folder, &now.circumstances.overwrites).is_empty() {
             known.overwriting.insert(step.id.clone());
         }

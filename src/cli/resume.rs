@@ -164,6 +164,8 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         let mut secrets = inputs::secrets(&plan, &given, &base, &session.by, asking)?;
         secrets.tell(&plan, &mut session, &mut known);
         values.events.append(&mut secrets.events);
+        let mut again = secrets::given_again(&plan, &given, &mut session)?;
+        values.events.append(&mut again);
     }
     fill_inputs(&mut plan, &session)?;
     let held = survivor.as_ref().map_or(&[][..], |it| &it.nonces);

@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
 use crate::engine::Signals;
-use crate::engine::decide::Secret;
+use crate::engine::decide::{Secret, Session};
 use crate::event::{EventKind, RunOpened};
 use crate::model::{Input, SecretSource};
 use crate::plan::Plan;
@@ -38,11 +38,29 @@ pub fn find<'p>(plan: &'p Plan, given: &Given, base: &Path, lack: &mut Lack<'_>)
             continue;
         }
         match from(input, given, base) {
+            // A step of the run prints it.
+            Ok(None) if is_printed(plan, input, lack) => {}
             Ok(found) => all.push((input, found)),
             Err(failure) => lack.wrong.push(failure),
         }
     }
     all
+}
+
+// Whether a step gives it; where that step is not part of the run, that is told.
+fn is_printed(plan: &Plan, input: &Input, lack: &mut Lack<'_>) -> bool {
+    let Some(SecretSource::Step(id)) = &input.from else {
+        return false;
+    };
+    if input.required && !plan.steps().any(|it| it.id.as_str() == id) {
+        let name = &input.name;
+        let message = format!(
+            "the secret `{name}` is what step `{id}` prints, which is not part of this run"
+        );
+        let way_out = "run that step too, or give the secret with --inputs FILE";
+        lack.wrong.push(Failure::usage(message).hint(way_out));
+    }
+    true
 }
 
 /// Returns what was found, as far as it fits. Where someone can be asked, the rest is asked for; else
@@ -104,6 +122,42 @@ pub fn take<'p>(
     Ok(values)
 }
 
+/// Lets `session` keep the secrets that steps gave in an earlier one, as far as `--inputs FILE` gives them
+/// again. Returns what is recorded of it.
+///
+/// # Errors
+/// One that is too short to be masked.
+pub fn given_again(
+    plan: &Plan,
+    given: &Given,
+    session: &mut Session,
+) -> Result<Vec<EventKind>, Failure> {
+    let mut events = Vec::new();
+    for step in plan.steps().filter(|it| it.settings.secret) {
+        let name = step.settings.capture.as_ref();
+        let Some(name) = name.filter(|_| plan.prints(&step.id).is_none()) else {
+            continue;
+        };
+        let Some((value, source)) = given.of_file(name) else {
+            continue;
+        };
+        if is_short(&value) {
+            let message =
+                format!("the secret `{name}` has fewer than {LEAST} characters ({source})");
+            return Err(Failure::usage(message));
+        }
+        let called = plan.secret_given(&step.id, name);
+        events.push(EventKind::ValueGiven {
+            name: called.clone(),
+            value: None,
+            source,
+            by: session.by.clone(),
+        });
+        session.keep_given(called, Secret::new(value));
+    }
+    Ok(events)
+}
+
 /// Returns the secrets among `inputs` that can be had without asking anybody.
 pub fn at_hand(inputs: &[Input], base: &Path) -> Texts {
     let given = Given::default();
@@ -162,7 +216,7 @@ fn from(input: &Input, given: &Given, base: &Path) -> Result<Option<(String, Str
     let variable = |name: &str| std::env::var(name).ok();
     match &input.from {
         None => Ok(variable(name).map(|value| (value, "environment".to_owned()))),
-        Some(SecretSource::Prompt) => Ok(None),
+        Some(SecretSource::Prompt | SecretSource::Step(_)) => Ok(None),
         Some(source) => {
             let fetched = secret::fetch(source, name, base, variable).map_err(|error| {
                 let message = format!("the secret `{name}` cannot be had from `{source}`");

@@ -148,6 +148,7 @@ pub fn environment() -> BTreeMap<String, Text> {
         "RUNBOOK_RUN_ID",
         "RUNBOOK_STEP_ID",
         "RUNBOOK_IDEMPOTENCY_KEY",
+        "RUNBOOK_OUTPUT",
     ];
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
@@ -287,6 +288,14 @@ fn ending(folder: &RunFolder, leaving: Leaving, is_told: bool) -> ExitCode {
             note(&format!(
                 "step `{step}` is done by a person: `runbook resume {run} --decide {step}=done` \
                  when it is, or `{step}=skip`"
+            ));
+            ExitCode::STOPPED
+        }
+        Leaving::Lost(lost) => {
+            note(&format!(
+                "step `{}` reads `{}`, which only step `{}` can give again: `runbook resume {run} \
+                 --rerun {}` goes on",
+                lost.step, lost.name, lost.giver, lost.giver
             ));
             ExitCode::STOPPED
         }

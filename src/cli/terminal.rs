@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::engine::decide::{Answer, Question, Secret};
+use crate::engine::decide::{Answer, Question, Secret, can_be_typed};
 use crate::engine::operator::{Asking, Lending, Operator, When};
 use crate::engine::{stoppable, terminal_width};
 use crate::event::Elsewhere;
@@ -163,12 +163,12 @@ impl Terminal {
                 "y" | "yes",
             )
             | (Question::Failed(_), "r" | "retry")
-            | (Question::Unknown { .. }, "r" | "run") => Answer::Run,
+            | (Question::Lost(_) | Question::Unknown { .. }, "r" | "run") => Answer::Run,
             (Question::Unknown { .. }, "d" | "done") => Answer::Done,
             (Question::Failed(_), "sh" | "shell") => Answer::Shell,
             (Question::Failed(_), "u" | "undo") if open.menu.contains("[u]ndo") => Answer::Undo,
             (Question::Run { .. }, "rest") if open.menu.contains("[rest]") => Answer::Rest,
-            (Question::Run { .. }, "v" | "value") if open.wants.is_some() => {
+            (Question::Run { .. } | Question::Lost(_), "v" | "value") if open.wants.is_some() => {
                 self.enter(Stage::Value);
                 return None;
             }
@@ -226,7 +226,8 @@ impl Operator for Terminal {
         let width = terminal_width().unwrap_or(80);
         self.lines.forget();
         let wants = wanted(&asking);
-        self.stage = if wants.is_some() {
+        let is_asked_for = !matches!(asking.question, Question::Lost(_));
+        self.stage = if wants.is_some() && is_asked_for {
             Stage::Value
         } else {
             Stage::Choice
@@ -366,6 +367,13 @@ fn of_manner(manner: &Manner, word: &str) -> Option<Answer> {
 }
 
 fn wanted(asking: &Asking<'_>) -> Option<Wanted> {
+    if let Question::Lost(lost) = asking.question {
+        return can_be_typed(asking.plan, lost).then(|| Wanted {
+            text: lost.name.clone(),
+            line: asking.step.map_or(0, |it| it.line),
+            secret: true,
+        });
+    }
     let Question::Run {
         manner: Manner::Value { name, .. },
         ..
@@ -404,7 +412,7 @@ fn types_id(asking: &Asking<'_>) -> bool {
                 Manner::Type | Manner::Doubtful | Manner::Offered { types: true, .. }
             )
         }
-        Question::Failed(_) | Question::Unknown { .. } => destroys,
+        Question::Failed(_) | Question::Unknown { .. } | Question::Lost(_) => destroys,
         Question::Begin | Question::Interrupted(_) => false,
     }
 }
@@ -479,6 +487,19 @@ fn menu(asking: &Asking<'_>) -> String {
             };
             let undo = if asking.undoes { " · [u]ndo all" } else { "" };
             format!("{retry} · [e]dit · [s]kip{undo} · [sh]ell · [n]ote · [q]uit")
+        }
+        Question::Lost(lost) => {
+            let run = if types_id {
+                format!("Type `{}` to run it again", lost.giver)
+            } else {
+                "[r]un it again".to_owned()
+            };
+            let value = if can_be_typed(asking.plan, lost) {
+                " · type the [v]alue"
+            } else {
+                ""
+            };
+            format!("{run}{value} · [s]kip `{}` · [n]ote · [q]uit", lost.step)
         }
         Question::Unknown { step, .. } if types_id => {
             format!("Type `{step}` to run it again · [d]one · [e]dit · [s]kip · [n]ote · [q]uit")

@@ -56,6 +56,13 @@ pub fn describe(asking: &Asking<'_>, width: usize) -> String {
             let what = format!("Nobody can know how step `{}` ended: {because}.", step.id);
             wrapped(&mut text, "", DOUBT, &what, width);
         }
+        Question::Lost(lost) => {
+            let what = format!(
+                "Step `{}` reads `{}`, which only step `{}` can give again: no record holds it.",
+                lost.step, lost.name, lost.giver
+            );
+            wrapped(&mut text, "", DOUBT, &what, width);
+        }
         Question::Run {
             manner: Manner::Choose(steps),
             ..

@@ -25,7 +25,7 @@ use crate::host::machine::Account;
 use crate::host::process;
 
 use super::protocol::Launch;
-use super::{DUMP_FD, SCRIPT_FD};
+use super::{DUMP_FD, OUTPUT_FD, SCRIPT_FD};
 
 // A number that no interpreter and no script of ours uses.
 const ABOVE: RawFd = 20;
@@ -87,6 +87,7 @@ pub(super) struct Child {
     pub(super) stderr: OwnedFd,
     pub(super) status: OwnedFd,
     pub(super) dump: OwnedFd,
+    pub(super) output: OwnedFd,
     shared: Shared,
 }
 
@@ -135,6 +136,7 @@ impl Spare {
     pub(super) fn new(terminal: Option<OwnedFd>) -> io::Result<Self> {
         let script = memory_file("runbook-step")?;
         let dump = memory_file("runbook-environment")?;
+        let output = memory_file("runbook-output")?;
         let (stdout, stdout_child) = pipe_with(PipeFlags::CLOEXEC)?;
         let (stderr, stderr_child) = pipe_with(PipeFlags::CLOEXEC)?;
         let (status, status_child) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -151,6 +153,7 @@ impl Spare {
             stderr: stderr_child.as_raw_fd(),
             script: script.as_raw_fd(),
             dump: dump.as_raw_fd(),
+            output: output.as_raw_fd(),
             gate: gate_child.as_raw_fd(),
             other_end: gate.as_raw_fd(),
             status: status_child.as_raw_fd(),
@@ -187,6 +190,7 @@ impl Spare {
             stderr,
             status,
             dump,
+            output,
             shared,
         };
         let identity =
@@ -256,6 +260,7 @@ struct Recipe {
     stderr: RawFd,
     script: RawFd,
     dump: RawFd,
+    output: RawFd,
     gate: RawFd,
     // The write end of the gate, which the clone copied too.
     other_end: RawFd,
@@ -355,7 +360,8 @@ unsafe fn run_recipe(recipe: *const Recipe) -> libc::c_int {
             .and_then(|()| place(stdout, 1))
             .and_then(|()| place(stderr, 2))
             .and_then(|()| place(it.script, SCRIPT_FD))
-            .and_then(|()| place(it.dump, DUMP_FD));
+            .and_then(|()| place(it.dump, DUMP_FD))
+            .and_then(|()| place(it.output, OUTPUT_FD));
         if it.terminal >= 0 {
             // Ctrl-C and Ctrl-Z are its own, and the end of the terminal ends it.
             let _ = syscall!(Sysno::ioctl, 0, libc::TIOCSCTTY, 0);

@@ -64,7 +64,11 @@ fn is_ours(name: &str) -> bool {
     matches!(name, "_" | "SHLVL" | "PWD" | "OLDPWD" | "LINENO" | "PPID")
         || matches!(
             name,
-            "RUNBOOK_ATTEMPT" | "RUNBOOK_RUN_ID" | "RUNBOOK_STEP_ID" | "RUNBOOK_IDEMPOTENCY_KEY"
+            "RUNBOOK_ATTEMPT"
+                | "RUNBOOK_RUN_ID"
+                | "RUNBOOK_STEP_ID"
+                | "RUNBOOK_IDEMPOTENCY_KEY"
+                | "RUNBOOK_OUTPUT"
         )
 }
 

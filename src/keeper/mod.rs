@@ -7,6 +7,7 @@
 
 mod child;
 mod dump;
+mod gives;
 pub mod link;
 mod output;
 pub mod protocol;
@@ -21,6 +22,9 @@ pub const SCRIPT_FD: i32 = 18;
 
 /// The file descriptor on which an interpreter leaves its environment at its end.
 pub const DUMP_FD: i32 = 19;
+
+/// The file descriptor on which a step leaves values for later steps: `$RUNBOOK_OUTPUT`.
+pub const OUTPUT_FD: i32 = 17;
 
 /// How long a step that was told to end may take before it is killed.
 pub const GRACE: std::time::Duration = std::time::Duration::from_secs(10);

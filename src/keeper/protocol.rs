@@ -1,6 +1,7 @@
 //! What engine and keeper say to each other: a length (u32, little-endian), then JSON; the write end
 //! of a gate travels beside its frame.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::event::{EndedBy, Identity, Text};
 use crate::host::machine::Account;
 use crate::host::terminal::Size;
-use crate::model::StepId;
+use crate::model::{StepId, given_secret};
 use crate::redact::{Named, Texts};
 use crate::store::Hash;
 use crate::store::attempts::AttemptRecord;
@@ -63,9 +64,45 @@ pub struct Launch {
     /// What is masked in all that is stored of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<Named>,
-    /// Whether nothing of what it prints is stored: only how much it was, and its digest.
+    /// Whether nothing of what it prints is stored: only how much it was.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
+    /// What it gives to later steps; absent where it can give nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gives: Option<Gives>,
+}
+
+/// How a step gives values to later steps: what it prints, and what it writes into `$RUNBOOK_OUTPUT`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gives {
+    /// What it prints becomes the value of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<String>,
+    /// Nothing of it is stored: its values are told to the engine alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
+    /// The secret input that its output is, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// That input may have fewer than eight characters.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub short: bool,
+    /// Names that it may not give, and what they are: `an input`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub taken: BTreeMap<String, String>,
+    /// Exit codes that count as ok; 0 alone, when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exit: Vec<i32>,
+}
+
+impl Gives {
+    /// Returns what the secret is called that `step` gives as `name`.
+    pub fn secret_name(&self, step: &StepId, name: &str) -> String {
+        match (&self.input, &self.capture) {
+            (Some(input), Some(capture)) if capture == name => input.clone(),
+            _ => given_secret(step, name),
+        }
+    }
 }
 
 // Its environment and its script are nobody's to read.
@@ -188,7 +225,13 @@ pub enum Say {
         how: String,
     },
     /// What became of an attempt is on the disk.
-    Ended(Box<AttemptRecord>),
+    Ended {
+        /// Its record.
+        record: Box<AttemptRecord>,
+        /// The values that the record does not hold whole.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        live: Vec<Named>,
+    },
     /// Answer to `attach`: the attempts that are held or running.
     Holding {
         /// Their nonces.

@@ -1,5 +1,6 @@
 //! The keeper's process: one thread that waits for its clients, its steps and the clock.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -14,7 +15,7 @@ use crate::host::clock::{self, Clock};
 use crate::host::process::{self, Process};
 use crate::host::terminal::Size;
 use crate::host::{fault, held, storage};
-use crate::redact::Texts;
+use crate::redact::{Named, Texts};
 use crate::store::StoreError;
 use crate::store::attempts::{AttemptLog, Outcome};
 use crate::store::folder::RunFolder;
@@ -22,6 +23,7 @@ use crate::store::folder::RunFolder;
 use super::GRACE;
 use super::child::{self, Child, Fault, Spare};
 use super::dump;
+use super::gives::{self, Printed};
 use super::output::{OutputLog, Stream};
 use super::protocol::{Ask, Ending, Frames, Launch, Say};
 use super::terminal::{Line, Terminal};
@@ -98,6 +100,7 @@ struct Attempt {
     status_open: bool,
     told: Vec<u8>,
     log: OutputLog,
+    printed: Printed,
     released: Option<Duration>,
     started: Duration,
     deadline: Option<Duration>,
@@ -532,6 +535,7 @@ impl Keeper {
             err_open: true,
             status_open: true,
             told: Vec::new(),
+            printed: Printed::default(),
             released: None,
             started: now,
             deadline: None,
@@ -701,14 +705,36 @@ impl Keeper {
             return;
         }
         let left_running = self.left_running(&attempt);
-        let outcome = attempt.outcome(self.clock, left_running, &mut self.leftovers);
+        let gives = attempt.launch.gives.clone();
+        let (outcome, texts, live) = attempt.outcome(self.clock, left_running, &mut self.leftovers);
+        if let Outcome::Exited(exited) = &outcome
+            && gives.is_some_and(|it| it.secret && is_taken(&it.exit, exited))
+        {
+            self.learn(&texts);
+        }
         match self.attempts.append(&nonce, outcome) {
             Ok(record) => {
                 fault::point("recorded");
-                self.tell_engines(&Say::Ended(Box::new(record)));
+                let record = Box::new(record);
+                self.tell_engines(&Say::Ended { record, live });
                 self.sync_at.get_or_insert(clock::since_boot() + SYNC);
             }
             Err(error) => self.broken(&error),
+        }
+    }
+
+    // What runs beside may print what a step has just given.
+    fn learn(&mut self, texts: &Texts) {
+        held::conceal(texts);
+        let known = texts.secrets();
+        for attempt in &mut self.running {
+            let has = attempt.secrets.secrets();
+            let fresh = known.iter().filter(|it| !has.contains(it)).cloned();
+            let fresh: Vec<Named> = fresh.collect();
+            if !fresh.is_empty() {
+                attempt.log.learn(&Texts::new(fresh.clone()));
+                attempt.secrets = attempt.secrets.with(fresh);
+            }
         }
     }
 
@@ -817,6 +843,14 @@ impl Attempt {
                     if let Some(terminal) = &mut self.terminal {
                         terminal.show(&buffer[..count]);
                     }
+                    let captures = self
+                        .launch
+                        .gives
+                        .as_ref()
+                        .and_then(|it| it.capture.as_ref());
+                    if stream == Stream::Out && captures.is_some() {
+                        self.printed.add(&buffer[..count]);
+                    }
                     if let Some(leader) = &mut self.leader {
                         leader.last_output = now;
                     }
@@ -870,16 +904,20 @@ impl Attempt {
         }
     }
 
+    // What became of it; what masks its secrets and those that it gave; and the values that the record
+    // does not hold whole.
     fn outcome(
         self,
         clock: Clock,
         left_running: Vec<String>,
         leftovers: &mut Vec<OwnedFd>,
-    ) -> Outcome {
+    ) -> (Outcome, Texts, Vec<Named>) {
+        let void = |because: &str| {
+            let because = because.to_owned();
+            (Outcome::Void { because }, Texts::default(), Vec::new())
+        };
         let Some(leader) = &self.leader else {
-            return Outcome::Void {
-                because: "its process was never seen to end".to_owned(),
-            };
+            return void("its process was never seen to end");
         };
         let Some(released) = self.released else {
             let because = if child::is_void(&self.told) {
@@ -887,9 +925,15 @@ impl Attempt {
             } else {
                 "its process was ended at the gate"
             };
-            return Outcome::Void {
-                because: because.to_owned(),
-            };
+            return void(because);
+        };
+        let given = gives::given(&self.launch, self.printed, self.child.output);
+        // From here on what it gave is masked: its own record may hold it too.
+        let given_secrets = given.secrets(&self.launch);
+        let secrets = if given_secrets.is_empty() {
+            self.secrets
+        } else {
+            self.secrets.with(given_secrets)
         };
         let mut remarks = Vec::new();
         let exit = match child::fault(&self.told) {
@@ -918,14 +962,14 @@ impl Attempt {
             environment = None;
         }
         if let Some(delta) = &mut environment {
-            remarks.extend(dump::redact(delta, &self.secrets));
+            remarks.extend(dump::redact(delta, &secrets));
         }
         if let Some(failed_at) = &mut failed_at {
-            self.secrets.clean(&mut failed_at.command);
+            secrets.clean(&mut failed_at.command);
         }
         let mut left_running = left_running;
         for text in remarks.iter_mut().chain(&mut left_running) {
-            self.secrets.clean(text);
+            secrets.clean(text);
         }
         if self.launch.dumps && !has_dump && matches!(exit, Exit::Code(_)) {
             remarks.push(
@@ -943,9 +987,9 @@ impl Attempt {
         }
         let output = self.log.seal();
         remarks.extend(output.as_ref().and_then(|it| it.lost.clone()));
-        Outcome::Exited(Box::new(AttemptExited {
-            step: self.launch.step,
-            nonce: self.launch.nonce,
+        let mut exited = Box::new(AttemptExited {
+            step: self.launch.step.clone(),
+            nonce: self.launch.nonce.clone(),
             exit,
             ended_by,
             ms,
@@ -954,7 +998,30 @@ impl Attempt {
             failed_at,
             left_running,
             remarks,
-        }))
+            values: BTreeMap::new(),
+            unfit: None,
+        });
+        let mut live = given.record(&self.launch, &secrets, &mut exited);
+        let gives = self.launch.gives.unwrap_or_default();
+        if gives.secret && exited.unfit.is_some() {
+            // What cannot be taken is not known to be masked in what it left behind.
+            exited.environment = None;
+        }
+        if !is_taken(&gives.exit, &exited) {
+            live.clear();
+            exited.values.clear();
+            exited.unfit = None;
+        }
+        (Outcome::Exited(exited), secrets, live)
+    }
+}
+
+// Whether what a step gave counts: it ended by itself, with a code that it may end with.
+fn is_taken(codes: &[i32], exited: &AttemptExited) -> bool {
+    match (exited.exit, exited.ended_by) {
+        (Exit::Code(0), None) if codes.is_empty() => true,
+        (Exit::Code(code), None) => codes.contains(&code),
+        _ => false,
     }
 }
 

@@ -327,6 +327,17 @@ fn values(
             Task::Command { language, body } if !is_shell(language.0) => Some(body.as_str()),
             _ => None,
         }));
+        // So may one that writes values for later steps.
+        programs.extend(runbook.steps.iter().filter_map(|step| match &step.task {
+            Task::Command { body, .. } if body.contains("RUNBOOK_OUTPUT") => Some(body.as_str()),
+            _ => None,
+        }));
+        let captured = runbook
+            .steps
+            .iter()
+            .filter_map(|it| it.settings.capture.clone());
+        carried.extend(captured);
+        carried.insert("RUNBOOK_OUTPUT".to_owned());
         carried.extend(runbook.inputs.iter().map(|input| input.name.clone()));
         let steps = runbook.steps.iter().flat_map(|it| &it.settings.env);
         let env = runbook.env.iter().chain(steps);

@@ -360,6 +360,13 @@ pub const TABLE: &[Rule] = &[
         "`<!-- runbook: #hosts -->` above the table that is meant",
     ),
     rule(
+        "capture",
+        Error,
+        None,
+        "`capture`, `secret` or `from: \"#step\"` that make no sense: two steps that give one name, the name of an input or a column, a step that gives nothing (a server, a guard, an undo step, one by hand), a source that is no step",
+        "another name, or another step",
+    ),
+    rule(
         "not-in-this-version",
         Error,
         Some(Error),

@@ -180,12 +180,14 @@ pub const TABLE: &[Row] = &[
         "capture",
         Takes::Text,
         "its output becomes a value of this name",
-    ),
+    )
+    .since("0.1"),
     row(
         "secret",
         Takes::Nothing,
-        "the captured value is never shown",
-    ),
+        "what it gives to later steps is never shown",
+    )
+    .since("0.1"),
     row(
         "output",
         Takes::OneOf(&["private"]),

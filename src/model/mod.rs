@@ -8,6 +8,7 @@ mod judged;
 mod reading;
 mod runbook;
 mod step;
+mod value;
 
 pub use check::{Check, Condition, Expression, Matching, Probe};
 pub use diagnostic::{Diagnostic, Severity, Span};
@@ -16,6 +17,7 @@ pub use judged::{Fact, Judged, Run, Tag};
 pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands};
 pub use runbook::{Field, Form, Kind, PageTemplate, Runbook, Section, Table};
 pub use step::{
-    Capture, Circumstances, Doubt, Effect, Every, Language, Offered, SAID, Service, Settings, Step,
-    StepId, Task, With,
+    Circumstances, Doubt, Effect, Every, Language, Offered, SAID, Service, Settings, Step, StepId,
+    Task, With,
 };
+pub use value::{LARGEST_VALUE, given_secret, is_variable, mentions, unfit_name};

@@ -206,8 +206,10 @@ pub struct Settings {
     pub record_echo: bool,
     /// It is a server that later steps need.
     pub background: Option<Service>,
-    /// Its trimmed output becomes a value.
-    pub capture: Option<Capture>,
+    /// Its trimmed output becomes the value of this name.
+    pub capture: Option<String>,
+    /// What it gives to later steps is never shown, and in no record.
+    pub secret: bool,
     /// Only size and verdict of its output are kept.
     pub output_private: bool,
     /// It undoes that step.
@@ -222,6 +224,8 @@ pub struct Settings {
     pub row: Vec<(String, String)>,
     /// The step of the document that it is a row of.
     pub row_of: Option<StepId>,
+    /// Which row of the table it runs for, from 1; 0 for none.
+    pub row_number: u32,
     /// Its body is a template.
     pub template: bool,
 }
@@ -269,15 +273,6 @@ pub struct Service {
     pub ready: Option<Expression>,
     /// It is left running at the end of the run.
     pub stays: bool,
-}
-
-/// What `capture=` says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Capture {
-    /// The value's name.
-    pub name: String,
-    /// It is never shown.
-    pub secret: bool,
 }
 
 /// One thing that a run does: a command or a manual item.

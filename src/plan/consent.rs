@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Elsewhere, OnFailure, Request};
 use crate::model::{Doubt, Effect, Kind, Place, Placeholder, Stands, Step, StepId, Task};
-use crate::render::Value;
+use crate::render::{Datum, Value};
 
 use super::Plan;
 
@@ -91,6 +91,8 @@ pub struct Known {
     pub overwriting: BTreeSet<StepId>,
     /// Variables that the steps before have left behind, as far as one step sees them.
     pub left_behind: BTreeSet<String>,
+    /// What a template sees of the steps that have ended, by id.
+    pub steps: BTreeMap<String, BTreeMap<String, Datum>>,
 }
 
 /// What decides about one step besides what it is.
@@ -405,7 +407,7 @@ pub fn refusals(plan: &Plan, known: &Known, terminal: bool) -> Vec<Refusal> {
         if step.settings.undo_of.is_some() && !undoes {
             continue;
         }
-        let step = &*plan.now(step, None, &known.values);
+        let step = &*plan.now(step, None, &known);
         let facts = facts(plan, step, &known, |_| true);
         known.left_behind.extend(plan.sets(step));
         if let Consent::Refused(because) =

@@ -2,6 +2,7 @@
 //! out; and who must be asked what before it may. Starts nothing, reads nothing.
 
 mod consent;
+mod gives;
 mod templates;
 mod values;
 
@@ -116,5 +117,12 @@ fn flow(settings: &Settings) -> Flow {
             .and_then(|it| it.ready.as_ref())
             .map(|it| it.source.clone()),
         stays: service.is_some_and(|it| it.stays),
+        capture: settings.capture.clone(),
+        secret: settings.secret,
+        row: settings
+            .each
+            .clone()
+            .filter(|_| settings.row_number > 0)
+            .map(|table| (table, settings.row_number)),
     }
 }

@@ -1,13 +1,13 @@
 //! What the templates of a run see, and what they make of it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::markdown::line_of;
-use crate::model::{Input, InputType, Step};
+use crate::model::{Input, InputType, SecretSource, Step};
 use crate::render::template::{self, Context, Fault};
 use crate::render::{Datum, Filled, Unfit, Value};
 
-use super::Plan;
+use super::{Known, Plan};
 
 /// Returns what a template sees of the value `text` of `input`.
 pub fn datum(input: &Input, text: &str) -> Datum {
@@ -27,34 +27,36 @@ pub fn datum(input: &Input, text: &str) -> Datum {
 }
 
 impl Plan {
-    /// Returns what the template of `step` makes of inputs, of its row and of `values`, which steps have
-    /// captured; `None` where its body is no template.
+    /// Returns what the template of `step` makes of inputs, of its row and of what steps have given;
+    /// `None` where its body is no template.
     ///
     /// # Errors
     /// What is wrong, with the line and the column of the document.
-    pub(super) fn rendered(
-        &self,
-        step: &Step,
-        values: &BTreeMap<String, Value>,
-    ) -> Option<Result<Filled, Unfit>> {
+    pub(super) fn rendered(&self, step: &Step, known: &Known) -> Option<Result<Filled, Unfit>> {
         let (language, body) = self.command(step).filter(|_| step.settings.template)?;
-        let rendered = template::render(body, language, &self.context(step, values));
+        let rendered = template::render(body, language, &self.context(step, known));
         Some(rendered.map_err(|fault| self.unfit_at(step, body, &fault)))
     }
 
     /// Returns the selected steps whose templates can be known not to render before anything runs,
-    /// with what is wrong. Of `values` they see the secrets among the inputs.
-    pub fn broken_templates(&self, values: &BTreeMap<String, Value>) -> Vec<(&Step, Unfit)> {
+    /// with what is wrong. Of the values that are known they see the secrets among the inputs.
+    pub fn broken_templates(&self, known: &Known) -> Vec<(&Step, Unfit)> {
+        // What a step prints is known once it has run.
+        let inputs = self.runbook.inputs.iter();
+        let inputs = inputs.filter(|it| !matches!(it.from, Some(SecretSource::Step(_))));
+        let inputs: BTreeSet<String> = inputs.map(|it| it.name.clone()).collect();
         let steps = self.steps().filter(|step| {
             let body = self.command(step).map_or("", |(_, body)| body);
-            step.settings.template && template::is_ready(body)
+            let mut names = inputs.clone();
+            names.extend(step.settings.row.iter().map(|(name, _)| name.clone()));
+            step.settings.template && template::is_ready(body, &names)
         });
         steps
-            .filter_map(|step| Some((step, self.rendered(step, values)?.err()?)))
+            .filter_map(|step| Some((step, self.rendered(step, known)?.err()?)))
             .collect()
     }
 
-    fn context(&self, step: &Step, values: &BTreeMap<String, Value>) -> Context {
+    fn context(&self, step: &Step, known: &Known) -> Context {
         let text = |text: &str| Datum::Text(text.to_owned());
         let inputs = self.inputs.iter().filter_map(|value| {
             let input = self
@@ -64,7 +66,7 @@ impl Plan {
                 .find(|it| it.name == value.name)?;
             Some((value.name.clone(), datum(input, &value.value)))
         });
-        let given = values.iter().map(|(name, value)| {
+        let given = known.values.iter().map(|(name, value)| {
             let value = match value {
                 Value::Plain(value) => text(value),
                 Value::Secret { variable } => Datum::Secret {
@@ -79,6 +81,7 @@ impl Plan {
         Context {
             inputs: inputs.chain(secrets).collect(),
             values: values.into_iter().collect(),
+            steps: known.steps.clone(),
             row: row.map(|(name, cell)| (name.clone(), text(cell))).collect(),
             run: [
                 ("document".to_owned(), text(&self.document)),

@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::render::{self, Filled, Unfit, Value};
 
-use super::Plan;
+use super::{Known, Plan};
 
 impl Plan {
     /// Returns what of `step` can be started: its command, or the one that is offered for it.
@@ -127,18 +127,14 @@ impl Plan {
     ///
     /// # Errors
     /// A value that is missing, or does not fit.
-    pub fn filled(
-        &self,
-        step: &Step,
-        values: &BTreeMap<String, Value>,
-    ) -> Option<Result<Filled, Unfit>> {
-        if let Some(rendered) = self.rendered(step, values) {
+    pub fn filled(&self, step: &Step, known: &Known) -> Option<Result<Filled, Unfit>> {
+        if let Some(rendered) = self.rendered(step, known) {
             return Some(rendered);
         }
         let (language, body) = self.command(step)?;
         let places = &step.circumstances.placeholders;
         (self.runbook.kind == Kind::Plain && !places.is_empty())
-            .then(|| render::fill(body, language, places, values))
+            .then(|| render::fill(body, language, places, &known.values))
     }
 
     /// Returns why some value of `step` cannot be given at all; `None` where all can.
@@ -188,20 +184,15 @@ impl Plan {
 
     /// Returns `step` as it would run now: with what a person wrote instead of its body, else with the
     /// values that it has.
-    pub fn now<'s>(
-        &self,
-        step: &'s Step,
-        edited: Option<&str>,
-        values: &BTreeMap<String, Value>,
-    ) -> Cow<'s, Step> {
+    pub fn now<'s>(&self, step: &'s Step, edited: Option<&str>, known: &Known) -> Cow<'s, Step> {
         if let Some(body) = edited {
             return Cow::Owned(self.as_edited(step, body));
         }
-        match self.filled(step, values) {
+        match self.filled(step, known) {
             Some(Ok(filled)) if step.settings.template => {
                 Cow::Owned(self.as_rendered(step, &filled))
             }
-            Some(Ok(filled)) => Cow::Owned(self.as_filled(step, &filled, values)),
+            Some(Ok(filled)) => Cow::Owned(self.as_filled(step, &filled, &known.values)),
             _ => Cow::Borrowed(step),
         }
     }

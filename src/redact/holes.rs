@@ -10,8 +10,8 @@ use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Input, MatchKind};
 
-use super::Named;
 use super::disguise::disguises;
+use super::{MASK, Named};
 
 const OPENING: &[u8] = b"{secret:";
 const RAW: &str = "raw";
@@ -144,6 +144,33 @@ fn hole(name: &str, label: &str, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
+/// Returns the hole of what cannot be made again: all of a value that is kept nowhere.
+pub fn lost_hole(name: &str) -> String {
+    let mut out = Vec::new();
+    hole(name, LOST, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Returns `text`, as it is stored, for people to see: a mask for each hole.
+pub fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    let opening = "{secret:";
+    while let Some(found) = rest.find(opening) {
+        out.push_str(&rest[..found]);
+        rest = &rest[found + opening.len()..];
+        if let Some(literal) = rest.strip_prefix(':') {
+            out.push_str(opening);
+            rest = literal;
+        } else {
+            out.push_str(MASK);
+            rest = rest.split_once('}').map_or("", |it| it.1);
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 fn escape(text: &[u8], out: &mut Vec<u8>) {
     let mut at = 0;
     for found in memchr::memmem::find_iter(text, OPENING) {
@@ -259,6 +286,20 @@ mod tests {
         assert_eq!(filled(&stored, &[]), Err("DB".to_owned()));
         assert_eq!(filled("{secret:DB|lost}", SECRETS), Err("DB".to_owned()));
         assert_eq!(filled("{secret:DB", &[]), Err("DB".to_owned()));
+    }
+
+    #[test]
+    fn what_is_shown_of_a_stored_value_has_masks_for_its_holes() {
+        for (text, wanted) in [
+            ("a", "a"),
+            ("x={secret:DB};{secret:your%20pass|base64.0}", "x=***;***"),
+            ("{secret::DB}", "{secret:DB}"),
+            ("{secret:DB", "***"),
+        ] {
+            assert_eq!(shown(text), wanted);
+        }
+        assert_eq!(shown(&lost_hole("a b")), MASK);
+        assert_eq!(filled(&lost_hole("DB"), SECRETS), Err("DB".to_owned()));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use detector::Detector;
-pub use holes::{Lost, refill};
+pub use holes::{Lost, lost_hole, refill, shown};
 pub use masker::{Masker, Patterns};
 pub use redactor::{Redactor, Texts};
 

@@ -14,6 +14,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 use super::encode::{self, Datum};
 use super::fill::{self, Filled, Value};
 use super::shell;
+use crate::check::Gives;
 use crate::classify::{Kind, language};
 use crate::markdown::attributes::nearest;
 use crate::model::{Language, Placeholder, Stands};
@@ -51,6 +52,10 @@ pub struct Names {
     pub row: BTreeSet<String>,
     /// A step before it may give values of any name.
     pub are_open: bool,
+    /// Values that it may not name, and why.
+    pub elsewhere: BTreeMap<String, String>,
+    /// The steps, each with what it gives: `steps.ID.values.NAME`.
+    pub steps: BTreeMap<String, Gives>,
 }
 
 /// What a template is rendered with.
@@ -64,11 +69,15 @@ pub struct Context {
     pub row: BTreeMap<String, Datum>,
     /// `run.id` and its like.
     pub run: BTreeMap<String, Datum>,
+    /// `steps.ID.…`: what is known of the steps that have ended, by id.
+    pub steps: BTreeMap<String, BTreeMap<String, Datum>>,
 }
 
 /// What `run.` knows.
 pub const RUN: &[&str] = &["document", "id", "title"];
-const MAPS: [&str; 4] = ["inputs", "row", "run", "values"];
+/// What a template sees of a step that has ended.
+pub const STEP: &[&str] = &["attempt", "ms", "status", "values", "verdict"];
+const MAPS: [&str; 5] = ["inputs", "row", "run", "steps", "values"];
 
 /// Whether `text` says anything to a template engine.
 pub fn is_template(text: &str) -> bool {
@@ -96,6 +105,7 @@ pub fn check(body: &str, names: &Names) -> Vec<Fault> {
         }
         faults.push(unknown(body, &name, names));
     }
+    faults.extend(steps::faults(body, names));
     for (filter, range) in filters(body) {
         let result = environment.empty_state().apply_filter(&filter, &[]);
         if !result.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter) {
@@ -125,17 +135,25 @@ pub fn raw(body: &str) -> Vec<Range<usize>> {
     raw.map(|(_, range)| range).collect()
 }
 
-/// Whether what `body` says depends on nothing but inputs, the row and the run.
-pub fn is_ready(body: &str) -> bool {
+/// Whether what `body` says depends on nothing but the inputs and columns called `known`, and the run.
+pub fn is_ready(body: &str, known: &BTreeSet<String>) -> bool {
     let marks = Marks::default();
     let environment = environment(&marks, true);
     let Ok(template) = environment.template_from_str(body) else {
         return false;
     };
-    template
-        .undeclared_variables(false)
-        .iter()
-        .all(|name| name != "values")
+    let globals: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
+    let named = template.undeclared_variables(true);
+    named.iter().all(|name| {
+        let mut parts = name.split('.');
+        let (head, next) = (parts.next().unwrap_or_default(), parts.next());
+        match (head, next) {
+            ("inputs" | "row", Some(next)) => known.contains(next),
+            ("values" | "steps", _) => false,
+            ("inputs" | "row" | "run", _) => true,
+            _ => known.contains(head) || globals.contains(head),
+        }
+    })
 }
 
 /// Returns `body` with its values, written for `language` and the place where each stands.
@@ -495,6 +513,9 @@ impl Context {
         all.insert("values".to_owned(), map(&self.values));
         all.insert("row".to_owned(), map(&self.row));
         all.insert("run".to_owned(), map(&self.run));
+        let steps = self.steps.iter().map(|(id, it)| (id.clone(), map(it)));
+        let steps = Dynamic::from(steps.collect::<BTreeMap<_, _>>());
+        all.insert("steps".to_owned(), steps);
         Dynamic::from(all)
     }
 
@@ -504,7 +525,7 @@ impl Context {
             inputs: names(&self.inputs),
             values: names(&self.values),
             row: names(&self.row),
-            are_open: false,
+            ..Names::default()
         }
     }
 }
@@ -525,6 +546,8 @@ impl Names {
             "values" => self.are_open || self.values.contains(next),
             "row" => self.row.contains(next),
             "run" => RUN.contains(&next),
+            // Told apart by what stands in the tags: an id may hold `-`.
+            "steps" => true,
             _ => self.know(head),
         }
     }
@@ -554,6 +577,19 @@ impl Names {
 }
 
 fn unknown(body: &str, name: &str, names: &Names) -> Fault {
+    let bare = name
+        .strip_prefix("values.")
+        .or_else(|| name.strip_prefix("inputs."));
+    let bare = bare.unwrap_or(name);
+    let bare = bare.split('.').next().unwrap_or_default();
+    if let Some(because) = names.elsewhere.get(bare) {
+        return Fault {
+            rule: "template-name",
+            range: place_of(body, name),
+            message: format!("`{name}` has no value here"),
+            way_out: Some(because.clone()),
+        };
+    }
     let way_out = match names.near(name) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "declare an input of this name, or capture it in a step before this one".to_owned(),
@@ -736,5 +772,6 @@ const FILTERS: &[&str] = &[
     "upper",
 ];
 
+mod steps;
 #[cfg(test)]
 mod tests;

@@ -391,6 +391,9 @@ impl<W: Write + Send, O: Outputs + Send> Console<W, O> {
                 let who = format!("still running: {}", exited.left_running.join(", "));
                 remark(&mut text, &self.look, DOUBT, &who);
             }
+            for line in words::given(exited) {
+                remark(&mut text, &self.look, FAINT, &line);
+            }
             for line in &exited.remarks {
                 remark(&mut text, &self.look, FAINT, line);
             }

@@ -175,6 +175,8 @@ impl Tape {
             failed_at: None,
             left_running: Vec::new(),
             remarks: Vec::new(),
+            values: BTreeMap::new(),
+            unfit: None,
         }
     }
 

@@ -1,5 +1,6 @@
 //! `runbook show`: how a run stands, for people and for programs.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::event::{
     LeftOut, Operator, Output, Verdict,
 };
 use crate::model::{Effect, Judged, StepId};
+use crate::redact;
 
 /// The version of the shape of [`Shown`]: fields may be added to it, never changed or removed.
 pub const VERSION: u32 = 1;
@@ -214,6 +216,9 @@ fn below(text: &mut String, look: &Look, story: &Story, chapter: &Chapter) {
         let who = format!("left running: {}", exited.left_running.join(", "));
         remark(text, look, DOUBT, &who);
     }
+    for line in words::given(exited) {
+        remark(text, look, FAINT, &line);
+    }
     for line in &exited.remarks {
         remark(text, look, FAINT, line);
     }
@@ -379,6 +384,10 @@ pub struct ShownAttempt {
     pub left_running: Vec<String>,
     /// What else a person should know.
     pub remarks: Vec<String>,
+    /// What it gave to later steps, by name; secrets are masked.
+    pub values: BTreeMap<String, String>,
+    /// Why what it was to give could not be taken.
+    pub unfit: Option<String>,
     /// What its checks came to, in their order.
     pub checks: Vec<Judged>,
 }
@@ -532,6 +541,8 @@ impl ShownAttempt {
             failed_at: None,
             left_running: Vec::new(),
             remarks: Vec::new(),
+            values: BTreeMap::new(),
+            unfit: None,
             checks: attempt.judged.clone(),
         };
         match &attempt.end {
@@ -554,6 +565,10 @@ impl ShownAttempt {
                 shown.failed_at.clone_from(&exited.failed_at);
                 shown.left_running.clone_from(&exited.left_running);
                 shown.remarks.clone_from(&exited.remarks);
+                let values = exited.values.iter();
+                let values = values.map(|(name, it)| (name.clone(), redact::shown(it)));
+                shown.values = values.collect();
+                shown.unfit.clone_from(&exited.unfit);
             }
         }
         shown

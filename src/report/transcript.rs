@@ -309,6 +309,12 @@ impl Page {
         for process in &exited.left_running {
             self.item("Left running", &code(process));
         }
+        for given in words::given(exited) {
+            self.item("Gave", &code(&given));
+        }
+        if let Some(unfit) = &exited.unfit {
+            self.item("Gave nothing", &escape(unfit));
+        }
         for remark in &exited.remarks {
             self.item("Remark", &escape(remark));
         }
@@ -316,14 +322,13 @@ impl Page {
             return self.item("Output", "none");
         };
         let size = words::size(output.bytes);
-        let digest = code(&output.digest);
         let is_private = output.log.is_empty();
         let place = if is_private {
             "private: nothing of it is kept".to_owned()
         } else {
-            code(&output.log)
+            format!("{}, SHA-256 {}", code(&output.log), code(&output.digest))
         };
-        self.item("Output", &format!("{size}, {place}, SHA-256 {digest}"));
+        self.item("Output", &format!("{size}, {place}"));
         if let Some(told) = words::detected(output) {
             self.item("Masked", &told);
         }

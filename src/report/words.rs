@@ -10,8 +10,10 @@ use super::clean::inline;
 use super::story::{Standing, Story};
 use super::{Colour, Look};
 use crate::event::{
-    Closing, Decision, Elsewhere, EndedBy, EventKind, Exit, FailedAt, Operator, Output, Verdict,
+    AttemptExited, Closing, Decision, Elsewhere, EndedBy, EventKind, Exit, FailedAt, Operator,
+    Output, Verdict,
 };
+use crate::redact;
 use crate::render::MASK;
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
@@ -25,6 +27,44 @@ pub(super) const STRONG: Style = Style::new().bold();
 pub(super) fn put(text: &mut String, line: &str) {
     text.push_str(line);
     text.push('\n');
+}
+
+/// The most values of one step that are told.
+const MOST_GIVEN: usize = 8;
+
+/// Says what a step gave to later steps, a text for each: `version = 1.2.3`. What is secret is masked.
+pub(super) fn given(exited: &AttemptExited) -> Vec<String> {
+    let mut told: Vec<String> = exited
+        .values
+        .iter()
+        .take(MOST_GIVEN)
+        .map(|(name, stored)| {
+            let value = redact::shown(stored);
+            let lines = value.lines().count();
+            let first: String = value
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(120)
+                .collect();
+            let more = match lines {
+                0 | 1 if first.len() == value.len() => String::new(),
+                0 | 1 => " …".to_owned(),
+                lines => format!(" … ({lines} lines)"),
+            };
+            format!("{name} = {}{more}", inline(&first))
+        })
+        .collect();
+    if let Some(more) = exited
+        .values
+        .len()
+        .checked_sub(MOST_GIVEN)
+        .filter(|it| *it > 0)
+    {
+        told.push(format!("and {more} values more"));
+    }
+    told
 }
 
 /// Says what was masked in an output though nobody declared it; `None` where nothing was.

@@ -8,7 +8,9 @@ use super::duration::{parse_duration, parse_every};
 use crate::markdown::attributes::{
     Attribute, Fault, Performed, Row, TABLE, Takes, find, near_miss, nearest,
 };
-use crate::model::{Diagnostic, Doubt, Effect, Kind, Matching, Service, Settings, Span, With};
+use crate::model::{
+    Diagnostic, Doubt, Effect, Kind, Matching, Service, Settings, Span, With, unfit_name,
+};
 
 /// More tries than these are a loop that nobody ends.
 const MOST_RETRIES: u32 = 1000;
@@ -49,6 +51,8 @@ pub(super) struct Said {
     pub(super) of_a_step: Option<(&'static str, Span)>,
     /// `output` fences: how they are compared, and where that is said.
     pub(super) matching: Option<(Matching, Span)>,
+    /// `capture=`, or `secret`: where it is said.
+    pub(super) capture: Option<Span>,
     /// `rhai` and `output` fences: the step that they judge.
     pub(super) judges: Option<(String, Span)>,
     /// What must hold before it runs, or until it has.
@@ -241,7 +245,7 @@ impl Reader<'_> {
             "stdin" => self.settings().stdin = Some(value.to_owned()),
             "confirm" => self.settings().confirm = Some(value.to_owned()),
             "idempotent" => self.settings().idempotent = true,
-            "each" | "template" | "with" if self.kind == Kind::Plain => {
+            "each" | "template" | "with" | "capture" | "secret" if self.kind == Kind::Plain => {
                 let message = format!("`{}` is read in declared runbooks only", row.name);
                 let way_out = "declare it: `runbook: 1` in front matter".to_owned();
                 self.fault("attributes", span, message, way_out);
@@ -251,6 +255,19 @@ impl Reader<'_> {
                 self.settings().each = Some(id.to_owned());
             }
             "template" => self.settings().template = true,
+            "capture" => {
+                if let Some(because) = unfit_name(value) {
+                    let message = format!("no value can be called `{value}`: {because}");
+                    let way_out = "write `capture=version`".to_owned();
+                    return self.fault("attribute-value", span, message, way_out);
+                }
+                self.settings().capture = Some(value.to_owned());
+                self.said.capture = Some(span);
+            }
+            "secret" => {
+                self.settings().secret = true;
+                self.said.capture.get_or_insert(span);
+            }
             "with" => {
                 let name = value.to_owned();
                 self.settings().with = Some(With { name, span });
@@ -359,11 +376,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether `name` can be the name of a variable of the environment in every shell.
-pub(super) fn is_variable(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
+pub(super) use crate::model::is_variable;
 
 fn codes(text: &str) -> Option<Vec<i32>> {
     text.split(',')

@@ -1,7 +1,8 @@
 //! `rhai` and `output` fences of a declared document → checks of a step: of the nearest command
 //! above in their section, or of the one that `of=` names.
 
-use crate::check::{self, Fault, Known};
+use super::fences::Judging;
+use crate::check::{self, Fault};
 use crate::markdown::attributes::nearest;
 use crate::markdown::{Document, Fence};
 use crate::model::{Check, Diagnostic, Expression, Matching, Span, Step};
@@ -38,13 +39,13 @@ pub(super) fn output(document: &Document<'_>, fence: &Fence, matching: Matching)
 }
 
 /// Gives the steps their checks, and tells of what is wrong in them.
-pub(super) fn attach<'k>(
-    document: &Document<'_>,
+pub(super) fn attach(
+    judging: &Judging<'_, '_>,
     steps: &mut [Step],
     pending: Vec<Pending>,
-    known: &dyn Fn(Option<&Step>) -> Known<'k>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
+    let document = judging.document;
     for it in pending {
         let fence = &document.fences[it.fence];
         let opening = Span::new(fence.span.start, fence.info.end);
@@ -56,9 +57,11 @@ pub(super) fn attach<'k>(
             }),
             Some((id, span)) => named(steps, id, *span),
         };
-        let step = found.as_ref().ok().map(|at| &steps[*at]);
         let faults = match &it.check {
-            Check::Script(script) => check::compile(script, &known(step)),
+            Check::Script(script) => {
+                let at = found.as_ref().ok().copied();
+                judging.faults(at, true, |known| check::compile(script, known))
+            }
             Check::Output { matching, expected } => check::compile_output(*matching, expected),
         };
         for fault in faults {

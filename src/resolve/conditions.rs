@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::fences::Judging;
 use crate::check::{self, Fault, Known};
 use crate::markdown::attributes::nearest;
-use crate::markdown::{Document, line_of};
+use crate::markdown::line_of;
 use crate::model::{
     Condition, Diagnostic, Doubt, Effect, Expression, Kind, Service, Severity, Span, Step,
 };
@@ -21,14 +22,14 @@ pub(super) struct Stated {
 }
 
 /// Gives the steps their conditions, and tells of what is wrong in them.
-pub(super) fn attach<'k>(
-    document: &Document<'_>,
+pub(super) fn attach(
+    judging: &Judging<'_, '_>,
     kind: Kind,
     steps: &mut [Step],
     stated: &[(usize, Stated)],
-    known: &dyn Fn(Option<&Step>) -> Known<'k>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
+    let document = judging.document;
     for (of, it) in stated {
         let mut tell = |step: &mut Step, rule: &'static str, span, message: String, way_out| {
             let mut diagnostic = Diagnostic::error(rule, span, message).way_out(way_out);
@@ -63,11 +64,9 @@ pub(super) fn attach<'k>(
             span,
             line: line_of(document.source, span.start),
         };
-        let known = Known {
-            has_step: matches!(it.name, "until" | "ready"),
-            ..known(Some(&steps[*of]))
-        };
-        for fault in check::compile(&expression, &known) {
+        let after = matches!(it.name, "until" | "ready");
+        let compile = |known: &Known<'_>| check::compile(&expression, known);
+        for fault in judging.faults(Some(*of), after, compile) {
             let Fault {
                 range,
                 message,

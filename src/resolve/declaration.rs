@@ -75,7 +75,7 @@ pub const INPUT_KEYS: &[Key] = &[
     here("short", "a secret that may have under eight characters"),
     here(
         "from",
-        "where a secret comes from: env:NAME, file:PATH, dotenv:PATH#KEY, prompt",
+        "where a secret comes from: env:NAME, file:PATH, dotenv:PATH#KEY, prompt, #step",
     ),
     here(
         "pattern",
@@ -711,9 +711,6 @@ impl Reader<'_> {
     fn source(&mut self, input: &mut Input, node: &Node) {
         let source = node.scalar().and_then(|it| SecretSource::parse(&it));
         match source {
-            Some(SecretSource::Step(step)) => {
-                self.not_here(&format!("from: \"#{step}\""), node.span);
-            }
             Some(source) => input.from = Some(source),
             None => self.wants(node, "from", "a source", "from: env:DB_PASSWORD"),
         }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::attributes::{Of, Run, Said};
+use super::captures::{self, Scopes};
 use super::checks::{self, Pending};
 use super::conditions::{self, Stated};
 use super::flow::{self, Undoes};
@@ -14,14 +15,14 @@ use super::names::Names;
 use super::needs::{self, Need};
 use super::pieces::{self, Made};
 use super::{declaration, forms, sections, starts, tables, templates};
-use crate::check::Known;
+use crate::check::{Gives, Known, Values};
 use crate::classify::chores::Chore;
 use crate::classify::readings::Readings;
 use crate::classify::{self, Kind as Tagged, language};
 use crate::markdown::attributes::{Info, nearest, parse_comment, parse_info};
 use crate::markdown::{Document, Fence, Item, SpeaksFor};
 use crate::model::{
-    Check, Circumstances, Diagnostic, Doubt, Effect, Kind, Nature, Offered, Piece, Runbook,
+    Check, Circumstances, Diagnostic, Doubt, Effect, Input, Kind, Nature, Offered, Piece, Runbook,
     Section, Severity, Span, Step, StepId, Task,
 };
 
@@ -62,16 +63,12 @@ pub fn resolve(
     };
     resolver.comments();
     resolver.all(declaration.fence);
-    let inputs: BTreeSet<&str> = declaration
-        .inputs
-        .iter()
-        .map(|it| it.name.as_str())
-        .collect();
-    let mut steps = resolver.steps(&title, &inputs);
+    let mut steps = resolver.steps(&title, &declaration.inputs);
     let mut diagnostics = resolver.diagnostics;
     let kind = declaration.kind;
     let tables = tables::tables(document, &sections, &steps, kind, &mut diagnostics);
     let inputs = &declaration.inputs;
+    captures::against_columns(&steps, &tables, &mut diagnostics);
     templates::check(document, inputs, &tables, &mut steps, &mut diagnostics);
     let steps = tables::expand(document, steps, &tables, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
@@ -731,7 +728,7 @@ impl<'a> Resolver<'_, 'a> {
     }
 
     /// Gives the drafts their names.
-    fn steps(&mut self, runbook_title: &str, inputs: &BTreeSet<&str>) -> Vec<Step> {
+    fn steps(&mut self, runbook_title: &str, inputs: &[Input]) -> Vec<Step> {
         let drafts = std::mem::take(&mut self.drafts);
         let explicit = self.explicit_ids(&drafts);
         let given = explicit.iter().flatten().map(ToString::to_string);
@@ -740,6 +737,7 @@ impl<'a> Resolver<'_, 'a> {
         let mut needs: Vec<Need> = Vec::new();
         let mut undoes: Vec<Undoes> = Vec::new();
         let mut stated: Vec<(usize, Stated)> = Vec::new();
+        let mut captures: Vec<captures::Said> = Vec::new();
         for (index, (draft, explicit)) in drafts.into_iter().zip(explicit).enumerate() {
             let Draft {
                 said,
@@ -781,6 +779,10 @@ impl<'a> Resolver<'_, 'a> {
                 of: of.clone(),
                 span: *span,
             }));
+            captures.extend(
+                said.capture
+                    .map(|span| captures::Said { step: index, span }),
+            );
             stated.extend(said.conditions.iter().cloned().map(|it| (index, it)));
             let (effect, because) = match said.effect {
                 Some(effect) => (effect, crate::model::SAID.to_owned()),
@@ -811,7 +813,12 @@ impl<'a> Resolver<'_, 'a> {
         let mut flow = flow::Reader::new(self.kind, &mut self.diagnostics);
         flow.undoes(&mut steps, &undoes);
         flow.servers(&mut steps, &stated);
-        self.judgements(&mut steps, &stated, inputs);
+        let names = inputs.iter().map(|it| it.name.as_str()).collect();
+        captures::sources(&mut steps, inputs, &mut self.diagnostics);
+        self.judgements(&mut steps, &stated, &names);
+        if self.kind == Kind::Declared {
+            captures::check(&steps, &captures, inputs, &mut self.diagnostics);
+        }
         flow::Reader::new(self.kind, &mut self.diagnostics).contradictions(&mut steps);
         starts::check(self.kind, &mut steps, &mut self.diagnostics);
         steps
@@ -828,31 +835,47 @@ impl<'a> Resolver<'_, 'a> {
         if pending.is_empty() && stated.is_empty() {
             return;
         }
-        let (document, kind) = (self.document, self.kind);
-        let nameable = tables::nameable(document, self.sections, steps, kind);
+        let nameable = tables::nameable(self.document, self.sections, steps, self.kind);
         let all: BTreeSet<&str> = nameable.all.iter().map(String::as_str).collect();
         let through = nameable.through.iter().map(|(table, names)| {
             let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
             (table.as_str(), names)
         });
-        let through: BTreeMap<&str, BTreeSet<&str>> = through.collect();
-        let captured: Vec<String> = steps
+        let each: Vec<StepId> = steps
             .iter()
-            .filter_map(|step| step.settings.capture.as_ref())
-            .map(|capture| capture.name.clone())
+            .filter(|step| step.settings.each.is_some())
+            .map(|step| step.id.clone())
             .collect();
-        let values: BTreeSet<&str> = captured.iter().map(String::as_str).collect();
-        let known = |step: Option<&Step>| {
-            let table = step.and_then(|it| it.settings.each.as_deref());
-            Known {
-                steps: table.and_then(|it| through.get(it)).unwrap_or(&all),
-                inputs,
-                values: &values,
-                has_step: true,
-            }
+        let guarding = stated
+            .iter()
+            .filter(|it| matches!(it.1.name, "if" | "unless"));
+        let guarding = guarding.filter_map(|it| it.1.value.trim().strip_prefix('#'));
+        let scopes = Scopes::of(steps, &guarding.collect());
+        let mut gives = scopes.gives.clone();
+        for id in &each {
+            let Some(of) = scopes.gives.get(id.as_str()) else {
+                continue;
+            };
+            // A row of a table is called by the id of its step and a dot.
+            let is_row = |it: &&String| {
+                let rest = it.strip_prefix(id.as_str());
+                rest.is_some_and(|it| it.starts_with('.'))
+            };
+            let rows = nameable.all.iter().filter(is_row);
+            gives.extend(rows.map(|it| (it.clone(), of.clone())));
+        }
+        let judging = Judging {
+            document: self.document,
+            tables: steps.iter().map(|it| it.settings.each.clone()).collect(),
+            scopes: &scopes,
+            gives: &gives,
+            all: &all,
+            through: &through.collect(),
+            inputs,
         };
-        conditions::attach(document, kind, steps, stated, &known, &mut self.diagnostics);
-        checks::attach(document, steps, pending, &known, &mut self.diagnostics);
+        let kind = self.kind;
+        conditions::attach(&judging, kind, steps, stated, &mut self.diagnostics);
+        checks::attach(&judging, steps, pending, &mut self.diagnostics);
     }
 
     /// Returns the id that the document gives to each draft; tells of ids that are no ids, and of
@@ -896,6 +919,41 @@ impl<'a> Resolver<'_, 'a> {
             ids.push(Some(id));
         }
         ids
+    }
+}
+
+/// What expressions are compiled with.
+pub(super) struct Judging<'j, 'a> {
+    pub(super) document: &'j Document<'a>,
+    // The table that each step runs through.
+    tables: Vec<Option<String>>,
+    scopes: &'j Scopes,
+    gives: &'j BTreeMap<String, Gives>,
+    all: &'j BTreeSet<&'j str>,
+    through: &'j BTreeMap<&'j str, BTreeSet<&'j str>>,
+    inputs: &'j BTreeSet<&'j str>,
+}
+
+impl Judging<'_, '_> {
+    /// Returns what `compile` makes of an expression of the step at `at`; `after` it has run, what it
+    /// gives is known too.
+    pub(super) fn faults<T>(
+        &self,
+        at: Option<usize>,
+        after: bool,
+        compile: impl FnOnce(&Known<'_>) -> T,
+    ) -> T {
+        let values = at.map_or_else(Values::default, |at| self.scopes.at(at, after));
+        let table = at.and_then(|at| self.tables.get(at)?.as_deref());
+        compile(&Known {
+            steps: table
+                .and_then(|it| self.through.get(it))
+                .unwrap_or(self.all),
+            inputs: self.inputs,
+            values: &values,
+            gives: self.gives,
+            has_step: after,
+        })
     }
 }
 
@@ -1143,7 +1201,7 @@ mod tests {
         ~file-4 "file (4)" 19:20 bash "f\n" unknown
         ~file-5 "file (5)" 22:23 bash "g\n" unknown
         ! 4: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
-        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `user`, `stdin`, `interactive`, `background`, `ready`, `stop-at`, `with`, `effect`, `confirm`, `idempotent`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`, `match`, `of`, `record`
+        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `user`, `stdin`, `interactive`, `background`, `ready`, `stop-at`, `with`, `effect`, `confirm`, `idempotent`, `capture`, `secret`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`, `match`, `of`, `record`
         - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
         ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
         ! 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?
@@ -1180,15 +1238,15 @@ mod tests {
 
     #[test]
     fn what_this_version_does_not_perform_is_refused() {
-        let source = "```bash {retries=3 background if=\"a\" capture=x interactive=false}\na\n```\n```rhai\nassert(x)\n```\n```psql\nselect\n```\n```output\nsample\n```\n```output {match=lines}\nx\n```\n```yaml {file=a.yml}\nx\n```\n```sql {run=never}\n```\n<!-- runbook: #hosts -->\n| a |\n|---|\n\n# S\n<!-- runbook: on=web -->\n\n```sh\nb\n```\n```sh\nc\n```\n";
+        let source = "```bash {retries=3 background if=\"a\" preview=x interactive=false}\na\n```\n```rhai\nassert(x)\n```\n```psql\nselect\n```\n```output\nsample\n```\n```output {match=lines}\nx\n```\n```yaml {file=a.yml}\nx\n```\n```sql {run=never}\n```\n<!-- runbook: #hosts -->\n| a |\n|---|\n\n# S\n<!-- runbook: on=web -->\n\n```sh\nb\n```\n```sh\nc\n```\n";
         insta::assert_snapshot!(declared(source), @r#"
         Declared "S"
         ~s "S" 4:5 bash "a\n" unknown {"background":{"ready":null,"stays":false},"only_if":{"holds":{"line":4,"source":"a","span":{"end":54,"start":53}}},"retries":3}
         ~s-2 "S (2)" 31:32 sh "b\n" unknown
         ~s-3 "S (3)" 34:35 sh "c\n" unknown
-        ! 4: flow: `s` is a server: it is not tried again, and gives no value @ "```bash {retries=3 background if=\"a\" capture=x interactive=false}" → take `retries`, `until` and `capture` out
+        ! 4: flow: `s` is a server: it is not tried again @ "```bash {retries=3 background if=\"a\" preview=x interactive=false}" → take `retries` and `until` out
         ! 4: expression: unknown variable `a` @ "a" → there are `step`, `steps`, `inputs`, `values`, `run`; others begin with `let`
-        ! 4: not-in-this-version: attribute `capture` is not in this version @ "capture=x" → take it out, or mark the fence `run=never`
+        ! 4: not-in-this-version: attribute `preview` is not in this version @ "preview=x" → take it out, or mark the fence `run=never`
         ! 8: expression: unknown variable `x` @ "x" → there are `step`, `steps`, `inputs`, `values`, `run`; others begin with `let`
         ! 10: not-in-this-version: `psql` fences (queries) are not in this version @ "psql" → mark the fence `{run=never}`
         ! 19: not-in-this-version: attribute `file` is not in this version @ "file=a.yml" → take it out, or mark the fence `run=never`

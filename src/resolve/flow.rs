@@ -137,14 +137,11 @@ impl<'r> Reader<'r> {
                     "name a step that changes something",
                 ))
             } else if settings.background.is_some()
-                && (settings.retries > 0 || settings.until.is_some() || settings.capture.is_some())
+                && (settings.retries > 0 || settings.until.is_some())
             {
                 Some((
-                    format!(
-                        "`{}` is a server: it is not tried again, and gives no value",
-                        step.id
-                    ),
-                    "take `retries`, `until` and `capture` out",
+                    format!("`{}` is a server: it is not tried again", step.id),
+                    "take `retries` and `until` out",
                 ))
             } else if settings.every.is_some() && settings.retries == 0 && settings.until.is_none()
             {

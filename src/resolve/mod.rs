@@ -5,6 +5,7 @@
 //! format names and this version does not perform is an error, never accepted and ignored.
 
 mod attributes;
+mod captures;
 mod checks;
 mod conditions;
 mod declaration;

@@ -107,6 +107,7 @@ pub fn each(step: &Step, table: &Table) -> Vec<Step> {
         let mut one = step.clone();
         let settings = Arc::make_mut(&mut one.settings);
         settings.row_of = Some(step.id.clone());
+        settings.row_number = number as u32;
         if let Some(id) = StepId::new(&format!("{}.{suffix}", step.id)) {
             one.id = id;
         }

@@ -1,9 +1,8 @@
 //! Fences that say `template`: what is wrong with them is told before anything runs.
 
-use std::collections::BTreeSet;
-
+use super::captures::{self, Scopes};
 use crate::markdown::Document;
-use crate::model::{Diagnostic, Input, Span, Step, Table, Task};
+use crate::model::{Diagnostic, Input, SecretSource, Span, Step, StepId, Table, Task};
 use crate::render::template::{self, Names};
 
 /// Adds what is wrong with the templates of `steps`, which no table has multiplied yet. What only looks
@@ -15,29 +14,50 @@ pub(super) fn check(
     steps: &mut [Step],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    // Nearly always: what steps may give to a template is not looked for.
     if !steps.iter().any(|it| it.settings.template) {
         return;
     }
+    let guarding: Vec<String> = steps
+        .iter()
+        .flat_map(|it| captures::guards(&it.settings))
+        .map(ToString::to_string)
+        .collect();
+    let scopes = Scopes::of(steps, &guarding.iter().map(String::as_str).collect());
+    let gives = |id: &StepId| scopes.gives.get(id.as_str()).cloned().unwrap_or_default();
     let mut names = Names {
         inputs: inputs.iter().map(|it| it.name.clone()).collect(),
+        steps: steps
+            .iter()
+            .map(|it| (it.id.to_string(), gives(&it.id)))
+            .collect(),
         ..Names::default()
     };
-    for step in steps {
-        if step.settings.template {
-            let table = step.settings.each.as_ref();
-            let table = table.and_then(|name| tables.iter().find(|it| it.id == *name));
-            names.row = table
-                .map(|it| it.columns.iter().cloned().collect())
-                .unwrap_or_default();
-            one(document, step, &names, diagnostics);
-            names.row = BTreeSet::new();
+    for (at, step) in steps.iter_mut().enumerate() {
+        if !step.settings.template {
+            continue;
         }
-        if let Task::Command { body, .. } = &step.task {
-            names.are_open |= body.contains("RUNBOOK_OUTPUT");
+        let values = scopes.at(at, false);
+        names.values = values.names;
+        names.elsewhere = values.elsewhere;
+        // An input that a step prints is one that only comes with it.
+        for input in inputs {
+            if let Some(SecretSource::Step(_)) = &input.from {
+                let is_late = names.elsewhere.contains_key(&input.name);
+                if is_late {
+                    names.inputs.remove(&input.name);
+                } else {
+                    names.inputs.insert(input.name.clone());
+                }
+                names.values.remove(&input.name);
+            }
         }
-        let capture = step.settings.capture.as_ref();
-        names.values.extend(capture.map(|it| it.name.clone()));
+        names.are_open = values.are_open;
+        let table = step.settings.each.as_ref();
+        let table = table.and_then(|name| tables.iter().find(|it| it.id == *name));
+        names.row = table
+            .map(|it| it.columns.iter().cloned().collect())
+            .unwrap_or_default();
+        one(document, step, &names, diagnostics);
     }
 }
 

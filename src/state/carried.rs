@@ -16,8 +16,21 @@ pub struct Carried {
     pub variables: BTreeMap<String, Option<Text>>,
     /// The folder that the last of them left, where it was another.
     pub cwd: Option<Text>,
+    /// What steps have captured, or written into `$RUNBOOK_OUTPUT`, by name.
+    pub values: BTreeMap<String, Given>,
     /// A name that nobody can say the value of.
     pub conflict: Option<Conflict>,
+}
+
+/// A value that a step gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// As the record holds it: with `{secret:NAME}` where a secret stands.
+    pub stored: String,
+    /// The step that gave it.
+    pub step: StepId,
+    /// The attempt.
+    pub nonce: String,
 }
 
 /// Two steps, of which none comes before the other, give a name different values.
@@ -32,19 +45,42 @@ pub struct Conflict {
 }
 
 impl Carried {
-    fn add(&mut self, exited: &AttemptExited) {
-        let Some(delta) = &exited.environment else {
-            return;
-        };
-        for (name, value) in &delta.set {
-            self.variables.insert(name.clone(), Some(value.clone()));
+    fn add(&mut self, exited: &AttemptExited, values: &BTreeMap<String, String>) {
+        if let Some(delta) = &exited.environment {
+            for (name, value) in &delta.set {
+                self.variables.insert(name.clone(), Some(value.clone()));
+            }
+            for name in &delta.unset {
+                self.variables.insert(name.clone(), None);
+            }
+            if let Some(cwd) = &delta.cwd {
+                self.cwd = Some(cwd.clone());
+            }
         }
-        for name in &delta.unset {
-            self.variables.insert(name.clone(), None);
+        for (name, stored) in values {
+            let value = Some(Text::Plain(stored.clone()));
+            self.variables.insert(name.clone(), value);
+            let given = Given {
+                stored: stored.clone(),
+                step: exited.step.clone(),
+                nonce: exited.nonce.clone(),
+            };
+            self.values.insert(name.clone(), given);
         }
-        if let Some(cwd) = &delta.cwd {
-            self.cwd = Some(cwd.clone());
-        }
+    }
+}
+
+static NOTHING: BTreeMap<String, String> = BTreeMap::new();
+
+// What the step at `of` gave that the one at `to` sees: of a row of a table only what runs for the same
+// row, and nothing that a person only says was done.
+fn given<'a>(ahead: &'a Ahead<'_>, of: usize, to: usize) -> &'a BTreeMap<String, String> {
+    let row = |at: usize| ahead.planned(at).and_then(|it| it.flow.row.as_ref());
+    let step = ahead.at(of);
+    let is_for_it = row(of).is_none_or(|it| row(to) == Some(it));
+    match &step.exited {
+        Some(exited) if is_for_it && step.phase == Phase::Finished(Verdict::Ok) => &exited.values,
+        _ => &NOTHING,
     }
 }
 
@@ -56,7 +92,7 @@ pub(super) fn carried(ahead: &Ahead<'_>, index: usize) -> Carried {
         let mut carried = Carried::default();
         for at in 0..until {
             if let Some(exited) = counting(ahead.at(at)) {
-                carried.add(exited);
+                carried.add(exited, given(ahead, at, index));
             }
         }
         return carried;
@@ -67,7 +103,7 @@ pub(super) fn carried(ahead: &Ahead<'_>, index: usize) -> Carried {
         .into_iter()
         .filter(|at| counting(ahead.at(*at)).is_some())
         .collect();
-    fold(ahead, &hands_on)
+    fold(ahead, &hands_on, index)
 }
 
 // A guard sees what the step sees that it stands before; what undoes a step sees what that step left.
@@ -101,7 +137,7 @@ fn counting(step: &StepState) -> Option<&AttemptExited> {
 }
 
 // In the order of the document, but never a step before one that it waits for.
-fn fold(ahead: &Ahead<'_>, steps: &[usize]) -> Carried {
+fn fold(ahead: &Ahead<'_>, steps: &[usize], index: usize) -> Carried {
     let order = &ahead.state().order;
     let before: BTreeMap<usize, BTreeSet<usize>> =
         steps.iter().map(|at| (*at, order.before(*at))).collect();
@@ -117,21 +153,20 @@ fn fold(ahead: &Ahead<'_>, steps: &[usize]) -> Carried {
     let mut by: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut movers: Vec<usize> = Vec::new();
     for at in &sorted {
-        let Some(delta) = ahead
-            .at(*at)
-            .exited
-            .as_ref()
-            .and_then(|it| it.environment.as_ref())
-        else {
+        let Some(exited) = &ahead.at(*at).exited else {
             continue;
         };
-        for name in delta.set.iter().map(|it| &it.0).chain(&delta.unset) {
+        let values = given(ahead, *at, index);
+        for name in values.keys() {
             by.entry(name).or_default().push(*at);
         }
-        movers.extend(delta.cwd.as_ref().map(|_| *at));
-        if let Some(exited) = &ahead.at(*at).exited {
-            carried.add(exited);
+        if let Some(delta) = &exited.environment {
+            for name in delta.set.iter().map(|it| &it.0).chain(&delta.unset) {
+                by.entry(name).or_default().push(*at);
+            }
+            movers.extend(delta.cwd.as_ref().map(|_| *at));
         }
+        carried.add(exited, values);
     }
     // A folder is carried along a single chain only.
     let is_chain = |steps: &[usize]| {
@@ -142,6 +177,9 @@ fn fold(ahead: &Ahead<'_>, steps: &[usize]) -> Carried {
         carried.cwd = None;
     }
     let value = |at: usize, name: &str| {
+        if let Some(value) = given(ahead, at, index).get(name) {
+            return Some(Text::Plain(value.clone()));
+        }
         let exited = ahead.at(at).exited.as_ref();
         let delta = exited.and_then(|it| it.environment.as_ref())?;
         let mut set = delta.set.iter();

@@ -15,7 +15,7 @@ use crate::event::{
 };
 use crate::model::{Fact, Probe, StepId};
 
-pub use carried::{Carried, Conflict};
+pub use carried::{Carried, Conflict, Given};
 pub use order::{Fate, Order, Role};
 pub use table::Ahead;
 
@@ -404,9 +404,10 @@ impl State {
     }
 }
 
-/// Returns whether the attempt ended with a code that `step` accepts.
+/// Returns whether the attempt ended with a code that `step` accepts, and gave what it was to give.
 pub fn is_accepted(step: &PlannedStep, exited: &AttemptExited) -> bool {
     match (exited.exit, exited.ended_by) {
+        _ if exited.unfit.is_some() => false,
         // A server does not end by itself; what it says when it is told to is its own affair.
         (_, by) if step.flow.background => by == Some(EndedBy::End),
         (Exit::Code(code), None) if step.exit.is_empty() => code == 0,

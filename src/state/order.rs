@@ -138,7 +138,7 @@ pub(super) fn fates(ahead: &Ahead<'_>) -> Vec<(usize, Fate)> {
     let state = ahead.state();
     let steps = state.steps.len();
     if state.order.is_chain {
-        let first = (state.over..steps).find(|at| !ahead.at(*at).is_over());
+        let first = (ahead.first_open()..steps).find(|at| !ahead.at(*at).is_over());
         let first = first.map(|at| (at, own(ahead, at).unwrap_or(Fate::Ready)));
         return first.into_iter().collect();
     }

@@ -32,7 +32,8 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    pub(super) fn state(&self) -> &'a State {
+    /// Returns the state that it begins from.
+    pub fn state(&self) -> &'a State {
         self.state
     }
 
@@ -47,6 +48,12 @@ impl<'a> Ahead<'a> {
     /// Returns the step at this place of the plan, as it was planned.
     pub fn planned(&self, index: usize) -> Option<&'a PlannedStep> {
         self.state.opened.as_deref()?.steps.get(index)
+    }
+
+    /// Returns a place before which all is over: what is about to happen may open a step again.
+    pub(super) fn first_open(&self) -> usize {
+        let first = self.steps.keys().next();
+        first.map_or(self.state.over, |it| self.state.over.min(*it))
     }
 
     /// Returns the step `id` with its state.
@@ -76,7 +83,7 @@ impl<'a> Ahead<'a> {
     /// Returns the places of the steps whose phase is as wanted, whatever they are for.
     pub fn with_phase(&self, wanted: impl Fn(&Phase) -> bool) -> Vec<usize> {
         let from = if self.state.order.is_chain() {
-            self.state.over
+            self.first_open()
         } else {
             0
         };
@@ -165,7 +172,7 @@ impl<'a> Ahead<'a> {
     }
 
     fn all_passed(&self) -> bool {
-        let all = self.state.over..self.state.steps.len();
+        let all = self.first_open()..self.state.steps.len();
         let mut all = all.map(|at| (self.at(at), self.planned(at), self.state.order.is_part(at)));
         all.all(|(step, planned, is_part)| match step.phase {
             Phase::Running(_) | Phase::Serving(_) | Phase::Exited(_) | Phase::Unknown { .. } => {

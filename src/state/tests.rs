@@ -81,6 +81,8 @@ fn exited(step: &str, nonce: &str, exit: Exit, ended_by: Option<EndedBy>) -> Eve
         failed_at: None,
         left_running: Vec::new(),
         remarks: Vec::new(),
+        values: BTreeMap::new(),
+        unfit: None,
     }))
 }
 

@@ -182,13 +182,17 @@ pub fn verify(folder: &RunFolder) -> Result<Verified, Unverified> {
     })
 }
 
-// The engine adds where a step failed, when what it printed tells; all else is the keeper's word.
+// The engine adds where a step failed, when what it printed tells, and why a secret that it printed is
+// not what its input takes; all else is the keeper's word.
 fn is_told(record: &AttemptExited, exited: &AttemptExited) -> bool {
     let told = AttemptExited {
         failed_at: record.failed_at.clone(),
+        unfit: record.unfit.clone(),
         ..exited.clone()
     };
-    told == *record && (record.failed_at.is_none() || record.failed_at == exited.failed_at)
+    told == *record
+        && (record.failed_at.is_none() || record.failed_at == exited.failed_at)
+        && (record.unfit.is_none() || record.unfit == exited.unfit)
 }
 
 fn check_output(folder: &RunFolder, output: &Output) -> Result<(), Unverified> {

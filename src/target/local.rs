@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::event::Text;
 use crate::host::machine::Account;
-use crate::keeper::protocol::Launch;
+use crate::keeper::protocol::{Gives, Launch};
 use crate::keeper::{DUMP_FD, SCRIPT_FD};
 use crate::model::{Kind, Language, Settings, StepId};
 use crate::redact::Named;
@@ -91,6 +91,8 @@ pub struct Start<'a> {
     pub timeout: Option<Duration>,
     /// What is masked in all that is stored of it.
     pub secrets: Vec<Named>,
+    /// How it gives values to later steps; absent where it cannot.
+    pub gives: Option<Gives>,
 }
 
 /// Returns how this step is started with this interpreter.
@@ -198,6 +200,7 @@ impl How {
             secrets: start.secrets,
             // What is typed is seen among what it prints.
             private: settings.output_private || (terminal && !settings.record_echo),
+            gives: start.gives,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use runbook::check::{
     FUNCTIONS, Facts, Judgement, Known, OF_A_RUN, OF_A_STEP, Patience, RunFacts, STANDARD,
-    StepFacts, compile, judge, limits,
+    StepFacts, Values, compile, judge, limits,
 };
 use runbook::markdown::attributes::parse_info;
 use runbook::markdown::outline;
@@ -106,7 +106,8 @@ fn the_scripts_of_the_page_compile_and_its_expected_outputs_are_met() {
     let known = Known {
         steps: &none,
         inputs: &none,
-        values: &none,
+        values: &Values::default(),
+        gives: &BTreeMap::new(),
         has_step: true,
     };
     let (mut scripts, mut outputs) = (0, 0);

@@ -16,9 +16,9 @@ use crate::fixture::{Fixture, LEDGER, Outcome};
 /// `one` and `three` may not be repeated, `two` may.
 fn three_steps() -> Fixture {
     let text = format!(
-        "---\nrunbook: 1\n---\n# one\n\n```bash {{#one}}\n{LEDGER}\nexport CARRIED=from-one\n```\n\n\
-         # two\n\n```bash {{#two idempotent}}\n{LEDGER}\necho \"two of $CARRIED\"\n```\n\n\
-         # three\n\n```bash {{#three}}\n{LEDGER}\n[ \"$CARRIED\" = from-one ]\n```\n"
+        "---\nrunbook: 1\n---\n# one\n\n```bash {{#one capture=given}}\n{LEDGER}\nexport CARRIED=from-one\necho given-by-one\n```\n\n\
+         # two\n\n```bash {{#two idempotent}}\n{LEDGER}\necho \"two of $CARRIED\"\necho \"two=$given\" >> \"$RUNBOOK_OUTPUT\"\n```\n\n\
+         # three\n\n```bash {{#three}}\n{LEDGER}\n[ \"$CARRIED $two\" = \"from-one given-by-one\" ]\n```\n"
     );
     Fixture::new().file("a.md", text)
 }

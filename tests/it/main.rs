@@ -59,6 +59,8 @@ mod templates;
 #[cfg(feature = "testing")]
 mod terminal;
 #[cfg(feature = "testing")]
+mod values;
+#[cfg(feature = "testing")]
 mod walk;
 
 #[cfg(not(feature = "testing"))]

@@ -610,6 +610,12 @@ impl<'a> World<'a> {
             Question::Unknown { .. } => {
                 vec![Answer::Run, Answer::Done, Answer::Quit]
             }
+            Question::Lost(_) => vec![
+                Answer::Run,
+                Answer::Value(Secret::new("typed-by-hand".to_owned())),
+                Answer::Skip(String::new()),
+                Answer::Quit,
+            ],
             Question::Interrupted(_) => vec![
                 Answer::Wait,
                 Answer::Kill,
@@ -771,6 +777,8 @@ fn exited(step: StepId, nonce: &str, fails: bool, ended_by: Option<EndedBy>) -> 
         failed_at: None,
         left_running: Vec::new(),
         remarks: Vec::new(),
+        values: BTreeMap::new(),
+        unfit: None,
     }
 }
 

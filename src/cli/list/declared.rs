@@ -105,6 +105,14 @@ fn show_step(text: &mut String, page: &Page<'_>, step: &Step, id_width: usize, v
     if step.ticked {
         marks.push("ticked".to_owned());
     }
+    if let Some(name) = &step.settings.capture {
+        let secret = if step.settings.secret {
+            ", a secret"
+        } else {
+            ""
+        };
+        marks.push(format!("gives {name}{secret}"));
+    }
     marks.extend(step.tags.iter().map(|tag| format!(".{}", inline(tag))));
     let head = format!(
         "  {} {:>5}  {language:<10}  ",

@@ -91,6 +91,10 @@ struct ListedStep {
     doubts: Vec<ListedDoubt>,
     on_demand: bool,
     ticked: bool,
+    /// The value that its output becomes.
+    capture: Option<String>,
+    /// What it gives is never shown.
+    secret: bool,
     #[serde(flatten)]
     around: Around,
 }
@@ -251,6 +255,8 @@ fn step(step: Step, lines: &mut Lines<'_>) -> ListedStep {
         doubts: doubts(step.doubts, lines),
         on_demand: step.on_demand,
         ticked: step.ticked,
+        capture: step.settings.capture.clone(),
+        secret: step.settings.secret,
         around: Around {
             place: around.place,
             place_because: around.place_because,

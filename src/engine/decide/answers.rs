@@ -28,6 +28,7 @@ impl Turn<'_> {
             Question::Unknown { step, because } => {
                 self.answer_retry(step, &format!("the outcome is unknown: {because}"), answer);
             }
+            Question::Lost(lost) => self.answer_lost(lost, answer),
             Question::Interrupted(step) => self.answer_interrupted(step, answer),
         }
     }
@@ -228,7 +229,7 @@ impl Turn<'_> {
         self.go(vec![decided, finished]);
     }
 
-    fn skip(&mut self, step: &StepId, question: &str, reason: String) {
+    pub(super) fn skip(&mut self, step: &StepId, question: &str, reason: String) {
         let decided = self.decided(step, question, Decision::Skip);
         let finished = skipped(step, reason);
         self.go(vec![decided, finished]);
@@ -261,7 +262,7 @@ impl Turn<'_> {
         });
     }
 
-    fn quit(&mut self, about: Option<(&StepId, &str)>) {
+    pub(super) fn quit(&mut self, about: Option<(&StepId, &str)>) {
         let (step, question) = match about {
             Some((step, question)) => (Some(step.clone()), question.to_owned()),
             None => (None, "run all steps?".to_owned()),
@@ -285,6 +286,7 @@ fn about(question: &Question) -> Option<&StepId> {
         | Question::Failed(step)
         | Question::Unknown { step, .. }
         | Question::Interrupted(step) => Some(step),
+        Question::Lost(lost) => Some(&lost.step),
     }
 }
 

@@ -41,7 +41,8 @@ impl Turn<'_> {
         if let Some(first) = self.conditions(planned) {
             return first;
         }
-        if let Some(conflict) = ahead.carried(&id).conflict {
+        let carried = ahead.carried(&id);
+        if let Some(conflict) = &carried.conflict {
             self.session.failed_here.insert(id.clone());
             let because = format!(
                 "`{}` and `{}` both set `{}`, and nothing says which of them comes first: let one of \
@@ -50,20 +51,30 @@ impl Turn<'_> {
             );
             return Proposal::Settled(vec![failed(&id, Some(because))]);
         }
+        if let Some(lost) = self.lost(&carried, proposed, step) {
+            return self.offer(ahead, lost);
+        }
         if self.session.rest.is_some_and(|it| it != proposed.section) {
             self.session.rest = None;
         }
         let is_plain = self.plan.runbook.kind == Kind::Plain;
+        let mut known = self.session.known_at(ahead, &carried, self.plan, &id);
+        if let (true, None, Some(Err(unfit))) = (
+            proposed.settings.template,
+            &step.edited,
+            self.plan.filled(proposed, &known),
+        ) {
+            // What a step was to give is not there.
+            self.session.failed_here.insert(id.clone());
+            return Proposal::Settled(vec![failed(&id, Some(unfit.because))]);
+        }
         if self.session.agreed.contains(&id) && !is_plain {
             return Proposal::Start;
         }
-        let mut known = self.session.known(self.state, self.plan);
-        let carried = ahead.carried(&id).variables.into_iter();
-        let set = carried.filter(|(_, value)| value.is_some());
+        let set = carried.variables.into_iter();
+        let set = set.filter(|(_, value)| value.is_some());
         known.left_behind = set.map(|(name, _)| name).collect();
-        let now = self
-            .plan
-            .now(proposed, step.edited.as_deref(), &known.values);
+        let now = self.plan.now(proposed, step.edited.as_deref(), &known);
         let facts = self.facts(ahead, &now, step, &known);
         let looked = matches!(&self.session.found, Some((it, _)) if *it == id);
         if is_plain
@@ -157,15 +168,16 @@ impl Turn<'_> {
     }
 
     // What runs instead of the document's text is recorded before it does.
-    pub(super) fn filling(&self, id: &StepId) -> Option<EventKind> {
-        let (_, step) = self.state.step(id)?;
+    pub(super) fn filling(&self, ahead: &Ahead<'_>, id: &StepId) -> Option<EventKind> {
+        let (_, step) = ahead.step(id)?;
         let proposed = self.plan.step(id)?;
         if step.edited.is_some() {
             return None;
         }
         let (_, body) = self.plan.command(proposed)?;
-        let known = self.session.known(self.state, self.plan);
-        let filled = self.plan.filled(proposed, &known.values)?.ok()?;
+        let carried = ahead.carried(id);
+        let known = self.session.known_at(ahead, &carried, self.plan, id);
+        let filled = self.plan.filled(proposed, &known)?.ok()?;
         if filled.shown == body || step.filled.as_ref() == Some(&filled.shown) {
             return None;
         }

@@ -196,7 +196,7 @@ impl Turn<'_> {
             }
             return vec![ok(id)];
         }
-        self.fails(planned, exited, None)
+        self.fails(planned, exited, exited.unfit.clone())
     }
 
     fn fails(

@@ -8,6 +8,7 @@ mod answers;
 mod back;
 mod begin;
 mod ends;
+mod lost;
 mod next;
 mod session;
 mod signals;
@@ -21,6 +22,7 @@ use crate::plan::{Existing, Manner, Plan};
 use crate::state::State;
 use crate::store::attempts::AttemptRecord;
 
+pub use lost::{Lost, can_be_typed};
 pub use session::{OnTerm, Secret, Session, Which};
 
 /// What just happened.
@@ -176,6 +178,9 @@ pub enum Leaving {
     Waiting(StepId),
     /// Nobody can know how this step ended.
     Unknown(StepId),
+    /// A step reads a value that no record holds, and nobody is there to agree that the step which gives
+    /// it runs again.
+    Lost(Lost),
     /// The engine goes, the step stays with the keeper.
     Detached,
     /// The keeper died while a step was running.
@@ -207,6 +212,8 @@ pub enum Question {
         /// What is known.
         because: String,
     },
+    /// A value that the step reads is kept nowhere: run the step that gives it again, or type it?
+    Lost(Lost),
     /// Ctrl-C while this step runs, and others perhaps: wait, interrupt, stop after it, detach?
     Interrupted(StepId),
 }

@@ -393,7 +393,7 @@ impl Turn<'_> {
         self.session.found = None;
         let mut steps = Vec::with_capacity(starts.len());
         for (step, guards) in starts {
-            events.extend(self.filling(&step));
+            events.extend(self.filling(ahead, &step));
             let is_server = ahead.step(&step).is_some_and(|(it, _)| it.flow.background);
             self.session.flights.push(Flight {
                 step: step.clone(),

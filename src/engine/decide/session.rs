@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::event::{EventKind, OnFailure, Request};
+use crate::event::{EventKind, Exit, OnFailure, Request, Verdict};
 use crate::model::StepId;
 use crate::plan::{Existing, Known, Plan};
 use crate::redact::{Lost, Named, Texts};
-use crate::render::Value;
-use crate::state::State;
+use crate::render::{Datum, Value};
+use crate::state::{Ahead, Carried, Given, Phase, State, StepState};
 
 use super::super::conceal::filled;
 use super::{Leaving, Question};
@@ -33,6 +33,11 @@ pub struct Session {
     pub(super) agreed: BTreeSet<StepId>,
     pub(super) secrets: BTreeMap<String, Secret>,
     texts: Texts,
+    // Secrets that steps gave, by the names of holes; and those that others have taken the place of.
+    given: BTreeMap<String, Secret>,
+    replaced: Vec<Named>,
+    // Values that no record holds whole, by attempt and name.
+    live: BTreeMap<(String, String), Secret>,
     // The section whose rest was agreed to.
     pub(super) rest: Option<usize>,
     // What the step that is proposed would overwrite.
@@ -205,13 +210,138 @@ impl Session {
     /// Keeps the value of a secret for this session; from now on it is masked.
     pub fn keep(&mut self, name: String, secret: Secret) {
         self.secrets.insert(name, secret);
-        let named = self.secrets.iter();
+        self.know();
+    }
+
+    // What steps gave comes first: a hole is filled with that.
+    fn know(&mut self) {
+        let named = self.given.iter().chain(&self.secrets);
         let named = named.filter(|(_, it)| !it.expose().is_empty());
-        self.texts = Texts::new(
-            named
-                .map(|(name, it)| Named::new(name, it.expose()))
-                .collect(),
-        );
+        let named = named.map(|(name, it)| Named::new(name, it.expose()));
+        self.texts = Texts::new(named.chain(self.replaced.iter().cloned()).collect());
+    }
+
+    /// Keeps a secret that a step gave, called `name` in holes, for this session; from now on it is
+    /// masked, and so is the one in whose place it comes.
+    pub fn keep_given(&mut self, name: String, secret: Secret) {
+        let before = self.given.insert(name.clone(), secret.clone());
+        if let Some(before) = before.filter(|it| *it != secret) {
+            // No stored value is filled with it any more but what was made of it.
+            let number = self.replaced.len() + 1;
+            let before = Named::new(&format!("{name}#{number}"), before.expose());
+            self.replaced.push(before);
+        }
+        self.know();
+    }
+
+    /// Keeps a value of the attempt `nonce` that no record holds whole.
+    pub fn keep_live(&mut self, nonce: &str, name: String, value: Secret) {
+        self.live.insert((nonce.to_owned(), name), value);
+    }
+
+    /// Returns what was given as `name`.
+    ///
+    /// # Errors
+    /// The secret that it holds, and that is not there.
+    pub fn value(&self, name: &str, given: &Given) -> Result<String, Lost> {
+        match self.live.get(&(given.nonce.clone(), name.to_owned())) {
+            Some(live) => Ok(live.expose().to_owned()),
+            None => filled(&given.stored, &self.texts),
+        }
+    }
+
+    /// Returns what has been given and confirmed so far, and what `step` sees of the steps before it.
+    pub fn known_at(
+        &self,
+        ahead: &Ahead<'_>,
+        carried: &Carried,
+        plan: &Plan,
+        step: &StepId,
+    ) -> Known {
+        let state = ahead.state();
+        let mut known = self.known(state, plan);
+        let is_secret = |id: &StepId| plan.step(id).is_some_and(|it| it.settings.secret);
+        let given = &carried.values;
+        for (name, it) in given {
+            let Ok(value) = self.value(name, it) else {
+                continue;
+            };
+            let value = if is_secret(&it.step) {
+                Value::Secret {
+                    variable: name.clone(),
+                }
+            } else {
+                Value::Plain(value)
+            };
+            known.values.insert(name.clone(), value);
+        }
+        let names_steps = plan.step(step).is_some_and(|it| {
+            it.settings.template
+                && plan
+                    .command(it)
+                    .is_some_and(|(_, body)| body.contains("steps"))
+        });
+        if names_steps {
+            let all = (0..state.steps().len())
+                .filter_map(|at| Some((ahead.planned(at)?.id.clone(), ahead.at(at))));
+            known.steps = all
+                .filter_map(|(id, it)| Some((id.to_string(), self.ended(plan, &id, it, given)?)))
+                .collect();
+        }
+        known
+    }
+
+    // What a template sees of a step that has ended.
+    fn ended(
+        &self,
+        plan: &Plan,
+        id: &StepId,
+        step: &StepState,
+        seen: &BTreeMap<String, Given>,
+    ) -> Option<BTreeMap<String, Datum>> {
+        let (Phase::Finished(verdict), Some(exited)) = (&step.phase, &step.exited) else {
+            return None;
+        };
+        let status = match exited.exit {
+            Exit::Code(code) => Datum::Number(code.to_string()),
+            _ => Datum::None,
+        };
+        let is_secret = plan.step(id).is_some_and(|it| it.settings.secret);
+        let values = exited.values.iter().filter_map(|(name, stored)| {
+            let given = Given {
+                stored: stored.clone(),
+                step: id.clone(),
+                nonce: exited.nonce.clone(),
+            };
+            let value = self.value(name, &given).ok()?;
+            let value = match is_secret {
+                false => Datum::Text(value),
+                // It goes into a command by its variable, where the step has that.
+                true if seen.get(name) == Some(&given) => Datum::Secret {
+                    variable: name.clone(),
+                },
+                true => return None,
+            };
+            Some((name.clone(), value))
+        });
+        let values = Datum::Map(match verdict {
+            Verdict::Ok => values.collect(),
+            _ => Vec::new(),
+        });
+        let verdict = serde_json::to_value(verdict).ok()?;
+        Some(BTreeMap::from([
+            (
+                "attempt".to_owned(),
+                Datum::Number(step.attempts.to_string()),
+            ),
+            ("ms".to_owned(), Datum::Number(exited.ms.to_string())),
+            ("status".to_owned(), status),
+            ("values".to_owned(), values),
+            (
+                "verdict".to_owned(),
+                Datum::Text(verdict.as_str()?.to_owned()),
+            ),
+        ]))
     }
 
     /// Returns what masks the secrets of this session.
@@ -261,7 +391,7 @@ impl Session {
             hosts: state.hosts().clone(),
             workstation: state.workstation(),
             overwriting: overwriting.map(|(id, _)| id.clone()).collect(),
-            left_behind: BTreeSet::new(),
+            ..Known::default()
         }
     }
 

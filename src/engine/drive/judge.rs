@@ -14,9 +14,10 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::check::{FALSE, Facts, Judgement, Patience, RunFacts, StepFacts, holds, judge, limits};
-use crate::event::{AttemptExited, EventKind, Exit, Output, Text};
+use crate::event::{AttemptExited, EventKind, Exit, Output, Text, Verdict};
 use crate::host::{clock, probe};
 use crate::model::{Condition, Expression, Fact, Probe, Step, StepId};
+use crate::redact;
 use crate::state::Phase;
 
 use super::super::decide::{Input, Judged, Judging, Which};
@@ -262,11 +263,12 @@ impl Engine<'_> {
             document: plan.document.clone(),
             folder: plan.cwd.display().to_string(),
         };
+        let values = self.values(&step.id, own.as_ref());
         let facts = Facts {
             step: own.as_ref(),
             steps: &steps,
             inputs: &inputs,
-            values: &BTreeMap::new(),
+            values: &values,
             run: &run,
             probed: &open.probed,
             patience: &Patience::new(patience(), clock::since_boot),
@@ -316,6 +318,9 @@ impl Engine<'_> {
             if let Phase::Finished(verdict) = step.phase {
                 facts.verdict = Some(verdict);
             }
+            if facts.verdict != Some(Verdict::Ok) {
+                facts.values.clear();
+            }
             if let Some(id) = row {
                 ended.insert(id.clone(), facts.clone());
             }
@@ -348,8 +353,23 @@ impl Engine<'_> {
             ms: exited.ms,
             attempt,
             truncated,
+            values: shown_values(&exited.values),
             ..StepFacts::default()
         }
+    }
+
+    // What the step sees of the values of others, and what it gave itself: as records hold them, so that
+    // it is the same when it is judged again.
+    fn values(&self, step: &StepId, own: Option<&StepFacts>) -> BTreeMap<String, String> {
+        let state = self.parts.journal.state();
+        let carried = state.carried(step, self.parts.session.pending()).values;
+        let carried = carried.into_iter();
+        let mut values: BTreeMap<String, String> = carried
+            .map(|(name, it)| (name, redact::shown(&it.stored)))
+            .collect();
+        let own = own.into_iter().flat_map(|it| it.values.clone());
+        values.extend(own);
+        values
     }
 
     // What a step printed, by stream, as its log and the index of it tell.
@@ -415,6 +435,12 @@ impl Engine<'_> {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         (text(out), text(err))
     }
+}
+
+fn shown_values(values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let values = values.iter();
+    let values = values.map(|(name, it)| (name.clone(), redact::shown(it)));
+    values.collect()
 }
 
 impl Open {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::event::{Identity, Text};
 use crate::host::machine;
+use crate::keeper::OUTPUT_FD;
 use crate::keeper::link::{Held, Link};
 use crate::keeper::protocol::{Ask, Launch, Say};
 use crate::model::{Step, StepId};
@@ -158,8 +159,8 @@ impl Engine<'_> {
         };
         let cwd = self.cwd(step, cwd.as_ref());
         // What stands for a value is never passed to an interpreter.
-        let known = self.parts.session.known(state, plan);
-        let body = match plan.filled(step, &known.values) {
+        let known = self.known(id);
+        let body = match plan.filled(step, &known) {
             None => self.body(step).0,
             Some(Ok(filled)) => filled.body,
             Some(Err(unfit)) => return Err(format!("`{}`: {}", unfit.name, unfit.because)),
@@ -204,7 +205,18 @@ impl Engine<'_> {
         for (name, value) in carried.variables {
             match value {
                 Some(value) => {
-                    let value = again(&value, &format!("`{name}`, which an earlier step set,"))?;
+                    let given = carried.values.get(&name);
+                    let given = given.filter(|it| Text::Plain(it.stored.clone()) == value);
+                    let what = format!("`{name}`, which an earlier step set,");
+                    let value = match given.map(|it| self.parts.session.value(&name, it)) {
+                        Some(Ok(value)) => plain(&value),
+                        // A step that reads it is not started.
+                        Some(Err(_)) if !plan.reads(step, None, &name) => {
+                            env.remove(&name);
+                            continue;
+                        }
+                        _ => again(&value, &what)?,
+                    };
                     env.insert(name, value);
                 }
                 None => drop(env.remove(&name)),
@@ -234,6 +246,11 @@ impl Engine<'_> {
         );
         env.insert("RUNBOOK_ATTEMPT".to_owned(), plain(&nonce));
         env.insert("PWD".to_owned(), cwd.clone());
+        let gives = self.gives(step);
+        if gives.is_some() {
+            let output = format!("/dev/fd/{OUTPUT_FD}");
+            env.insert("RUNBOOK_OUTPUT".to_owned(), plain(&output));
+        }
         let me = rustix::process::getuid().as_raw();
         // Of a server it says how long it may take until it is ready.
         let timeout = step.settings.timeout.or(plan.runbook.default_timeout);
@@ -252,6 +269,7 @@ impl Engine<'_> {
             user: user.filter(|it| it.uid != me).cloned(),
             timeout: timeout.filter(|_| step.settings.background.is_none()),
             secrets: secrets.secrets().to_vec(),
+            gives,
         };
         if let Some(own) = own {
             return Ok(launch_own(start, own));

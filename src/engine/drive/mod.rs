@@ -1,5 +1,6 @@
 //! The loop: wait for news, decide, record, act, tell.
 
+mod gives;
 mod judge;
 mod launch;
 mod syncer;
@@ -254,6 +255,7 @@ impl<'a> Engine<'a> {
         self.asking = true;
         let step = match question {
             Question::Begin => None,
+            Question::Lost(lost) => self.parts.plan.step(&lost.giver),
             Question::Run { step, .. }
             | Question::Failed(step)
             | Question::Unknown { step, .. }
@@ -264,7 +266,10 @@ impl<'a> Engine<'a> {
         let now = step.map(|step| self.now(step));
         let step = now.as_deref();
         let (body, shown) = step.map(|it| self.body(it)).unwrap_or_default();
-        let known = self.parts.session.known(state, plan);
+        let known = match step {
+            Some(step) => self.known(&step.id),
+            None => self.parts.session.known(state, plan),
+        };
         let left = state.steps();
         let left = left.filter(|(_, it)| it.phase == Phase::Pending).count();
         let undoes = match question {
@@ -319,16 +324,16 @@ impl<'a> Engine<'a> {
         let edited = state
             .step(&step.id)
             .and_then(|(_, it)| it.edited.as_deref());
-        let known = self.parts.session.known(state, &self.parts.plan);
-        self.parts.plan.now(step, edited, &known.values)
+        let known = self.known(&step.id);
+        self.parts.plan.now(step, edited, &known)
     }
 
     // What runs of this step, or what a person does; and the same for people to see, with values
     // where they are known.
     fn body(&self, now: &Step) -> (String, String) {
         let plan = &self.parts.plan;
-        let known = self.parts.session.known(self.parts.journal.state(), plan);
-        if let Some(Ok(filled)) = plan.filled(now, &known.values) {
+        let known = self.known(&now.id);
+        if let Some(Ok(filled)) = plan.filled(now, &known) {
             return (filled.body, filled.shown);
         }
         let body = match (&now.task, plan.command(now)) {
@@ -379,11 +384,12 @@ impl<'a> Engine<'a> {
 
     fn said(&mut self, say: Say) -> Result<(), EngineError> {
         match say {
-            Say::Ended(mut record) => {
+            Say::Ended { mut record, live } => {
                 fault::point("heard");
                 self.given_back(&record.nonce);
                 if let Outcome::Exited(exited) = &mut record.outcome {
                     self.explain(exited);
+                    self.learn(exited, live);
                     if let Some(output) = exited.output.as_ref().filter(|it| !it.log.is_empty()) {
                         self.syncer.sync(self.parts.folder.path().join(&output.log));
                     }

@@ -18,7 +18,17 @@ fn context(values: &[(&str, Datum)]) -> Context {
         values: [("port".to_owned(), Datum::Number("8080".to_owned()))].into(),
         row: [("host".to_owned(), Datum::Text("web1".to_owned()))].into(),
         run: [("id".to_owned(), Datum::Text("01J".to_owned()))].into(),
+        steps: [("build".to_owned(), build())].into(),
     }
+}
+
+fn build() -> BTreeMap<String, Datum> {
+    let tag = ("tag".to_owned(), text("v1; rm"));
+    [
+        ("status".to_owned(), Datum::Number("0".to_owned())),
+        ("values".to_owned(), Datum::Map(vec![tag])),
+    ]
+    .into()
 }
 
 fn text(text: &str) -> Datum {
@@ -177,7 +187,19 @@ fn told(body: &str) -> String {
         inputs: words(&["version", "region"]),
         values: words(&["port"]),
         row: words(&["host"]),
-        are_open: false,
+        elsewhere: [("late".to_owned(), "`z` captures it".to_owned())].into(),
+        steps: [
+            (
+                "build".to_owned(),
+                Gives {
+                    names: words(&["tag"]),
+                    are_open: false,
+                },
+            ),
+            ("de-ploy".to_owned(), Gives::default()),
+        ]
+        .into(),
+        ..Names::default()
     };
     let faults = check(body, &names);
     let lines: Vec<String> = faults.iter().map(|it| shown(body, it)).collect();
@@ -209,8 +231,51 @@ fn names_and_filters_are_known_before_the_run() {
         .join("\n--\n")
     );
     assert_eq!(raw("{{ a | raw }} {{ '|raw' }} {% filter raw %}").len(), 2);
-    assert!(is_ready("{{ inputs.a }} {{ b }}"));
-    assert!(!is_ready("{{ values.a }}"));
+    let known = ["a", "b"].map(str::to_owned).into();
+    for (body, wanted) in [
+        ("{{ inputs.a }} {{ b }} {{ run.id }}", true),
+        ("{% for x in range(2) %}{{ x }}{% endfor %}", true),
+        ("{{ values.a }}", false),
+        ("{{ steps.a.status }}", false),
+        ("{{ c }}", false),
+        ("{{ inputs.c }}", false),
+    ] {
+        assert_eq!(is_ready(body, &known), wanted, "{body}");
+    }
+}
+
+#[test]
+fn steps_and_what_they_give_are_known_before_the_run() {
+    assert_eq!(
+        told(
+            "{{ steps.build.values.tag }} {{ steps['de-ploy'].status }} {{ steps.build[\"ms\"] }} {{ 'steps.x' }}"
+        ),
+        ""
+    );
+    insta::assert_snapshot!(
+        [
+            "{{ late }} {{ values.late }}",
+            "{{ steps.biuld.status }}",
+            "{{ steps.build.values.tga }} {{ steps[\"de-ploy\"].values.x }}",
+            "{{ steps.build.stdout }}\n{{ steps.build.statsu }}",
+        ]
+        .map(told)
+        .join("\n--\n"),
+        @r#"
+    ! template-name: `late` has no value here @ "late" → `z` captures it
+    ! template-name: `values.late` has no value here @ "values.late" → `z` captures it
+    --
+    ! template-name: no step is called `biuld` @ "biuld" → did you mean `build`?
+    --
+    ! template-name: step `build` gives no `tga` @ "tga" → did you mean `tag`?
+    ! template-name: step `de-ploy` gives no `x` @ "x" → capture it: `capture=name`, or `name=value` lines into `$RUNBOOK_OUTPUT`
+    --
+    ! template-name: a template sees no `stdout` of a step @ "stdout" → capture it: `capture=name` on that step, then `values.name`
+    ! template-name: a template sees no `statsu` of a step @ "statsu" → did you mean `status`?
+    "#
+    );
+    let body = "x {{ steps.build.values.tag }} {{ steps[\"build\"].status }}";
+    assert_eq!(rendered("bash", body, &text("")), "x 'v1; rm' 0");
 }
 
 #[test]
