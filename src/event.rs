@@ -428,6 +428,9 @@ pub struct Setup {
     /// The file that its body becomes: then no interpreter runs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<WrittenFile>,
+    /// It is handed the terminal.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interactive: bool,
 }
 
 impl Setup {
@@ -450,6 +453,9 @@ impl Setup {
         if let Some(stdin) = &self.stdin {
             told.push_str(" < ");
             told.push_str(stdin);
+        }
+        if self.interactive {
+            told.push_str(", interactive");
         }
         told
     }
@@ -826,6 +832,8 @@ pub enum Decision {
     Skip,
     /// Undo what was done.
     Undo,
+    /// Open a shell in the environment of the step, and ask again.
+    Shell,
     /// Stop here; the run stays open.
     Stop,
 }

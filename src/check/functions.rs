@@ -211,8 +211,15 @@ pub const FUNCTIONS: &[Function] = &[
         "file",
         (1, 1),
         "file(path)",
-        "a file: `exists`, `kind`, `size`, `mode`, `owner`, `mtime`, `text`",
+        "a file: `exists`, `kind`, `size`, `mode`, `owner`, `mtime`",
         r#"file("app.conf").mode == "0640""#,
+    ),
+    probe(
+        "read",
+        (1, 1),
+        "read(path)",
+        "the text of a file of at most 64 KiB, which is recorded; what looks like a secret in it is masked before",
+        r#"read("app.conf").contains("port")"#,
     ),
     probe(
         "cert",
@@ -826,11 +833,33 @@ fn probes(module: &mut Module) {
             },
         )?;
         found.entry("exists".into()).or_insert_with(|| false.into());
-        for missing in ["kind", "size", "mode", "owner", "mtime", "text"] {
+        for missing in ["kind", "size", "mode", "owner", "mtime"] {
             found.entry(missing.into()).or_insert(Dynamic::UNIT);
         }
         dated(&mut found, "mtime");
         Ok(found)
+    });
+    module.set_native_fn("read", move |context: NativeCallContext, path: Text| {
+        let mut found = map(
+            &context,
+            Probe::Text {
+                path: path.to_string(),
+            },
+        )?;
+        let cause = found.get("error").map(super::value::shown);
+        match (cause.filter(|it| !it.is_empty()), found.remove("text")) {
+            (None, Some(text)) => {
+                reads(
+                    &context,
+                    text.as_immutable_string_ref().map_or(0, |it| it.len()),
+                )?;
+                Ok(text)
+            }
+            (cause, _) => {
+                let cause = cause.unwrap_or_default();
+                Err(error(format!("`{path}` cannot be read: {cause}")))
+            }
+        }
     });
     module.set_native_fn("cert", move |context: NativeCallContext, of: Text| {
         let mut found = map(&context, Probe::Cert { of: of.to_string() })?;

@@ -1,5 +1,7 @@
 //! Checks and conditions over facts → a verdict, or what must be looked at first.
 
+use std::fmt::Write as _;
+
 use rhai::Position;
 
 use super::difference;
@@ -76,7 +78,13 @@ fn scripted(script: &Expression, facts: &Facts<'_>, wants: Wants) -> Judgement {
             right: None,
             diff: Vec::new(),
         },
-        Outcome::Fell(fall) => fallen(script, fall, first()),
+        Outcome::Fell(fall) => {
+            let mut judged = fallen(script, fall, first());
+            judged
+                .message
+                .push_str(&looks_failed(&judged.expression, facts));
+            judged
+        }
     })
 }
 
@@ -98,6 +106,26 @@ fn outlasted(script: &Expression, facts: &Facts<'_>) -> Option<Fall> {
             sides: None,
         })
     })
+}
+
+// Why what the deciding part of a script looked at was not there: both sides alone do not say it.
+fn looks_failed(expression: &str, facts: &Facts<'_>) -> String {
+    let mut told = String::new();
+    for (probe, fact) in facts.probed {
+        let (name, of) = match probe {
+            Probe::Http { url } => ("http", url),
+            Probe::Tcp { host, .. } => ("tcp", host),
+            Probe::Cert { of } => ("cert", of),
+            _ => continue,
+        };
+        let Fact::Found(found) = fact else { continue };
+        let error = found["error"].as_str().unwrap_or_default();
+        let is_meant = expression.contains(name) && expression.contains(of.as_str());
+        if is_meant && !error.is_empty() {
+            let _ = write!(told, "; `{of}`: {error}");
+        }
+    }
+    told
 }
 
 fn seconds(ms: u64) -> String {

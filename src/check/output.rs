@@ -9,7 +9,7 @@ use super::lines::{Compared, Expected};
 use super::plain::plain;
 use super::value::cut;
 use super::{difference, lines, structure};
-use crate::model::{Expression, Judged, Matching, Run};
+use crate::model::{Expression, Judged, Matching, Run, Tag};
 
 /// Why an output is not what is expected.
 struct Mismatch {
@@ -83,13 +83,30 @@ fn without_end(text: &str) -> &str {
     text.strip_suffix('\n').unwrap_or(text)
 }
 
+/// Returns the difference, of single lines too: `-` and `+` say which of the two was expected.
+fn expected_and_there(left: &str, right: &str) -> Vec<Run> {
+    let diff = difference::of(left, right);
+    if !diff.is_empty() {
+        return diff;
+    }
+    [(Tag::Left, left), (Tag::Right, right)]
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(tag, text)| Run {
+            tag,
+            text: format!("{text}\n"),
+            greyed: false,
+        })
+        .collect()
+}
+
 fn compared(matching: Matching, expected: &str, printed: &str) -> Option<Mismatch> {
     match matching {
         Matching::Exact => {
             let (left, right) = (without_end(expected), without_end(printed));
             (left != right).then(|| {
                 let same = left.lines().zip(right.lines()).take_while(|(a, b)| a == b);
-                let diff = difference::of(left, right);
+                let diff = expected_and_there(left, right);
                 let message = if tidy(left) == tidy(&plain(right)) {
                     "the output differs in what nobody sees: spaces, line ends, escapes"
                 } else {

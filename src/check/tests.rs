@@ -104,8 +104,14 @@ impl World {
                         path: "app.conf".into(),
                     },
                     found(
-                        json!({"exists": true, "kind": "file", "size": 3, "mode": "0640", "owner": "root", "mtime": 1_767_322_800_000_i64, "text": "a\n"}),
+                        json!({"exists": true, "kind": "file", "size": 3, "mode": "0640", "owner": "root", "mtime": 1_767_322_800_000_i64}),
                     ),
+                ),
+                (
+                    Probe::Text {
+                        path: "app.conf".into(),
+                    },
+                    found(json!({"text": "a\nport 80\n", "error": ""})),
                 ),
                 (
                     Probe::Cert {
@@ -359,6 +365,39 @@ fn a_check_is_judged_again_from_what_was_recorded() {
     let stored = serde_json::to_string(&first).unwrap();
     assert_eq!(serde_json::from_str::<Judged>(&stored).unwrap(), first);
     assert!(!first.holds);
+}
+
+#[test]
+fn what_was_not_there_to_be_looked_at_is_told_with_what_does_not_hold() {
+    let mut world = World::new();
+    let url = "http://127.0.0.1:1/".to_owned();
+    world.probed.extend([
+        (
+            Probe::Http { url },
+            Fact::Found(json!({"error": "connection refused", "ms": 1})),
+        ),
+        (
+            Probe::Tcp {
+                host: "db".into(),
+                port: 5432,
+            },
+            Fact::Found(json!({"open": false, "error": "no such name"})),
+        ),
+    ]);
+    let check = |source: &str| told(&judge(&Check::Script(expression(source)), &world.facts()));
+    assert_eq!(
+        check("assert_eq(http(\"http://127.0.0.1:1/\").status, 200)"),
+        "10: assert_eq(http(\"http://127.0.0.1:1/\").status, 200) | nothing is never a number; `http://127.0.0.1:1/`: connection refused | \"()\" \"200\""
+    );
+    assert_eq!(
+        check("tcp(\"db\", 5432)"),
+        "10: tcp(\"db\", 5432) | it does not hold; `db`: no such name"
+    );
+    // What another line looked at is not told.
+    assert_eq!(
+        check("tcp(\"db\", 5432); 1 == 2"),
+        "10: 1 == 2 | it does not hold | \"1\" \"2\""
+    );
 }
 
 #[test]

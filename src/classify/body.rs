@@ -14,10 +14,13 @@ use super::pieces::{self, Run};
 use super::placeholders::{self, Found};
 use super::prompted::{self, Asks, Exchange};
 use super::suspicion;
-use super::text::{Dialect, Parts, holds};
+use super::text::{Dialect, Marks, Parts, holds};
 use super::understanding::{Sense, Tongue, Understanding, understand};
 use super::ways::Ways;
 use super::words::{self, Heard, Set};
+
+/// Why a piece without commands is none.
+pub(super) const REMARKS_ONLY: &str = "it holds comments only";
 
 /// A fence's body, read.
 #[derive(Clone, Debug)]
@@ -232,6 +235,12 @@ static OPPOSITES: LazyLock<Set> = LazyLock::new(|| {
     Set::of(pairs.flat_map(|(does, undoes)| [*does, *undoes]))
 });
 
+/// Values of which a command holds one where another switches it back.
+static SWITCHES: LazyLock<Marks> = LazyLock::new(|| {
+    let pairs = words::SWITCHES.iter();
+    Marks::new(pairs.flat_map(|(on, off)| [*on, *off]))
+});
+
 /// Reads a body under its tag.
 pub(super) fn read(tag: &str, body: &str, knowledge: &Knowledge) -> Body {
     let reader = Reader {
@@ -250,6 +259,8 @@ pub(super) fn read(tag: &str, body: &str, knowledge: &Knowledge) -> Body {
         let texts = commands
             .iter()
             .filter_map(|known| piece.command.get(known.range.clone()));
+        piece.has_opposite = !commands.is_empty() && SWITCHES.stand_in(&piece.command);
+        piece.may_start = piece.has_opposite;
         for word in texts.flat_map(str::each_word) {
             piece.has_opposite |= OPPOSITES.contains(word);
             piece.may_start |= piece.has_opposite || word == "restart";
@@ -412,14 +423,14 @@ impl Reader<'_> {
         if found.iter().all(|piece| !piece.nature.is_step()) {
             let mut natures: Vec<Nature> = found
                 .iter()
-                .filter(|piece| !piece.because.starts_with("it holds comments only"))
+                .filter(|piece| !piece.because.starts_with(REMARKS_ONLY))
                 .map(|piece| piece.nature)
                 .collect();
             natures.dedup();
             if natures.len() < 2 {
                 let leading = found
                     .iter()
-                    .position(|piece| !piece.because.starts_with("it holds comments only"))
+                    .position(|piece| !piece.because.starts_with(REMARKS_ONLY))
                     .unwrap_or(0);
                 let mut piece = found.swap_remove(leading);
                 piece.range = whole.range;
@@ -568,12 +579,7 @@ impl Reader<'_> {
 
     fn piece(&self, run: Run) -> BodyPiece {
         if run.is_comment {
-            return BodyPiece::new(
-                run.range,
-                run.title,
-                Nature::Listing,
-                "it holds comments only",
-            );
+            return BodyPiece::new(run.range, run.title, Nature::Listing, REMARKS_ONLY);
         }
         let text = &self.body[run.range.clone()];
         let is_program = |word: &str| self.knows(word);
@@ -859,7 +865,7 @@ impl Reader<'_> {
                 .iter()
                 .filter(|piece| {
                     matches!(piece.nature, Nature::Listing | Nature::Output)
-                        && !piece.because.starts_with("it holds comments only")
+                        && !piece.because.starts_with(REMARKS_ONLY)
                 })
                 .count();
             if others > commands {

@@ -71,6 +71,7 @@ pub(super) fn exclude(fences: &mut [Context<'_>], document: &Document<'_>) {
     sibling_sections(fences, &mut next);
     side_by_side::tabs(fences, document, &mut next);
     side_by_side::chores(fences, document);
+    side_by_side::taken_back(fences);
     undoing_sections(fences);
     stopped_for_good(fences);
 }
@@ -215,7 +216,8 @@ pub(super) fn choose(
         }
         let whole = context.pieces[*piece].range.clone();
         context.choices.push((*piece, number));
-        if at >= taken {
+        let is_recommended = is_recommended(&context.pieces[*piece].heard);
+        if at >= taken && !is_recommended {
             context.pieces.to_mut()[*piece].doubt("alternative", because.to_owned(), whole);
         }
     }
@@ -455,9 +457,11 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
         }
         let mut seen: BTreeMap<Vec<String>, Vec<(usize, String)>> = BTreeMap::new();
         for (index, piece) in group[fence].pieces.iter().enumerate() {
+            // Numbered steps are a procedure, however alike.
             let is_one = piece.nature.is_step()
                 && piece.effect == Effect::Changes
-                && (index == 0 || !piece.title.is_empty());
+                && (index == 0 || !piece.title.is_empty())
+                && !is_numbered(&piece.title);
             let Some(known) = piece
                 .understanding
                 .as_ref()
@@ -519,6 +523,12 @@ fn variants(group: &mut [Context<'_>], next: &mut u32) {
             }
         }
     }
+}
+
+/// `2. Stop it`
+fn is_numbered(title: &str) -> bool {
+    let rest = title.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.len() < title.len() && rest.starts_with(['.', ')'])
 }
 
 /// `Option A` and `Option B` as headings side by side, or `Ubuntu` and `CentOS`.

@@ -41,10 +41,11 @@ pub(super) fn listen(
         .map(|prose| &prose.text)
         .chain(around.headings.iter().map(|it| &**it))
         .find_map(|text| text.find(List::Forbids));
-    for piece in pieces {
+    for (index, piece) in pieces.iter_mut().enumerate() {
         let title = &piece.read.heard;
-        // Samples of what is printed.
+        // Samples of what is printed; a remark under a command is none, whatever it says.
         if (leads_to_output && is_lone || says_output(title))
+            && piece.read.because != body::REMARKS_ONLY
             && !matches!(piece.nature, Nature::Diagram | Nature::Session)
         {
             let is_free = piece.nature == Nature::Listing
@@ -176,6 +177,19 @@ pub(super) fn listen(
                 whole.clone(),
             );
         }
+        if index > 0
+            && piece.effect != Effect::Reads
+            && let Some(word) = words::find(title, words::FORCES)
+        {
+            piece.doubt(
+                "alternative",
+                format!(
+                    "its comment says “{}”: for when what stands before it did not do",
+                    word.trim_end_matches('*')
+                ),
+                whole.clone(),
+            );
+        }
         if piece.effect != Effect::Reads
             && let Some(heading) = around.headings.iter().find(|it| ways::opens_other_ways(it))
         {
@@ -245,6 +259,17 @@ pub(super) fn listen(
                 piece.doubt(
                     "example-value",
                     format!("its comment says “{}”", word.trim_end_matches('*')),
+                    whole.clone(),
+                );
+            }
+            // `npm install # or yarn install`
+            if piece.effect != Effect::Reads
+                && let Some(remark) = trailing
+                && ways::says_alternative(&Heard::new(remark))
+            {
+                piece.doubt(
+                    "alternative",
+                    "its remark names another way of doing it",
                     whole.clone(),
                 );
             }

@@ -473,7 +473,11 @@ fn redirected(all: &mut Understanding, first: usize, words: &[(&str, Range<usize
                 name: (*word).to_owned(),
                 range: range.clone(),
                 effect: Effect::Changes,
-                because: format!("`>` writes `{file}`"),
+                because: if is_over {
+                    format!("`>` writes `{file}`")
+                } else {
+                    format!("`>>` adds to `{file}`")
+                },
             });
         }
     }

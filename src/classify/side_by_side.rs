@@ -11,6 +11,9 @@ use crate::markdown::Document;
 /// A title of so many words names a chore; more of them make a sentence.
 const SHORT: usize = 4;
 
+/// So many fences apart, a command and what takes it back are told of together.
+const NEAR: usize = 6;
+
 /// What is open.
 enum Open {
     /// A tab, and how far it is indented if what is in it must be more so.
@@ -152,4 +155,44 @@ fn is_chore(context: &Context<'_>, from: usize, document: &Document<'_>) -> bool
             .headings()
             .first()
             .is_some_and(|it| speaks_of_restart(it))
+}
+
+/// `ufw allow 80`, and further down `ufw delete allow 80`: the same words and one that takes it back. Whoever
+/// lists both means one of them.
+pub(super) fn taken_back(fences: &mut [Context<'_>]) {
+    let mut taken: Vec<usize> = Vec::new();
+    for at in 1..fences.len() {
+        let Some((mut words, word)) = taking_back(&fences[at]) else {
+            continue;
+        };
+        words.remove(word);
+        let near = at.saturating_sub(NEAR)..at;
+        let given = near
+            .rev()
+            .find(|before| alone(&fences[*before]).is_some_and(|given| given == words));
+        if let Some(given) = given {
+            taken.extend([given, at]);
+        }
+    }
+    for at in taken {
+        for piece in fences[at].pieces.to_mut() {
+            if piece.nature.is_step() {
+                let whole = piece.range.clone();
+                let because = "another command takes it back: one of them is meant";
+                piece.doubt("opposite", because, whole);
+            }
+        }
+    }
+}
+
+/// The words of the only command of a fence, and which of them takes something back.
+fn taking_back<'a>(context: &Context<'a>) -> Option<(Vec<&'a str>, usize)> {
+    // All of those words are somebody's opposites.
+    if !context.pieces.iter().any(|piece| piece.has_opposite) {
+        return None;
+    }
+    let words = alone(context)?;
+    let mut all = words.iter();
+    let at = all.position(|word| words::TAKES_BACK.contains(word))?;
+    (at > 0).then_some((words, at))
 }

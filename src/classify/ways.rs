@@ -25,9 +25,14 @@ pub(super) fn is_silent_heading(heading: &Heard) -> bool {
         && web_server(heading).is_none()
 }
 
-/// `Or use …`, as a heading.
+/// `Or use …`, `Manually (alternative)`, as a heading.
 pub(super) fn opens_other_ways(heading: &str) -> bool {
     begins_with(heading, words::OTHER_WAYS)
+        || heading.split('(').skip(1).any(|aside| {
+            words::ALTERNATIVE_ASIDES
+                .iter()
+                .any(|word| aside.starts_with(word))
+        })
 }
 
 /// `If you use …`, as a heading.

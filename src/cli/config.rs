@@ -75,11 +75,12 @@ impl Config {
         let name = &with.name;
         if let Some(words) = self.interpreters.get(name) {
             let is_on_stdin = !words.iter().any(|it| it.contains("{}"));
-            return (is_on_stdin && step.settings.stdin.is_some()).then(|| {
+            let has_other = step.settings.stdin.is_some() || step.settings.interactive;
+            return (is_on_stdin && has_other).then(|| {
                 let message =
                     format!("interpreter `{name}` reads its text from standard input itself");
                 Diagnostic::error("interpreter", with.span, message)
-                    .way_out("take `stdin` out, or let its row say where the file stands: `{}`")
+                    .way_out("take `stdin` or `interactive` out, or let its row say where the file stands: `{}`")
             });
         }
         let message = format!("no interpreter is called `{name}` in your configuration");

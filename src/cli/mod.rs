@@ -11,6 +11,7 @@ mod forms;
 mod highlight;
 mod init;
 mod inputs;
+mod lent;
 pub mod lint;
 pub mod list;
 mod mend;
@@ -34,6 +35,8 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::host::terminal::give_back;
 
 use exit::ExitCode;
 use failure::Failure;
@@ -95,7 +98,10 @@ struct NotYet {
 
 /// Runs the command line `arguments` (the program's name first) and returns the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| print::note(panic)));
+    std::panic::set_hook(Box::new(|panic| {
+        give_back();
+        print::note(panic);
+    }));
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {

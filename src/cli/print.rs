@@ -54,6 +54,19 @@ pub fn show(text: &str) {
         .and_then(|()| stream.flush());
 }
 
+/// Writes what another program shows to the terminal on standard error, byte for byte: its secrets are
+/// masked by whoever hands it on.
+pub fn raw(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match rustix::io::write(rustix::stdio::stderr(), bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(rustix::io::Errno::INTR) => {}
+            // A terminal that is gone is noticed by its signal.
+            Err(_) => return,
+        }
+    }
+}
+
 /// Tells of `failure` and returns its exit code.
 pub fn fail(failure: &Failure) -> ExitCode {
     note(failure);

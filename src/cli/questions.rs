@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use crate::engine::Signals;
 use crate::model::{Input, InputType};
 use crate::report::clean;
-use crate::resolve::accept;
+use crate::resolve::{accept, items};
 
 use super::exit::ExitCode;
 use super::failure::Failure;
@@ -47,7 +47,10 @@ pub fn ask(
         };
         match answered(input, default, &answer) {
             Answered::Value(value) => return Ok(value),
-            Answered::Nothing => {}
+            Answered::Nothing => {
+                let name = &input.name;
+                print::note(format!("input `{name}` needs a value; Ctrl-C leaves"));
+            }
             Answered::Wrong(because) => print::note(because),
         }
     }
@@ -77,13 +80,23 @@ fn answered(input: &Input, default: Option<&str>, answer: &str) -> Answered {
             Err(failure) => Answered::Wrong(failure.message),
         };
     }
-    let text = match meant(input, text) {
+    let text = match input.kind {
+        InputType::List => {
+            let items = items(text).into_iter();
+            let meant: Result<Vec<String>, String> = items
+                .map(|item| meant(input, &item).map(str::to_owned))
+                .collect();
+            meant.map(|items| items.join("\n"))
+        }
+        _ => meant(input, text).map(str::to_owned),
+    };
+    let text = match text {
         Ok(text) => text,
         Err(because) => return Answered::Wrong(because),
     };
-    match accept(input, text) {
+    match accept(input, &text) {
         Ok(value) => Answered::Value(value),
-        Err(right) => Answered::Wrong(cannot_be(input, text, None, &right)),
+        Err(right) => Answered::Wrong(cannot_be(input, &text, None, &right)),
     }
 }
 
@@ -97,10 +110,14 @@ pub fn cannot_be(input: &Input, text: &str, source: Option<&str>, right: &str) -
     format!("input `{}` cannot be {text}{source}: {right}", input.name)
 }
 
+fn has_choices(input: &Input) -> bool {
+    input.kind == InputType::Choice || (input.kind == InputType::List && !input.choices.is_empty())
+}
+
 /// Returns the choice that `text` means: itself, its number, or letters that only it has.
 fn meant<'t>(input: &'t Input, text: &'t str) -> Result<&'t str, String> {
     let choices = &input.choices;
-    if input.kind != InputType::Choice || choices.iter().any(|it| it == text) {
+    if !has_choices(input) || choices.iter().any(|it| it == text) {
         return Ok(text);
     }
     if let Some(choice) = text
@@ -155,7 +172,7 @@ fn question(input: &Input, default: Option<&str>) -> String {
     if !told.is_empty() {
         let _ = write!(question, " ({})", told.join(", "));
     }
-    if input.kind == InputType::Choice {
+    if has_choices(input) {
         let _ = writeln!(question);
         for (at, choice) in input.choices.iter().enumerate() {
             let _ = writeln!(question, "  {}  {}", at + 1, clean::inline(choice));
@@ -228,6 +245,25 @@ mod tests {
     }
 
     #[test]
+    fn the_items_of_a_list_are_chosen_as_one_is() {
+        let input = input(InputType::List, &["blue", "green", "green-2"]);
+        let value = |text: &str| Answered::Value(text.to_owned());
+        for (answer, wanted) in [
+            ("1, 3", value("blue\ngreen-2")),
+            ("b", value("blue")),
+            ("green,blue", value("green\nblue")),
+            (
+                "1,gr",
+                Answered::Wrong("`gr` could be any of: green, green-2".to_owned()),
+            ),
+            ("", Answered::Nothing),
+        ] {
+            assert_eq!(answered(&input, None, answer), wanted, "{answer}");
+        }
+        assert!(matches!(answered(&input, None, "1,9"), Answered::Wrong(_)));
+    }
+
+    #[test]
     fn a_question_says_what_it_takes() {
         let mut number = input(InputType::Number, &[]);
         (number.min, number.max) = (Some("1".to_owned()), Some("9".to_owned()));
@@ -239,6 +275,7 @@ mod tests {
             question(&input(InputType::Secret, &[]), None),
             question(&input(InputType::Secret, &[]), Some("")),
             question(&input(InputType::List, &[]), Some("a\nb")),
+            question(&input(InputType::List, &["blue", "green"]), Some("blue")),
             question(&number, None),
         ]
         .join("\n");

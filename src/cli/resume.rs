@@ -166,7 +166,8 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         values.events.append(&mut secrets.events);
     }
     fill_inputs(&mut plan, &session)?;
-    admit_rest(&plan, &known, &state, &survey, terminal, &search)?;
+    let held = survivor.as_ref().map_or(&[][..], |it| &it.nonces);
+    admit_rest(&plan, &known, &state, &survey, terminal, held, &search)?;
     prepare::doubt_missing(&mut plan, &survey);
     let changed = has_changed(&opened);
     if changed {
@@ -541,10 +542,20 @@ fn admit_rest(
     state: &State,
     survey: &crate::target::Survey,
     terminal: bool,
+    held: &[String],
     search: &std::ffi::OsString,
 ) -> Result<(), Failure> {
     let mut rest = plan.clone();
     rest.selected = to_do(plan, state);
+    // What waits at its terminal already goes on waiting where nobody is.
+    rest.selected.retain(|at| {
+        let step = &plan.runbook.steps[*at];
+        let is_held = state.step(&step.id).is_some_and(|(_, it)| match &it.phase {
+            Phase::Running(starting) => held.contains(&starting.nonce),
+            _ => false,
+        });
+        !(is_held && step.wants_terminal())
+    });
     // What a person wrote instead is no longer in doubt for what stood there before.
     for step in &mut rest.runbook.steps {
         let edited = state

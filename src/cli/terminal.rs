@@ -2,14 +2,14 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 
 use crate::engine::decide::{Answer, Question, Secret};
-use crate::engine::operator::{Asking, Operator};
+use crate::engine::operator::{Asking, Lending, Operator, When};
 use crate::engine::{stoppable, terminal_width};
 use crate::event::Elsewhere;
 use crate::host::command;
@@ -17,6 +17,7 @@ use crate::model::{Effect, Kind, StepId, Task};
 use crate::plan::Manner;
 use crate::report::clean;
 
+use super::lent::{self, Lent};
 use super::print;
 use super::prompt::{Echo, Line, Lines};
 use super::walk::{self, paint};
@@ -34,6 +35,8 @@ pub struct Terminal {
     above: Option<(StepId, String)>,
     // While it lives, what is typed is not shown.
     silence: Option<Echo>,
+    // While it lives, another program has the terminal.
+    lent: Option<Lent>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +75,7 @@ impl Terminal {
             scratch,
             above: None,
             silence: None,
+            lent: None,
         }
     }
 
@@ -146,7 +150,7 @@ impl Terminal {
             )
             | (
                 Question::Run {
-                    manner: Manner::Run { .. },
+                    manner: Manner::Run { .. } | Manner::Terminal,
                     ..
                 },
                 "r" | "run" | "y" | "yes",
@@ -161,6 +165,7 @@ impl Terminal {
             | (Question::Failed(_), "r" | "retry")
             | (Question::Unknown { .. }, "r" | "run") => Answer::Run,
             (Question::Unknown { .. }, "d" | "done") => Answer::Done,
+            (Question::Failed(_), "sh" | "shell") => Answer::Shell,
             (Question::Failed(_), "u" | "undo") if open.menu.contains("[u]ndo") => Answer::Undo,
             (Question::Run { .. }, "rest") if open.menu.contains("[rest]") => Answer::Rest,
             (Question::Run { .. }, "v" | "value") if open.wants.is_some() => {
@@ -273,6 +278,19 @@ impl Operator for Terminal {
         Some(self.lines.fd())
     }
 
+    fn lend(&mut self, line: OwnedFd, to: Lending<'_>) -> io::Result<()> {
+        (self.silence, self.above) = (None, None);
+        print::show(&lent::notice(&to, terminal_width().unwrap_or(80)));
+        self.lent = Some(Lent::start(line)?);
+        Ok(())
+    }
+
+    fn take_back(&mut self, when: When) {
+        if let Some(lent) = self.lent.take() {
+            lent.take_back(when);
+        }
+    }
+
     fn hear(&mut self) -> Option<Answer> {
         let read = self.lines.read()?;
         if self.silence.take().is_some() {
@@ -329,6 +347,7 @@ fn of_manner(manner: &Manner, word: &str) -> Option<Answer> {
             Manner::Manual
             | Manner::Offered { .. }
             | Manner::Elsewhere
+            | Manner::Terminal
             | Manner::Doubtful
             | Manner::Value { .. }
             | Manner::Host(_),
@@ -417,6 +436,9 @@ fn menu(asking: &Asking<'_>) -> String {
             }
             Manner::Confirm(_) => "[y]es · [e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
             Manner::Incomplete => "[e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
+            Manner::Terminal => {
+                "[r]un it here · [d]one elsewhere · [e]dit · [s]kip · [n]ote · [q]uit".to_owned()
+            }
             Manner::Manual => "[d]one · [s]kip · [n]ote · [q]uit".to_owned(),
             Manner::Elsewhere => "[d]one elsewhere · [e]dit · [s]kip · [n]ote · [q]uit".to_owned(),
             Manner::Doubtful => format!(
@@ -456,7 +478,7 @@ fn menu(asking: &Asking<'_>) -> String {
                 "[r]etry".to_owned()
             };
             let undo = if asking.undoes { " · [u]ndo all" } else { "" };
-            format!("{retry} · [e]dit · [s]kip{undo} · [n]ote · [q]uit")
+            format!("{retry} · [e]dit · [s]kip{undo} · [sh]ell · [n]ote · [q]uit")
         }
         Question::Unknown { step, .. } if types_id => {
             format!("Type `{step}` to run it again · [d]one · [e]dit · [s]kip · [n]ote · [q]uit")

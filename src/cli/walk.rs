@@ -30,7 +30,7 @@ const OPTIONS: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_STRIKETHROUGH);
 
 pub const STRONG: Style = Style::new().bold();
-const FAINT: Style = Style::new().dimmed();
+pub const FAINT: Style = Style::new().dimmed();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 pub const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default();
@@ -99,6 +99,12 @@ pub fn question(asking: &Asking<'_>, width: usize) -> String {
     }
     match manner {
         Manner::Confirm(question) => say(STRONG, question),
+        // To type its id answers the document's own question too.
+        Manner::Type => {
+            if let Some(question) = &step.settings.confirm {
+                say(STRONG, question);
+            }
+        }
         Manner::Incomplete | Manner::Elsewhere | Manner::Doubtful => {
             for doubt in &step.doubts {
                 say(
@@ -109,18 +115,13 @@ pub fn question(asking: &Asking<'_>, width: usize) -> String {
                     },
                 );
             }
-            if step.doubts.is_empty() && step.nature == crate::model::Nature::Interactive {
-                say(
-                    DOUBT,
-                    &format!("It does not run as it stands: {}", step.because),
-                );
-            }
             if step.doubts.iter().all(crate::model::Doubt::is_a_value)
                 && let Some(because) = asking.plan.unfillable(step)
             {
                 say(DOUBT, &because);
             }
         }
+        Manner::Terminal => say(DOUBT, &wants(step)),
         Manner::Choose(_) => say(STRONG, "These exclude each other: one of them is chosen."),
         Manner::Workstation => {
             say(
@@ -141,11 +142,20 @@ pub fn question(asking: &Asking<'_>, width: usize) -> String {
         } => say(DOUBT, &format!("That value does not go there: {because}")),
         Manner::Value { refused: None, .. }
         | Manner::Run { .. }
-        | Manner::Type
         | Manner::Manual
         | Manner::Offered { .. } => {}
     }
     text
+}
+
+// Why it is handed the terminal.
+fn wants(step: &Step) -> String {
+    if step.settings.interactive {
+        return "It wants a person: it is handed this terminal.".to_owned();
+    }
+    let doubt = step.doubts.iter().find(|it| it.rule == "interactive");
+    let because = doubt.map_or(step.because.as_str(), |it| it.because.as_str());
+    format!("It wants a person: {because}. It can be handed this terminal.")
 }
 
 // One of several steps that exclude each other.

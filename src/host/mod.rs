@@ -14,3 +14,4 @@ pub mod probe;
 pub mod process;
 pub mod replace;
 pub mod storage;
+pub mod terminal;

@@ -14,10 +14,11 @@ use serde_json::{Map, Value, json};
 use super::clock::{Clock, since_boot};
 use super::{certificate, files, machine};
 use crate::model::{Fact, Probe};
+use crate::redact::Redactor;
 
 /// The most of a body that is kept.
 const BODY: u64 = 256 << 10;
-/// The longest file whose text is kept.
+/// The longest file whose text is read.
 const TEXT: u64 = 64 << 10;
 
 /// Looks at what `probe` names, within `timeout`; paths are relative to `folder`. Never fails: that a
@@ -59,6 +60,10 @@ fn looked(probe: &Probe, folder: &Path, timeout: Duration) -> Fact {
             }))
         }
         Probe::File { path } => Fact::Found(file(&files::place(folder, path))),
+        Probe::Text { path } => Fact::Found(match text(&files::place(folder, path)) {
+            Ok(text) => json!({ "text": text, "error": "" }),
+            Err(cause) => json!({ "error": cause }),
+        }),
         Probe::Cert { of } => {
             let path = files::place(folder, of);
             let found = match of.rsplit_once(':') {
@@ -178,11 +183,6 @@ fn file(path: &Path) -> Value {
     } else {
         "other"
     };
-    // To open a pipe would wait for somebody to write into it.
-    let text = (facts.is_file() && facts.len() <= TEXT)
-        .then(|| std::fs::read(path).ok())
-        .flatten()
-        .and_then(|bytes| String::from_utf8(bytes).ok());
     json!({
         "exists": true,
         "kind": kind,
@@ -190,9 +190,30 @@ fn file(path: &Path) -> Value {
         "mode": format!("{:04o}", facts.mode() & 0o7777),
         "owner": machine::user_name(facts.uid()),
         "mtime": facts.mtime() * 1000 + facts.mtime_nsec() / 1_000_000,
-        "text": text,
         "error": "",
     })
+}
+
+/// Returns the text of a file as it may be recorded: what looks like a secret is masked, declared or not.
+fn text(path: &Path) -> Result<String, String> {
+    let facts = std::fs::metadata(path).map_err(|cause| cause.to_string())?;
+    // To open a pipe would wait for somebody to write into it.
+    if !facts.is_file() {
+        return Err("it is no file".to_owned());
+    }
+    let file = std::fs::File::open(path).map_err(|cause| cause.to_string())?;
+    let mut bytes = Vec::new();
+    file.take(TEXT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|cause| cause.to_string())?;
+    if bytes.len() as u64 > TEXT {
+        return Err(format!("it is longer than {} KiB", TEXT >> 10));
+    }
+    let mut redactor = Redactor::new(&[], None);
+    let mut masked = Vec::with_capacity(bytes.len());
+    redactor.feed(&bytes, &mut masked);
+    redactor.finish(&mut masked);
+    String::from_utf8(masked).map_err(|_| "it is no UTF-8 text".to_owned())
 }
 
 fn disk(path: &Path) -> Fact {
@@ -226,6 +247,7 @@ mod tests {
 
     use super::probe;
     use crate::model::{Fact, Probe};
+    use crate::redact::Redactor;
 
     const ENOUGH: Duration = Duration::from_secs(20);
 
@@ -333,13 +355,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_told_with_its_mode_and_its_text_where_it_is_short() {
+    fn a_file_is_told_with_its_mode_and_never_with_its_text() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.conf");
         std::fs::write(&path, "a\n").unwrap();
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o640);
         std::fs::set_permissions(&path, permissions).unwrap();
-        std::fs::write(folder.path().join("long"), vec![b'x'; 70_000]).unwrap();
         let at = |path: &str| {
             let it = Probe::File { path: path.into() };
             match probe(&it, folder.path(), ENOUGH) {
@@ -349,18 +370,39 @@ mod tests {
         };
         let found = at("a.conf");
         assert_eq!(found["exists"], true);
-        assert_eq!(
-            (&found["mode"], &found["text"]),
-            (&"0640".into(), &"a\n".into())
-        );
+        assert_eq!((&found["mode"], found.get("text")), (&"0640".into(), None));
         assert_eq!(
             (&found["size"], &found["kind"]),
             (&2.into(), &"file".into())
         );
         assert!(found["mtime"].as_i64().unwrap() > 0);
-        assert_eq!(at("long")["text"], Value::Null);
         assert_eq!(at(".")["kind"], "folder");
         assert_eq!(at("gone")["exists"], false);
+    }
+
+    #[test]
+    fn a_text_is_read_where_it_is_short_and_without_what_looks_like_a_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+        write("a.env", b"PORT=80\nDB_PASSWORD=kd83nfl20sk\n");
+        write("long", &[b'x'; 70_000]);
+        write("bytes", &[0xff, 0xfe]);
+        let read = |path: &str| {
+            let it = Probe::Text { path: path.into() };
+            match probe(&it, folder.path(), ENOUGH) {
+                Fact::Found(found) => found.to_string(),
+                Fact::Failed(cause) => panic!("{cause}"),
+            }
+        };
+        assert_eq!(
+            read("a.env"),
+            r#"{"error":"","text":"PORT=80\nDB_PASSWORD=***\n"}"#
+        );
+        assert_eq!(read("long"), r#"{"error":"it is longer than 64 KiB"}"#);
+        assert_eq!(read("bytes"), r#"{"error":"it is no UTF-8 text"}"#);
+        assert_eq!(read("."), r#"{"error":"it is no file"}"#);
+        assert!(read("gone").contains("No such file"));
     }
 
     #[test]

@@ -118,6 +118,9 @@ impl Child {
     }
 }
 
+/// A process at its gate, who it is, and the only write end of that gate.
+pub(super) type Holding = (Child, Identity, OwnedFd);
+
 /// A process that waits at its gate and does not know yet what it will be. Made while the step
 /// before runs, so that the next one need not wait for it.
 pub(super) struct Spare {
@@ -128,8 +131,8 @@ pub(super) struct Spare {
 }
 
 impl Spare {
-    /// Makes the process.
-    pub(super) fn new() -> io::Result<Self> {
+    /// Makes the process; where a terminal is given it will be its own.
+    pub(super) fn new(terminal: Option<OwnedFd>) -> io::Result<Self> {
         let script = memory_file("runbook-step")?;
         let dump = memory_file("runbook-environment")?;
         let (stdout, stdout_child) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -152,6 +155,7 @@ impl Spare {
             other_end: gate.as_raw_fd(),
             status: status_child.as_raw_fd(),
             script_on_stdin: false,
+            terminal: terminal.as_ref().map_or(-1, AsRawFd::as_raw_fd),
             user: None,
             stdin: None,
             program: CString::default(),
@@ -207,7 +211,7 @@ impl Spare {
 
     /// Tells it what it will be. Returns it with its identity and the only write end of its gate:
     /// a byte lets it run, the end of the pipe ends it.
-    pub(super) fn hold(mut self, launch: &Launch) -> io::Result<(Child, Identity, OwnedFd)> {
+    pub(super) fn hold(mut self, launch: &Launch) -> io::Result<Holding> {
         let mut args = vec![c_string(launch.program.as_bytes())?];
         for arg in &launch.args {
             args.push(c_string(arg.as_bytes())?);
@@ -257,6 +261,8 @@ struct Recipe {
     other_end: RawFd,
     status: RawFd,
     script_on_stdin: bool,
+    // None where negative.
+    terminal: RawFd,
     user: Option<Account>,
     stdin: Option<CString>,
     program: CString,
@@ -333,10 +339,10 @@ unsafe fn run_recipe(recipe: *const Recipe) -> libc::c_int {
         }
         // Only now: before, the keeper may have written to it.
         let it = &*recipe;
-        let stdin = if it.script_on_stdin {
-            it.script
-        } else {
-            it.nothing
+        let (stdin, stdout, stderr) = match it.terminal {
+            ..0 if it.script_on_stdin => (it.script, it.stdout, it.stderr),
+            ..0 => (it.nothing, it.stdout, it.stderr),
+            terminal => (terminal, terminal, terminal),
         };
         let mut now = [0_i64; 2];
         let _ = syscall!(Sysno::clock_gettime, libc::CLOCK_BOOTTIME, now.as_mut_ptr());
@@ -346,10 +352,14 @@ unsafe fn run_recipe(recipe: *const Recipe) -> libc::c_int {
         let start = word.as_ptr().cast::<u8>().add(7);
         let _ = syscall!(Sysno::write, status, start, GONE_LENGTH);
         let result = place(stdin, 0)
-            .and_then(|()| place(it.stdout, 1))
-            .and_then(|()| place(it.stderr, 2))
+            .and_then(|()| place(stdout, 1))
+            .and_then(|()| place(stderr, 2))
             .and_then(|()| place(it.script, SCRIPT_FD))
             .and_then(|()| place(it.dump, DUMP_FD));
+        if it.terminal >= 0 {
+            // Ctrl-C and Ctrl-Z are its own, and the end of the terminal ends it.
+            let _ = syscall!(Sysno::ioctl, 0, libc::TIOCSCTTY, 0);
+        }
         // What the keeper ignores or blocks the step must not. A `struct sigaction` of zeros is the
         // default, for x86_64 and aarch64 alike.
         let default = [0_u64; 4];

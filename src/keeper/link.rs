@@ -150,6 +150,11 @@ impl Link {
         self.frames.take_fd().map(Gate)
     }
 
+    /// Returns the line to a terminal that the keeper has just opened.
+    pub fn take_line(&mut self) -> Option<OwnedFd> {
+        self.frames.take_fd()
+    }
+
     /// Returns what the keeper has said and nobody has read yet, without waiting; the flag is
     /// `false` once it has hung up.
     ///

@@ -11,6 +11,7 @@ pub mod link;
 mod output;
 pub mod protocol;
 mod serve;
+mod terminal;
 
 pub use dump::parse_exports;
 pub use serve::main;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::event::{EndedBy, Identity, Text};
 use crate::host::machine::Account;
+use crate::host::terminal::Size;
 use crate::model::StepId;
 use crate::redact::{Named, Texts};
 use crate::store::Hash;
@@ -40,6 +41,13 @@ pub struct Launch {
     /// The file that is its standard input, relative to the working folder; none is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stdin: Option<String>,
+    /// Whether it has a terminal, which the keeper holds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub terminal: bool,
+    /// Whether it is no attempt at all, but a shell for the operator: nothing is recorded of it, and it
+    /// ends with the engine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shell: bool,
     /// What the interpreter runs.
     pub script: String,
     /// Where it finds it: on standard input, else on [`super::SCRIPT_FD`].
@@ -105,6 +113,20 @@ pub enum Ask {
         /// On whose behalf.
         by: EndedBy,
     },
+    /// Open the line to the terminal of this attempt: its end comes along with the answer.
+    Terminal {
+        /// Which.
+        nonce: String,
+        /// How large the operator's own is.
+        size: Size,
+    },
+    /// The operator's terminal has another size.
+    Resize {
+        /// Which attempt has it.
+        nonce: String,
+        /// The size.
+        size: Size,
+    },
     /// Say what is running, and from now on what happens: an engine attaches.
     Attach,
     /// Pass this on to the engine: another command of the operator.
@@ -153,6 +175,20 @@ pub enum Say {
         nonce: String,
         /// Why.
         because: String,
+    },
+    /// Answer to `terminal`: the line comes along, where that attempt has a terminal.
+    Terminal {
+        /// Which.
+        nonce: String,
+        /// Whether it has one.
+        there: bool,
+    },
+    /// A shell for the operator is over.
+    ShellEnded {
+        /// Which.
+        nonce: String,
+        /// How, in words.
+        how: String,
     },
     /// What became of an attempt is on the disk.
     Ended(Box<AttemptRecord>),

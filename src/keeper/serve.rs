@@ -12,6 +12,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use crate::event::{AttemptExited, EndedBy, Exit, Text};
 use crate::host::clock::{self, Clock};
 use crate::host::process::{self, Process};
+use crate::host::terminal::Size;
 use crate::host::{fault, held, storage};
 use crate::redact::Texts;
 use crate::store::StoreError;
@@ -23,6 +24,7 @@ use super::child::{self, Child, Fault, Spare};
 use super::dump;
 use super::output::{OutputLog, Stream};
 use super::protocol::{Ask, Ending, Frames, Launch, Say};
+use super::terminal::{Line, Terminal};
 
 /// The descriptor on which the engine that starts a keeper hands it the first connection.
 pub(super) const ENGINE_FD: i32 = 3;
@@ -92,6 +94,7 @@ struct Attempt {
     launch: Launch,
     secrets: Texts,
     child: Child,
+    terminal: Option<Terminal>,
     out_open: bool,
     err_open: bool,
     status_open: bool,
@@ -132,6 +135,8 @@ struct Keeper {
     // Pipes of steps that are over, held open by what they left behind: read, so that it never
     // gets SIGPIPE, and thrown away.
     leftovers: Vec<OwnedFd>,
+    // Lines on which the last word of a step is still to be shown.
+    farewells: Vec<Line>,
     retiring: bool,
     broken: Option<String>,
     sync_at: Option<Duration>,
@@ -161,6 +166,7 @@ impl Keeper {
             spare: None,
             secrets: Texts::default(),
             leftovers: Vec::new(),
+            farewells: Vec::new(),
             retiring: false,
             broken: None,
             sync_at: None,
@@ -175,6 +181,8 @@ impl Keeper {
             let is_needed = !self.running.is_empty() || !self.leftovers.is_empty();
             if !has_engine {
                 self.sync();
+                self.end_shells();
+                self.farewells.clear();
             }
             if !is_needed && (self.retiring || !has_engine) {
                 break;
@@ -204,7 +212,9 @@ impl Keeper {
                 Source::Client(index) => self.serve_client(index),
                 Source::Status(index) => self.running[index].read_status(),
                 Source::Output(index, stream) => self.running[index].read(stream, &mut self.buffer),
+                Source::Terminal(index) => self.running[index].serve_terminal(),
                 Source::Leftover(index) => discard(&self.leftovers[index], &mut self.buffer),
+                Source::Farewell => self.farewells.retain_mut(Line::flush),
             }
         }
         self.clients.retain(|client| !client.is_gone);
@@ -231,28 +241,49 @@ impl Keeper {
             ));
         }
         for (index, attempt) in self.running.iter().enumerate() {
-            let mut add = |is_open: bool, fd: BorrowedFd<'_>, source: Source| {
-                if is_open {
+            let mut add = |events: PollFlags, fd: BorrowedFd<'_>, source: Source| {
+                if !events.is_empty() {
                     sources.push(source);
                     // SAFETY: the descriptor belongs to `self`, which outlives the poll below.
                     let fd = unsafe { BorrowedFd::borrow_raw(fd.as_raw_fd()) };
-                    fds.push(PollFd::from_borrowed_fd(fd, PollFlags::IN));
+                    fds.push(PollFd::from_borrowed_fd(fd, events));
+                }
+            };
+            let read = |is_open: bool| {
+                if is_open {
+                    PollFlags::IN
+                } else {
+                    PollFlags::empty()
                 }
             };
             let child = &attempt.child;
+            let terminal = attempt.terminal.as_ref();
+            let is_behind = attempt.leader.is_none() && terminal.is_some_and(Terminal::is_behind);
             add(
-                attempt.out_open,
+                read(attempt.out_open && !is_behind),
                 child.stdout.as_fd(),
                 Source::Output(index, Stream::Out),
             );
             add(
-                attempt.err_open,
+                read(attempt.err_open),
                 child.stderr.as_fd(),
                 Source::Output(index, Stream::Err),
             );
             // Its word that it passed the gate starts its timeout; without one it can wait.
             let waits = attempt.status_open && attempt.launch.timeout_ms.is_some();
-            add(waits, child.status.as_fd(), Source::Status(index));
+            add(read(waits), child.status.as_fd(), Source::Status(index));
+            if let Some((line, has_room, is_full)) = terminal.and_then(Terminal::line) {
+                let mut events = read(has_room);
+                events.set(PollFlags::OUT, is_full);
+                add(events, line, Source::Terminal(index));
+            }
+            if let Some(input) = terminal.and_then(Terminal::input) {
+                add(PollFlags::OUT, input, Source::Terminal(index));
+            }
+        }
+        for line in &self.farewells {
+            sources.push(Source::Farewell);
+            fds.push(PollFd::from_borrowed_fd(line.fd(), PollFlags::OUT));
         }
         for (index, fd) in self.leftovers.iter().enumerate() {
             sources.push(Source::Leftover(index));
@@ -412,11 +443,19 @@ impl Keeper {
                     self.end(at, ending, by);
                 }
             }
+            Ask::Terminal { nonce, size } => self.open_line(index, nonce, size),
+            Ask::Resize { nonce, size } => {
+                let attempt = self.running.iter().find(|it| it.launch.nonce == nonce);
+                if let Some(terminal) = attempt.and_then(|it| it.terminal.as_ref()) {
+                    terminal.resize(size);
+                }
+            }
             Ask::Attach => {
                 self.clients[index].is_engine = true;
                 let nonces = self
                     .running
                     .iter()
+                    .filter(|it| !it.launch.shell)
                     .map(|it| it.launch.nonce.clone())
                     .collect();
                 let uid = rustix::process::getuid().as_raw();
@@ -437,6 +476,27 @@ impl Keeper {
         }
     }
 
+    fn open_line(&mut self, index: usize, nonce: String, size: Size) {
+        let mut running = self.running.iter_mut();
+        let attempt = running.find(|it| it.launch.nonce == nonce);
+        let terminal = attempt.and_then(|it| it.terminal.as_mut());
+        let line = terminal.and_then(|it| it.attach(size).ok());
+        let there = line.is_some();
+        let say = Say::Terminal { nonce, there };
+        // A client that is gone is noticed when it is read.
+        let line = line.as_ref().map(AsFd::as_fd);
+        let _ = self.clients[index].frames.send(&say, line);
+    }
+
+    // A shell is the operator's, and goes with the engine.
+    fn end_shells(&mut self) {
+        for at in 0..self.running.len() {
+            if self.running[at].launch.shell && self.running[at].hunting.is_none() {
+                self.end(at, Ending::Terminate, EndedBy::End);
+            }
+        }
+    }
+
     fn say(&mut self, index: usize, say: &Say) {
         // A client that is gone is noticed when it is read.
         let _ = self.clients[index].frames.send(say, None);
@@ -452,8 +512,11 @@ impl Keeper {
 
     fn prepare(&mut self, launch: Launch) -> (Say, Option<OwnedFd>) {
         let nonce = launch.nonce.clone();
-        let spare = self.spare.take().map_or_else(Spare::new, Ok);
-        let (child, identity, gate) = match spare.and_then(|it| it.hold(&launch)) {
+        if self.secrets.secrets() != launch.secrets {
+            self.secrets = Texts::new(launch.secrets.clone());
+            held::conceal(&self.secrets);
+        }
+        let (terminal, (child, identity, gate)) = match self.hold(&launch) {
             Ok(held) => held,
             Err(error) => {
                 let because = error.to_string();
@@ -461,11 +524,8 @@ impl Keeper {
             }
         };
         let now = clock::since_boot();
-        if self.secrets.secrets() != launch.secrets {
-            self.secrets = Texts::new(launch.secrets.clone());
-            held::conceal(&self.secrets);
-        }
         self.running.push(Attempt {
+            terminal,
             log: OutputLog::new(&self.folder, &launch.log, &self.secrets, launch.private),
             launch,
             secrets: self.secrets.clone(),
@@ -485,12 +545,27 @@ impl Keeper {
         (Say::Held { nonce, identity }, Some(gate))
     }
 
+    fn hold(&mut self, launch: &Launch) -> io::Result<(Option<Terminal>, child::Holding)> {
+        if !launch.terminal {
+            let spare = self.spare.take().map_or_else(|| Spare::new(None), Ok)?;
+            return Ok((None, spare.hold(launch)?));
+        }
+        let (terminal, slave) = Terminal::open(launch.user.as_ref(), &self.secrets)?;
+        let output = terminal.output()?;
+        let (mut child, identity, gate) = Spare::new(Some(slave))?.hold(launch)?;
+        child.stdout = output;
+        Ok((Some(terminal), (child, identity, gate)))
+    }
+
     // The next step's process, while this one runs.
     fn make_spare(&mut self) {
-        let is_wanted = !self.running.is_empty() && !self.retiring && self.broken.is_none();
+        // It would hold a copy of the terminal open.
+        let has_terminal = self.running.iter().any(|it| it.terminal.is_some());
+        let is_wanted =
+            !self.running.is_empty() && !has_terminal && !self.retiring && self.broken.is_none();
         if is_wanted && self.spare.is_none() && self.clients.iter().any(|it| it.is_engine) {
             // Where none can be made now, the next `prepare` says why.
-            self.spare = Spare::new().ok();
+            self.spare = Spare::new(None).ok();
         }
     }
 
@@ -501,6 +576,7 @@ impl Keeper {
             attempt.read_status();
         }
         attempt.ended_by = Some(by);
+        let has_terminal = attempt.terminal.is_some();
         let now = clock::since_boot();
         match ending {
             Ending::Interrupt => {
@@ -526,6 +602,10 @@ impl Keeper {
         if ending == Ending::Terminate {
             for pid in self.members(index) {
                 signal_one(pid, libc::SIGTERM);
+                if has_terminal {
+                    // A shell that somebody types into does not mind the other.
+                    signal_one(pid, libc::SIGHUP);
+                }
                 signal_one(pid, libc::SIGCONT);
             }
         }
@@ -612,6 +692,16 @@ impl Keeper {
             attempt.launch.env
         );
         let nonce = attempt.launch.nonce.clone();
+        let line = attempt.terminal.take().and_then(Terminal::end);
+        self.farewells.extend(line);
+        if attempt.launch.shell {
+            let how = attempt.ended();
+            if attempt.out_open {
+                self.leftovers.push(attempt.child.stdout);
+            }
+            self.tell_engines(&Say::ShellEnded { nonce, how });
+            return;
+        }
         let left_running = self.left_running(&attempt);
         let outcome = attempt.outcome(self.clock, left_running, &mut self.leftovers);
         match self.attempts.append(&nonce, outcome) {
@@ -680,7 +770,9 @@ enum Source {
     Client(usize),
     Status(usize),
     Output(usize, Stream),
+    Terminal(usize),
     Leftover(usize),
+    Farewell,
 }
 
 impl Attempt {
@@ -721,7 +813,12 @@ impl Attempt {
                     }
                     let now = clock::since_boot();
                     let since = now.saturating_sub(self.began());
-                    self.log.add(since, stream, &buffer[..count]);
+                    if !self.launch.shell {
+                        self.log.add(since, stream, &buffer[..count]);
+                    }
+                    if let Some(terminal) = &mut self.terminal {
+                        terminal.show(&buffer[..count]);
+                    }
                     if let Some(leader) = &mut self.leader {
                         leader.last_output = now;
                     }
@@ -730,6 +827,24 @@ impl Attempt {
                 Err(rustix::io::Errno::AGAIN) => return,
                 Err(_) => *is_open = false,
             }
+        }
+    }
+
+    fn serve_terminal(&mut self) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.serve();
+        }
+    }
+
+    // How a shell ended, for the operator's note of it.
+    fn ended(&self) -> String {
+        if let Some((fault, number)) = child::fault(&self.told) {
+            return not_started(fault, number, &self.launch);
+        }
+        match self.leader.as_ref().map(|it| it.exit) {
+            Some(Exit::Code(code)) => format!("it ended with exit code {code}"),
+            Some(Exit::Signal(number)) => format!("it was ended by signal {number}"),
+            _ => "it ended".to_owned(),
         }
     }
 
@@ -805,6 +920,10 @@ impl Attempt {
         let has_dump = dump.is_some();
         let (mut environment, mut failed_at) =
             dump.map_or((None, None), |it| (Some(it.delta), it.failed_at));
+        if self.launch.user.is_some() {
+            // Every process of that user can write there, and what comes next may be root's.
+            environment = None;
+        }
         if let Some(delta) = &mut environment {
             remarks.extend(dump::redact(delta, &self.secrets));
         }

@@ -263,6 +263,10 @@ fn hindrances(document: &Document<'_>, runbook: &Runbook, found: &mut Vec<Diagno
                 if is_declared && (is_server || !is_a_step(runbook, fence)) {
                     continue;
                 }
+                // The author says that a person is there.
+                if *rule != "endless" && is_attended(runbook, fence) {
+                    continue;
+                }
                 let way_out = match *rule {
                     "endless" if is_declared => BACKGROUND,
                     _ => way_out,
@@ -297,6 +301,11 @@ fn is_a_step(runbook: &Runbook, fence: &Fence) -> bool {
         .iter()
         .filter(|step| step.settings.file.is_none())
         .any(|step| step.span == fence.span && matches!(step.task, Task::Command { .. }))
+}
+
+fn is_attended(runbook: &Runbook, fence: &Fence) -> bool {
+    let mut steps = runbook.steps.iter();
+    steps.any(|step| step.span == fence.span && step.settings.interactive)
 }
 
 /// Values that the document leaves to its reader: one finding each for words and variables.

@@ -164,6 +164,13 @@ pub const TABLE: &[Rule] = &[
         "tag it `console`, and begin each command with `$ `",
     ),
     rule(
+        "no-fence",
+        Error,
+        None,
+        "a line that looks like the beginning of a fence is text, for a backtick stands in it after the marks: no step, and the line that was to end it begins one",
+        "open and close the fence with `~~~`",
+    ),
+    rule(
         "unclosed-fence",
         Error,
         Some(Warning),

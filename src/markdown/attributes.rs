@@ -139,7 +139,7 @@ pub const TABLE: &[Row] = &[
         "the file that it reads from standard input",
     )
     .since("0.1"),
-    row("interactive", Takes::Nothing, "gets the terminal"),
+    row("interactive", Takes::Nothing, "gets the terminal").since("0.1"),
     row(
         "background",
         Takes::Nothing,
@@ -247,7 +247,12 @@ pub const TABLE: &[Row] = &[
         "the step that a check or an `output` fence speaks of",
     )
     .since("0.1"),
-    row("record", Takes::Text, "what of a terminal step is recorded"),
+    row(
+        "record",
+        Takes::OneOf(&["echo"]),
+        "what an `interactive` step shows is recorded",
+    )
+    .since("0.1"),
     row(
         "runbook",
         Takes::Nothing,

@@ -74,9 +74,13 @@ pub enum Probe {
         /// Its port.
         port: u16,
     },
-    /// A file of this machine: whether it is there, its size, mode, owner, times, and its text where
-    /// it is short.
+    /// A file of this machine: whether it is there, its size, mode, owner, times.
     File {
+        /// Its path, relative to the folder of the step.
+        path: String,
+    },
+    /// The text of a file of this machine: a look of its own, for what is found is recorded.
+    Text {
         /// Its path, relative to the folder of the step.
         path: String,
     },

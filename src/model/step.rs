@@ -202,6 +202,8 @@ pub struct Settings {
     pub with: Option<With>,
     /// It is handed the terminal.
     pub interactive: bool,
+    /// What its terminal shows is recorded, and so what is typed, as far as it is shown.
+    pub record_echo: bool,
     /// It is a server that later steps need.
     pub background: Option<Service>,
     /// Its trimmed output becomes a value.
@@ -341,6 +343,23 @@ impl Step {
     /// Whether bash would run what its document tags as PowerShell.
     pub fn is_of_another_shell(&self) -> bool {
         self.doubts.iter().any(|it| it.rule == "other-shell")
+    }
+
+    /// Whether it wants a person at its terminal: the document says so, or its commands are known for it.
+    pub fn wants_a_person(&self) -> bool {
+        let is_command = matches!(self.task, Task::Command { .. });
+        let is_known = self.nature == Nature::Interactive || self.has_doubt("interactive");
+        is_command && (self.settings.interactive || is_known)
+    }
+
+    /// Whether it is handed the terminal when it runs: where it may ask something too.
+    pub fn wants_terminal(&self) -> bool {
+        let may_ask = self.has_doubt("prompts") && self.settings.stdin.is_none();
+        self.wants_a_person() || may_ask
+    }
+
+    fn has_doubt(&self, rule: &str) -> bool {
+        self.doubts.iter().any(|it| it.rule == rule)
     }
 
     /// Says what is offered of it: what a person does by hand is never run as it stands.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::event::{Elsewhere, OnFailure, Request};
-use crate::model::{Doubt, Effect, Kind, Nature, Place, Placeholder, Stands, Step, StepId, Task};
+use crate::model::{Doubt, Effect, Kind, Place, Placeholder, Stands, Step, StepId, Task};
 use crate::render::Value;
 
 use super::Plan;
@@ -26,6 +26,8 @@ pub enum Manner {
     Elsewhere,
     /// It may not be meant to run: its id is typed to run it all the same.
     Doubtful,
+    /// It wants a person at the terminal: run it in this one?
+    Terminal,
     /// A person does it.
     Manual,
     /// A person does it, or runs the command that the document names for it.
@@ -187,16 +189,19 @@ fn of_declared(step: &Step, request: &Request, terminal: bool, facts: &Facts) ->
             }),
         };
     }
-    if let Some(doubt) = step.doubts.first() {
+    if let Some(doubt) = step.doubts.iter().find(|it| it.rule != "interactive") {
         return ask_or(terminal, Manner::Incomplete, || doubt.because.clone());
     }
-    if step.nature == Nature::Interactive {
-        return ask_or(terminal, Manner::Incomplete, || WANTS_A_PERSON.to_owned());
+    if step.wants_a_person() && !terminal {
+        return Consent::Refused(WANTS_A_PERSON.to_owned());
     }
     if let Some(asked) = of_any(step, request, terminal) {
         return asked;
     }
     match terminal {
+        true if step.wants_a_person() && !(step.settings.interactive && request.yes) => {
+            Consent::Ask(Manner::Terminal)
+        }
         true if facts.all || request.yes => Consent::Given,
         true => Consent::Ask(Manner::Run {
             enter: step.effect == Effect::Reads,
@@ -268,6 +273,9 @@ fn of_plain(step: &Step, request: &Request, terminal: bool, facts: &Facts) -> Co
         }
         None => {}
     }
+    if step.wants_a_person() && !terminal {
+        return Consent::Refused(WANTS_A_PERSON.to_owned());
+    }
     if let Some(name) = facts.missing.first() {
         let manner = Manner::Value {
             name: name.clone(),
@@ -293,6 +301,9 @@ fn of_plain(step: &Step, request: &Request, terminal: bool, facts: &Facts) -> Co
         return asked;
     }
     let is_known = step.effect != Effect::Unknown;
+    if step.wants_a_person() {
+        return Consent::Ask(Manner::Terminal);
+    }
     if terminal {
         // What was in doubt is seen, with its value, before it runs.
         let is_plain = is_known && !unusual && step.doubts.is_empty();
@@ -313,8 +324,8 @@ fn of_plain(step: &Step, request: &Request, terminal: bool, facts: &Facts) -> Co
     }
 }
 
-/// A step's standard input is empty and it has no terminal: an editor would hang, a console would
-/// end at once and look as if all were well.
+/// Without a terminal its standard input is empty: an editor would hang, a console would end at once
+/// and look as if all were well.
 const WANTS_A_PERSON: &str = "it wants a person at the terminal";
 
 /// Why a step does not run as it stands.
@@ -332,14 +343,13 @@ fn in_doubt(step: &Step, facts: &Facts) -> Option<Trouble> {
     let settled = |doubt: &Doubt| match doubt.rule {
         "alternative" | "opposite" => facts.is_choice,
         "leaves-machine" => !around.hosts.is_empty(),
+        // It is handed the terminal.
+        "interactive" => true,
         _ => doubt.is_a_value() && !around.placeholders.is_empty(),
     };
     let open = || step.doubts.iter().filter(|it| !settled(it));
     if let Some(doubt) = open().find(|it| !it.may_be_overruled()) {
         return Some(Trouble::Hopeless(doubt.because.clone()));
-    }
-    if step.nature == Nature::Interactive {
-        return Some(Trouble::Hopeless(WANTS_A_PERSON.to_owned()));
     }
     if let Some(because) = &facts.unfillable {
         return Some(Trouble::Hopeless(because.clone()));
@@ -421,6 +431,8 @@ fn way_out(plan: &Plan, step: &Step, facts: &Facts) -> String {
         && facts.workstation.is_none()
     {
         "run it on a terminal, or with --allow workstation".to_owned()
+    } else if step.wants_a_person() && step.doubts.iter().all(|it| it.rule == "interactive") {
+        "run it on a terminal".to_owned()
     } else if in_doubt(step, facts).is_some()
         || (plan.runbook.kind == Kind::Declared && !step.doubts.is_empty())
     {
@@ -431,10 +443,10 @@ fn way_out(plan: &Plan, step: &Step, facts: &Facts) -> String {
         format!("run it on a terminal, or with --allow host={host}")
     } else if facts.overwrites && !allows("overwrite") {
         "run it on a terminal, or with --allow overwrite".to_owned()
-    } else if step.effect == Effect::Destroys {
-        "run it on a terminal, or with --allow destroys".to_owned()
     } else if step.settings.confirm.is_some() {
         "run it on a terminal".to_owned()
+    } else if step.effect == Effect::Destroys {
+        "run it on a terminal, or with --allow destroys".to_owned()
     } else if is_plain && step.effect == Effect::Unknown {
         "run it on a terminal; or name a section, with --yes --allow unknown".to_owned()
     } else {
@@ -601,6 +613,30 @@ mod tests {
                 None,
             ),
             (
+                "an editor",
+                plain(&|step, _| step.nature = Nature::Interactive),
+                Manner::Terminal,
+                None,
+            ),
+            (
+                "a console among other commands",
+                plain(&|step, _| step.doubts.push(doubt("interactive"))),
+                Manner::Terminal,
+                None,
+            ),
+            (
+                "an editor that waits for a value",
+                plain(&|step, facts| {
+                    step.nature = Nature::Interactive;
+                    facts.missing.push("port".to_owned());
+                }),
+                Manner::Value {
+                    name: "port".to_owned(),
+                    refused: None,
+                },
+                None,
+            ),
+            (
                 "an alternative that nothing else is one to",
                 plain(&|step, _| step.doubts.push(doubt("alternative"))),
                 Manner::Doubtful,
@@ -761,6 +797,38 @@ mod tests {
             let headless = consent(Kind::Declared, &step, &yes, false, &all);
             assert_eq!(headless == Consent::Waits, without, "{headless:?}");
             assert_ne!(headless, Consent::Given);
+        }
+    }
+
+    #[test]
+    fn who_has_the_terminal_was_asked_and_only_what_the_document_says_is_not_asked_twice() {
+        let mut said = step(Effect::Changes);
+        Arc::make_mut(&mut said.settings).interactive = true;
+        let mut known = step(Effect::Changes);
+        known.nature = Nature::Interactive;
+        let asked = Consent::Ask(Manner::Terminal);
+        for (step, words, terminal, wanted) in [
+            (&said, "", true, Some(&asked)),
+            (&said, "--yes", true, Some(&Consent::Given)),
+            (&said, "--yes", false, None),
+            (&known, "--yes", true, Some(&asked)),
+            (&known, "--yes named", false, None),
+        ] {
+            let all = Facts {
+                all: true,
+                ..Facts::default()
+            };
+            let found = consent(Kind::Declared, step, &request(words), terminal, &all);
+            match wanted {
+                Some(wanted) => assert_eq!(&found, wanted, "{words} {terminal}"),
+                None => assert_eq!(found, Consent::Refused(WANTS_A_PERSON.to_owned())),
+            }
+        }
+        let mut destroys = step(Effect::Destroys);
+        destroys.nature = Nature::Interactive;
+        for kind in [Kind::Declared, Kind::Plain] {
+            let found = consent(kind, &destroys, &request(""), true, &Facts::default());
+            assert_eq!(found, Consent::Ask(Manner::Type));
         }
     }
 

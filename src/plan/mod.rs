@@ -95,6 +95,7 @@ pub fn setup(settings: &Settings) -> Setup {
         stdin: settings.stdin.clone(),
         with: settings.with.as_ref().map(|it| it.name.clone()),
         file: settings.file.clone(),
+        interactive: settings.interactive,
     }
 }
 

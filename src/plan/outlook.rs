@@ -556,7 +556,7 @@ fn looked_at(probe: &Probe) -> String {
     match probe {
         Probe::Http { url } => url.clone(),
         Probe::Tcp { host, port } => format!("{host}:{port}"),
-        Probe::File { path } | Probe::Disk { path } => path.clone(),
+        Probe::File { path } | Probe::Text { path } | Probe::Disk { path } => path.clone(),
         Probe::Cert { of } => of.clone(),
         Probe::Now | Probe::Patience { .. } => "the time".to_owned(),
         Probe::Printed => "what it has printed".to_owned(),

@@ -116,6 +116,12 @@ impl Texts {
         Redactor::new(&self.secrets, self.patterns.clone())
     }
 
+    /// Returns a masker of a stream that somebody looks at while it is printed: it holds no line back,
+    /// and so masks neither short secrets nor what only looks like one.
+    pub fn masker(&self) -> Masker {
+        Masker::new(self.patterns.clone())
+    }
+
     /// Returns `text` as it is stored where it is needed again: with a hole for each secret.
     pub fn holes(&self, text: &[u8]) -> Vec<u8> {
         holes(text, &self.forms)

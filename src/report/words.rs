@@ -217,6 +217,7 @@ pub(super) fn decision(decision: &Decision) -> &'static str {
         Decision::Done => "it is done",
         Decision::Skip => "skip",
         Decision::Undo => "undo",
+        Decision::Shell => "a shell",
         Decision::Stop => "stop here",
     }
 }

@@ -307,6 +307,11 @@ impl Reader<'_> {
                 }
                 _ => self.one_of(row, attribute, value),
             },
+            "interactive" => self.settings().interactive = true,
+            "record" => match value {
+                "echo" => self.settings().record_echo = true,
+                _ => self.one_of(row, attribute, value),
+            },
             "always" => self.settings().always = true,
             "output" => match value {
                 "private" => self.settings().output_private = true,

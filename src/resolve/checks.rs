@@ -198,7 +198,7 @@ mod tests {
     fn a_check_is_of_the_nearest_command_above_in_its_section_or_of_the_one_that_it_names() {
         insta::assert_snapshot!(declared("# A\n```sh {#a}\n1\n```\n- [ ] by hand\n\n> ```rhai\n> step.status == 0;\n>   steps.a.ms < 5\n> ```\n```sh {#b}\n2\n```\n```output {match=json of=#a}\n{}\n```\n```output\na sample\n```\n```output {match=regex}\n\\d+\n```\n```output {of=a}\nx\n```\n## B\n```rhai {of=b}\ninputs.version == \"1\"\n```\n```rhai {run=never}\nnothing(\n```\n"), @r#"
         a script 12:"step.status == 0;\n  steps.a.ms < 5\n" Json 19:"{}\n" Lines 28:"x\n"
-        a-2
+        by-hand
         b Regex 25:"\\d+\n" script 32:"inputs.version == \"1\"\n"
         "#);
     }
@@ -208,13 +208,13 @@ mod tests {
         insta::assert_snapshot!(declared("# A\n```rhai\ntrue\n```\n```sh {#aa match=lines}\n1\n```\n- ```rhai\n  let ñ_ = 1;\n  ```\n- > ```rhai\n  > assert(true);\n  > assert(stpe.status == 0);\n  > ```\n```rhai {match=json}\nsteps[\"ab\"].status == inputs.verison\n```\n```rhai\n```\n```output {match=jsn}\n```\n```output {match=json}\n{\n  \"a\": }\n```\n```output {match=lines}\nup {\\d(} days\n```\n```output {match=regex of=#ab}\n(\n```\n```json {of=aa}\n{}\n```\n```sh\n2\n```\n```rhai {of=a}\ntrue\n```\n- [ ] do `it` {#h}\n"), @r#"
         aa script 13:"let ñ_ = 1;\n" script 16:"assert(true);\nassert(stpe.status == 0);\n" script 20:"steps[\"ab\"].status == inputs.verison\n" script 23:"" Json 27:"{\n  \"a\": }\n" Lines 31:"up {\\d(} days\n"
         a
-        a-2
+        do-it-h
         ! 6:1: check: there is no command above this check in its section @ "```rhai" → put it under the step that it judges, or name that: `of=#id`
         ! 9:12: check: `match` on a fence that judges nothing @ "match=lines" → tag the fence `output`, or take the word out
         ! 13:7: expression: this is no expression: unexpected 'ñ' @ "ñ_" → see `docs/checks.md` for how checks are written
         ! 17:12: expression: unknown variable `stpe` @ "stpe" → did you mean `step`?
         ! 19:10: check: `match` on a script: it says itself what must hold @ "match=json" → take it out, or tag the fence `output`
-        ! 20:8: expression: no step is called `ab` @ "ab" → there are `a`, `a-2`, `aa`
+        ! 20:8: expression: no step is called `ab` @ "ab" → there are `a`, `aa`, `do-it-h`
         ! 20:30: expression: no input is called `verison` @ "verison" → did you mean `version`?
         ! 22:1: expression: there is no expression @ "```rhai" → write one: `step.status == 0`
         ! 24:12: attribute-value: `jsn` is none of exact, lines, contains, regex, json @ "match=jsn" → write `match=json`

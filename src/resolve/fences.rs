@@ -218,16 +218,46 @@ impl<'a> Resolver<'_, 'a> {
             .collect();
         by_hand.sort_by_key(|(start, _)| *start);
         let mut by_hand = by_hand.into_iter().peekable();
+        let mut before = 0;
         for (index, fence) in document.fences.iter().enumerate() {
             while let Some((_, it)) = by_hand.next_if(|(start, _)| *start < fence.span.start) {
                 self.by_hand(it);
             }
+            self.no_fences(before, fence.span.start);
+            before = fence.span.end;
             if declaration != Some(index) {
                 self.fence(index, fence);
             }
         }
+        self.no_fences(before, document.source.len());
         for (_, it) in by_hand {
             self.by_hand(it);
+        }
+    }
+
+    /// Tells of lines of prose that were meant to open a fence: by CommonMark a fence of backticks has
+    /// none in its first line.
+    fn no_fences(&mut self, from: usize, to: usize) {
+        let text = match self.kind {
+            Kind::Declared => self.document.source.get(from..to).unwrap_or_default(),
+            Kind::Plain => return,
+        };
+        let mut start = from;
+        for line in text.split_inclusive('\n') {
+            let words = line.trim_start_matches(' ');
+            let rest = words.trim_start_matches('`');
+            let marks = words.len() - rest.len();
+            if marks >= 3 && rest.find('{').is_some_and(|at| rest[at..].contains('`')) {
+                let at = start + (line.len() - words.len());
+                let span = Span::new(at, at + words.trim_end().len());
+                let message =
+                    "this opens no fence: a fence of backticks has none in its first line";
+                self.diagnostics.push(
+                    Diagnostic::error("no-fence", span, message)
+                        .way_out(format!("open and close it with {}", "~".repeat(marks))),
+                );
+            }
+            start += line.len();
         }
     }
 
@@ -797,13 +827,15 @@ impl<'a> Resolver<'_, 'a> {
                 title => title,
             };
             let id_is_explicit = explicit.is_some();
-            let id = explicit.unwrap_or_else(|| names.id(title));
-            let title = match &task {
-                Task::ByHand { text, .. } if !text.is_empty() && !text.contains('\n') => {
-                    text.as_str()
-                }
-                _ if !own_title.is_empty() => own_title.as_str(),
-                _ => title,
+            let own_text = match &task {
+                Task::ByHand { text, .. } if !text.is_empty() && !text.contains('\n') => Some(text),
+                _ => None,
+            };
+            let id = explicit.unwrap_or_else(|| names.id(own_text.map_or(title, String::as_str)));
+            let title = match own_text {
+                Some(text) => text.as_str(),
+                None if !own_title.is_empty() => own_title.as_str(),
+                None => title,
             };
             needs.extend(
                 said.needs
@@ -1069,8 +1101,8 @@ mod tests {
         Plain "Guía"
         ~guia "Guía" 3:3 bash "ls" reads
         ~guia-2 "Guía (2)" 15:15 bash "select" unknown doubt unreadable "select" doubt tag "select"
-        ~guia-3 "mirar x" 19:19 by hand "mirar x" unknown
-        ~guia-4 "visto" 20:20 by hand "visto" unknown ticked
+        ~mirar-x "mirar x" 19:19 by hand "mirar x" unknown
+        ~visto "visto" 20:20 by hand "visto" unknown ticked
         ~vuelta-atras "Vuelta atrás" 27:27 sh "b" unknown on demand
         "#);
     }
@@ -1158,14 +1190,14 @@ mod tests {
     #[test]
     fn attributes_are_obeyed_in_every_form() {
         let source = "# A\n<!-- runbook: timeout=5m .all env=\"A=1 B=2\" -->\n\n```bash {#x .one cwd=\"a b\" effect=reads confirm=\"Really?\" idempotent exit=0,3 env=\"B=3\"}\na\n```\n<!-- runbook:\nname: y\ntimeout: 1h\n-->\n```sh\nb\n```\n```sh {\"name\":\"z\",\"interactive\":\"false\"}\nc\n```\n```sh {run=never on=x}\n```\n```text {run=manual}\nask Bob\n```\n## B\n```sh {timeout=1s}\nd\n```\n";
-        insta::assert_snapshot!(declared(source), @r##"
+        insta::assert_snapshot!(declared(source), @r#"
         Declared "A"
         x "A" 7:8 bash "a\n" reads .all .one {"confirm":"Really?","cwd":"a b","env":[["A","1"],["B","3"]],"exit":[0,3],"idempotent":true,"timeout":{"nanos":0,"secs":300}}
         y "A (2)" 14:15 sh "b\n" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":3600}}
         z "A (3)" 17:18 sh "c\n" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":300}}
-        ~a "ask Bob" 22:23 by hand "ask Bob" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":300}}
+        ~ask-bob "ask Bob" 22:23 by hand "ask Bob" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":300}}
         ~b "B" 26:27 sh "d\n" unknown .all {"env":[["A","1"],["B","2"]],"timeout":{"nanos":0,"secs":1}}
-        "##);
+        "#);
     }
 
     #[test]
@@ -1179,7 +1211,7 @@ mod tests {
         ~file-4 "file (4)" 19:20 bash "f\n" unknown
         ~file-5 "file (5)" 22:23 bash "g\n" unknown
         ! 4: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
-        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `user`, `stdin`, `background`, `ready`, `stop-at`, `with`, `effect`, `confirm`, `idempotent`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `file`, `mode`, `owner`, `backup`, `parents`, `symlink`, `each`, `template`, `match`, `of`
+        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `user`, `stdin`, `interactive`, `background`, `ready`, `stop-at`, `with`, `effect`, `confirm`, `idempotent`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `file`, `mode`, `owner`, `backup`, `parents`, `symlink`, `each`, `template`, `match`, `of`, `record`
         - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
         ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
         ! 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?

@@ -114,10 +114,11 @@ impl<'r> Reader<'r> {
                     ),
                     "make two steps of it",
                 ))
-            } else if is_guard && (is_hand || settings.background.is_some()) {
+            } else if is_guard && (is_hand || settings.background.is_some() || settings.interactive)
+            {
                 Some((
                     format!(
-                        "`{}` tells whether a step runs, and so must be a command that ends",
+                        "`{}` tells whether a step runs, and so must be a command that ends by itself",
                         step.id
                     ),
                     "name another step",
@@ -144,6 +145,15 @@ impl<'r> Reader<'r> {
                         step.id
                     ),
                     "take `retries`, `until` and `capture` out",
+                ))
+            } else if settings.every.is_some() && settings.retries == 0 && settings.until.is_none()
+            {
+                Some((
+                    format!(
+                        "`every` of `{}` is a pause between tries, and it is tried once",
+                        step.id
+                    ),
+                    "add `retries` or `until`, or take it out",
                 ))
             } else {
                 None

@@ -104,9 +104,10 @@ pub(super) fn sections(document: &Document<'_>) -> Vec<Section> {
         on_demand: false,
     }];
     let mut anchors = Anchors::default();
+    let title = title(document);
     // The sections that the next heading may stand in.
     let mut open: Vec<usize> = Vec::new();
-    for heading in &document.headings {
+    for (index, heading) in document.headings.iter().enumerate() {
         let anchor = anchors.next(&heading.text);
         if heading.is_nested {
             continue;
@@ -115,8 +116,8 @@ pub(super) fn sections(document: &Document<'_>) -> Vec<Section> {
         let above = open.last().map(|index| &sections[*index]);
         let mut path = above.map_or_else(Vec::new, |section| section.path.clone());
         path.push(heading.text.to_string());
-        let on_demand =
-            above.is_some_and(|section| section.on_demand) || is_on_demand(&heading.text);
+        let on_demand = above.is_some_and(|section| section.on_demand)
+            || title != Some(index) && is_on_demand(&heading.text);
         open.push(sections.len());
         sections.push(Section {
             title: heading.text.to_string(),
@@ -129,6 +130,16 @@ pub(super) fn sections(document: &Document<'_>) -> Vec<Section> {
         });
     }
     sections
+}
+
+/// Returns which heading is the title of the whole document: a first one above all others. Who runs a
+/// document that is called "Rollback" has asked for it.
+fn title(document: &Document<'_>) -> Option<usize> {
+    let first = document.headings.iter().position(|it| !it.is_nested)?;
+    let level = document.headings[first].level;
+    let mut rest = document.headings[first + 1..].iter();
+    let is_above_all = rest.len() > 0 && rest.all(|it| it.is_nested || it.level > level);
+    is_above_all.then_some(first)
 }
 
 fn is_on_demand(heading: &str) -> bool {
@@ -211,6 +222,21 @@ mod tests {
             shown,
             ["", "A", "A/B", "A/Rollback !", "A/Rollback/C !", "A/D", "E"]
         );
+    }
+
+    #[test]
+    fn the_title_of_a_document_puts_nothing_on_demand() {
+        let check = |text: &str| {
+            let found = sections(&outline(text));
+            let shown = found.iter().skip(1);
+            shown
+                .map(|it| if it.on_demand { '!' } else { '.' })
+                .collect::<String>()
+        };
+        assert_eq!(check("# Rollback of the shop\n## Do\n## FAQ\n"), "..!");
+        // With others beside it, or alone, a heading is a section.
+        assert_eq!(check("# Rollback\n## Do\n# Deploy\n"), "!!.");
+        assert_eq!(check("## Rollback\n"), "!");
     }
 
     #[test]

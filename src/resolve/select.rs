@@ -501,18 +501,18 @@ mod tests {
             }),
         ]
         .join("\n");
-        insta::assert_snapshot!(shown, @r#"
-        a b ssl-tls-y-mas | ssl-tls-y-mas-2: ticked in the document, m: on demand, c: on demand
-        m c | a: not selected, b: not selected, ssl-tls-y-mas: not selected, ssl-tls-y-mas-2: ticked in the document
-        a b ssl-tls-y-mas | ssl-tls-y-mas-2: ticked in the document, m: on demand, c: on demand
-        m | a: not selected, b: not selected, ssl-tls-y-mas: not selected, ssl-tls-y-mas-2: ticked in the document, c: on demand
-        b ssl-tls-y-mas c | a: not selected, ssl-tls-y-mas-2: ticked in the document, m: on demand
-        b ssl-tls-y-mas | a: --skip, ssl-tls-y-mas-2: ticked in the document, m: on demand, c: on demand
-        a | b: not selected, ssl-tls-y-mas: not selected, ssl-tls-y-mas-2: ticked in the document, m: on demand, c: on demand
-        c | a: not selected, b: not selected, ssl-tls-y-mas: not selected, ssl-tls-y-mas-2: ticked in the document, m: on demand
+        insta::assert_snapshot!(shown, @"
+        a b mirar | visto: ticked in the document, m: on demand, c: on demand
+        m c | a: not selected, b: not selected, mirar: not selected, visto: ticked in the document
+        a b mirar | visto: ticked in the document, m: on demand, c: on demand
+        m | a: not selected, b: not selected, mirar: not selected, visto: ticked in the document, c: on demand
+        b mirar c | a: not selected, visto: ticked in the document, m: on demand
+        b mirar | a: --skip, visto: ticked in the document, m: on demand, c: on demand
+        a | b: not selected, mirar: not selected, visto: ticked in the document, m: on demand, c: on demand
+        c | a: not selected, b: not selected, mirar: not selected, visto: ticked in the document, m: on demand
         no step is called `x` (--only); `runbook list` shows the steps
         step `c` (--from) stands after step `a` (--to); exchange them
         no step has the tag `fast`; known are `slow`
-        "#);
+        ");
     }
 }

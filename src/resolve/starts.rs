@@ -6,6 +6,7 @@ use crate::model::{Diagnostic, Doubt, Effect, Kind, Nature, Step, Task};
 pub(super) fn check(kind: Kind, steps: &mut [Step], diagnostics: &mut Vec<Diagnostic>) {
     for step in steps {
         fed(step);
+        attended(step);
         let Some((message, way_out)) = contradiction(step) else {
             continue;
         };
@@ -22,6 +23,14 @@ pub(super) fn check(kind: Kind, steps: &mut [Step], diagnostics: &mut Vec<Diagno
             }
         };
         diagnostics.push(diagnostic.way_out(way_out));
+    }
+}
+
+// The author says that a person is there to be asked.
+fn attended(step: &mut Step) {
+    if step.settings.interactive {
+        let is_settled = |rule: &str| matches!(rule, "interactive" | "remote-shell" | "prompts");
+        step.doubts.retain(|it| !is_settled(it.rule));
     }
 }
 
@@ -44,6 +53,7 @@ fn contradiction(step: &Step) -> Option<(String, &'static str)> {
         return None;
     };
     // They are handed their text on standard input: `target::local` tells how each is started.
+    let is_interactive = settings.interactive;
     let hears_its_text = matches!(language.0, "node" | "powershell") && settings.with.is_none();
     if hears_its_text && settings.stdin.is_some() {
         return Some((
@@ -67,6 +77,24 @@ fn contradiction(step: &Step) -> Option<(String, &'static str)> {
             let message = format!("`{id}` becomes a file, and is not run: `{name}` says nothing");
             (message, "take it out, or take `file` out")
         });
+    }
+    if is_interactive && (hears_its_text || settings.stdin.is_some()) {
+        return Some((
+            format!("`{id}` cannot have a terminal: its standard input is something else"),
+            "take `interactive` out",
+        ));
+    }
+    if is_interactive && settings.background.is_some() {
+        return Some((
+            format!("`{id}` is a server: it has no terminal"),
+            "take `interactive` or `background` out",
+        ));
+    }
+    if settings.record_echo && !is_interactive {
+        return Some((
+            format!("`record` is said of a step that is `interactive`, and `{id}` is not"),
+            "take `record` out: what a step prints is recorded",
+        ));
     }
     if settings.with.is_some() && settings.template {
         return Some((

@@ -77,6 +77,8 @@ pub struct Start<'a> {
     pub document: &'a str,
     /// What its attributes say.
     pub settings: &'a Settings,
+    /// Whether it gets a terminal.
+    pub terminal: bool,
     /// Declared runbooks run with `-u`.
     pub kind: Kind,
     /// The whole environment.
@@ -178,6 +180,8 @@ impl How {
         if !self.tells && !self.script.ends_with('\n') {
             self.script.push('\n');
         }
+        let terminal = start.terminal && !self.script_on_stdin;
+        let settings = start.settings;
         Launch {
             step: start.step.clone(),
             nonce: start.nonce.to_owned(),
@@ -186,7 +190,9 @@ impl How {
             env: start.env,
             cwd: start.cwd,
             user: start.user,
-            stdin: start.settings.stdin.clone(),
+            stdin: settings.stdin.clone(),
+            terminal,
+            shell: false,
             script: self.script,
             script_on_stdin: self.script_on_stdin,
             line_offset: self.line_offset,
@@ -195,7 +201,8 @@ impl How {
             timeout_ms: start.timeout.map(|it| it.as_millis() as u64),
             log: format!("output/{}-{}", start.step, start.attempt),
             secrets: start.secrets,
-            private: start.settings.output_private,
+            // What is typed is seen among what it prints.
+            private: settings.output_private || (terminal && !settings.record_echo),
         }
     }
 }

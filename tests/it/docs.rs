@@ -335,7 +335,15 @@ fn every_field_of_plan_is_documented_and_every_documented_field_is_there() {
     assert_eq!(plan.code, 0, "{}", plan.text);
     let plan: serde_json::Value = serde_json::from_str(&plan.text).unwrap();
     // There only where it is said.
-    let at_times = ["user", "stdin", "with", "file", "change", "unknown"];
+    let at_times = [
+        "user",
+        "stdin",
+        "with",
+        "interactive",
+        "file",
+        "change",
+        "unknown",
+    ];
     for (what, value) in [
         ("a plan", &plan),
         ("a planned input", &plan["inputs"][0]),
@@ -546,7 +554,12 @@ fn what_is_said_to_be_refused_is_refused_before_step_one() {
 
 fn documents() -> Vec<PathBuf> {
     let mut found = vec![PathBuf::from("README.md")];
-    for folder in ["docs", "runbooks"] {
+    for folder in [
+        "docs",
+        "runbooks",
+        "runbooks/prestamos",
+        "runbooks/servicios",
+    ] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|it| it == "md") {
@@ -664,6 +677,26 @@ fn wants_root(example: &str) -> bool {
     wants
 }
 
+// An example that wants a person runs on a terminal; whether it does is told here.
+fn talks(example: &str) -> bool {
+    if !example.contains(" interactive") {
+        return false;
+    }
+    let desk = crate::pty::Desk::new();
+    let file = desk.file("example.md", example);
+    let lint = runbook(
+        &desk.path().join("state"),
+        &["lint", "--strict", file.to_str().unwrap()],
+    );
+    assert_eq!(lint.code, 0, "{}", lint.text);
+    let mut pty = desk.terminal(&["run", "example.md", "--yes"]);
+    pty.expect("Passphrase: ").send("open sesame\r");
+    pty.expect("Your name: ").send("ana\r");
+    pty.expect("Hello, ana.").expect("passed");
+    assert_eq!(pty.wait(), 0);
+    true
+}
+
 /// Every example that is a whole declared document does what it says: it runs, and all of it is ok.
 #[test]
 fn whole_documents_in_the_documentation_run() {
@@ -677,7 +710,7 @@ fn whole_documents_in_the_documentation_run() {
                 continue;
             }
             count += 1;
-            if wants_root(&body) {
+            if wants_root(&body) || talks(&body) {
                 continue;
             }
             let folder = tempfile::tempdir().unwrap();
@@ -811,7 +844,7 @@ fn every_attribute_has_an_example_that_runs() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("example.md");
         std::fs::write(&file, example).unwrap();
-        if !wants_root(example) {
+        if !wants_root(example) && !talks(example) {
             let run = runbook(
                 state.path(),
                 &["run", file.to_str().unwrap(), "--jobs", "4"],

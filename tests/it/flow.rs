@@ -200,6 +200,15 @@ fn pauses_between_tries_double_up_to_the_longest_and_are_recorded() {
     assert_eq!(fixture.times("s"), 5);
 }
 
+#[test]
+fn a_pause_without_tries_is_an_error_before_step_one() {
+    let fixture = Fixture::new().steps(&[("bash {#s every=2s}", "true")]);
+    let told = fixture.run(&["run", "a.md"]).code(2);
+    told.says("`every` of `s` is a pause between tries, and it is tried once")
+        .says("add `retries` or `until`, or take it out");
+    assert!(fixture.runs().is_empty());
+}
+
 // A run that was killed in the pause of an hour before its second try; the clock stands still.
 fn killed_in_a_pause() -> Fixture {
     let body = "echo x >> tries; test \"$(wc -l < tries)\" -ge 2";
@@ -402,7 +411,7 @@ fn a_check_decides_whether_a_step_is_ok_and_shows_both_sides() {
 #[test]
 fn what_a_check_looked_at_is_recorded_and_a_look_judges_a_file() {
     let text = format!(
-        "---\nrunbook: 1\n---\n# A\n\n```bash {{#a}}\n{}\necho hello > made\n```\n\n```rhai\nassert(file(\"made\").text.contains(\"hello\"));\n```\n",
+        "---\nrunbook: 1\n---\n# A\n\n```bash {{#a}}\n{}\necho hello > made\n```\n\n```rhai\nassert(read(\"made\").contains(\"hello\"));\n```\n",
         crate::fixture::LEDGER
     );
     let fixture = Fixture::new().file("a.md", text);

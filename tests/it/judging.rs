@@ -60,6 +60,20 @@ fn a_server_that_never_says_so_is_told_with_what_was_seen_last() {
 }
 
 #[test]
+fn of_a_server_that_prints_much_the_last_of_it_tells() {
+    let ready = "ready=\"step.stdout.ends_with(\\\"up\\n\\\") && step.truncated\"";
+    let serve = format!("bash {{#serve background {ready}}}");
+    let body = "head -c 2000000 /dev/zero | tr '\\0' x; echo up; sleep 1000";
+    let fixture = Fixture::new().steps(&[(&serve, body), ("bash {#use}", "true")]);
+    fixture.run(&["run", "a.md"]).code(0);
+    assert_eq!(
+        looks(&fixture),
+        [(Probe::Printed, Fact::Found(2_000_003.into()))]
+    );
+    fixture.until_quiet();
+}
+
+#[test]
 fn a_script_that_outlasts_the_clock_fails_at_its_line_and_stays_failed() {
     let text = format!(
         "---\nrunbook: 1\n---\n# A\n\n```bash {{#a}}\n{LEDGER}\ntrue\n```\n\n\

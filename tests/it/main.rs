@@ -29,6 +29,8 @@ mod handover;
 #[cfg(feature = "testing")]
 mod init;
 #[cfg(feature = "testing")]
+mod interactive;
+#[cfg(feature = "testing")]
 mod judging;
 #[cfg(feature = "testing")]
 mod kills;
@@ -54,6 +56,8 @@ mod running;
 mod secrets;
 #[cfg(feature = "testing")]
 mod starts;
+#[cfg(feature = "testing")]
+mod systems;
 #[cfg(feature = "testing")]
 mod templates;
 #[cfg(feature = "testing")]

@@ -566,6 +566,13 @@ impl<'a> World<'a> {
                 }
                 self.point("after a release")?;
             }
+            Action::Shell { events, .. } => {
+                self.commit(events)?;
+                self.point("with a shell")?;
+                inputs.push_back(Input::ShellEnded {
+                    how: "it ended".to_owned(),
+                });
+            }
             Action::Look(step) => {
                 let found = Vec::new();
                 inputs.push_front(Input::Looked { step, found });
@@ -597,7 +604,10 @@ impl<'a> World<'a> {
             Question::Failed(step) if self.undoes(step) => {
                 vec![Answer::Run, Answer::Undo, Answer::Done, Answer::Quit]
             }
-            Question::Failed(_) | Question::Unknown { .. } => {
+            Question::Failed(_) => {
+                vec![Answer::Run, Answer::Done, Answer::Quit, Answer::Shell]
+            }
+            Question::Unknown { .. } => {
                 vec![Answer::Run, Answer::Done, Answer::Quit]
             }
             Question::Interrupted(_) => vec![

@@ -536,6 +536,14 @@ impl Pty {
         format!("{now:?}") == format!("{:?}", self.before)
     }
 
+    /// Returns whether the cursor is seen and the usual screen is shown.
+    pub fn is_usual(&mut self) -> bool {
+        self.settle();
+        let state = self.told.lock();
+        let screen = state.screen.screen();
+        !screen.alternate_screen() && !screen.hide_cursor()
+    }
+
     /// Waits for the program's end and returns its exit code; a signal's number is negative.
     #[track_caller]
     pub fn wait(&mut self) -> i32 {

@@ -631,8 +631,10 @@ fn who_only_looks_never_writes_a_byte() {
     let (fixture, gate) = waiting("bash {#s}");
     look_at_nothing(&fixture);
     let engine = started(&fixture);
-    fixture.until("the output is there", || {
-        fs::read_to_string(fixture.folder().join("output/s-1.log")).is_ok_and(|it| it == "before\n")
+    let written = |name: &str| fs::read_to_string(fixture.folder().join("output").join(name));
+    fixture.until("the output is there, and the index tells of it", || {
+        written("s-1.log").is_ok_and(|it| it == "before\n")
+            && written("s-1.idx").is_ok_and(|it| it.ends_with(" out 7\n"))
     });
     look_at_everything(&fixture);
     engine.kill().code(-9);

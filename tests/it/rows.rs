@@ -43,7 +43,14 @@ fn told(fixture: &Fixture) -> String {
 
 #[test]
 fn rows_are_ordered_guarded_undone_and_named_row_by_row() {
-    let cases: &[(&[(&str, &str)], &[&str], i32, &str)] = &[
+    // The steps, the arguments, the exit code, and what became of the steps.
+    type Case = (
+        &'static [(&'static str, &'static str)],
+        &'static [&'static str],
+        i32,
+        &'static str,
+    );
+    let cases: &[Case] = &[
         (
             &[
                 ("#one each=#hosts needs=\"\"", "[ $host = b ]"),

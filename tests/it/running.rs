@@ -600,7 +600,7 @@ fn what_this_version_does_not_perform_is_refused_before_step_one() {
     ] {
         fixture.run(args).code(2).says("not in this version");
     }
-    for info in ["on=web", "capture=x", "interactive"] {
+    for info in ["on=web", "capture=x"] {
         let fixture = Fixture::new().steps(&[
             ("bash {#s}", "true"),
             (&format!("bash {{#t {info}}}"), "true"),

@@ -674,7 +674,10 @@ fn a_wrong_value_is_asked_for_again_with_its_default_and_types_have_their_own_qu
         .expect("copies (1 to 9): ")
         .send("3\n");
     pty.expect("sure [y/n]: ").send("y\n");
-    pty.expect("hosts (with commas between): ").send("a, b\n");
+    pty.expect("hosts (with commas between): ").send("\n");
+    pty.expect("input `hosts` needs a value; Ctrl-C leaves")
+        .expect("hosts (with commas between): ")
+        .send("a, b\n");
     pty.expect("passed");
     assert_eq!(pty.wait(), 0);
     assert_eq!(desk.read("ledger"), "shop 3 true a\nb shop-db\n");

@@ -82,6 +82,12 @@ impl Part<'_, '_> {
         if self.program == "sed" && is_number && text.len() > 1 && self.after == ',' {
             return Verdict::Own("the lines are those of somebody's file".to_owned());
         }
+        if matches!(self.program, "grep" | "egrep" | "zgrep")
+            && !self.word.is_text
+            && words::NOBODIES.contains(&folded)
+        {
+            return Verdict::Example(format!("`{text}` is looked for by the writer alone"));
+        }
         // `journalctl -u nombre-servicio`
         let is_unit = self.program == "journalctl" && matches!(self.word.before, "-u" | "--unit");
         if self.takes_text && !is_unit {

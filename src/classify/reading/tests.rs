@@ -274,6 +274,12 @@ fn what_the_text_says_of_a_value_is_heard() {
         ),
         ("Vervang `web-7` door de naam:", "", "ask example-value"),
         ("Adjust `web-7` before:", "", "ask example-value"),
+        (
+            "Do it:",
+            "`web-7` is the name of your container.",
+            "ask example-value",
+        ),
+        ("Change `web-7` to another:", "", "ask example-value"),
         ("Adjust `web-9` before:", "", "run"),
         ("This restarts `web-7`:", "", "run"),
         ("Zum Beispiel:", "", "ask example"),
@@ -342,6 +348,71 @@ fn chores_side_by_side_are_no_procedure() {
     ] {
         assert_eq!(show(document), said, "{document}");
     }
+}
+
+#[test]
+fn what_another_takes_back_and_what_is_done_by_force_are_choices() {
+    assert_eq!(
+        show(
+            "# A\n\n## Add\n\n```sh\nufw allow 8080/tcp\n```\n\n## Remove\n\n```sh\nufw delete allow 8080/tcp\n```\n\n## Look\n\n```sh\nufw allow 9090/tcp\n```\n"
+        ),
+        "6-6 command ask opposite; 12-12 command ask opposite,prompts; 18-18 command run"
+    );
+    check(
+        "# A",
+        "bash",
+        "# Stop it\npm2 stop web\n\n# Forced stop\npkill -f web\n\n# Start it\npm2 start web",
+        "1-2 command run; 4-5 command ask alternative; 7-8 command run",
+    );
+}
+
+#[test]
+fn steps_trouble_and_remarks_are_no_reason_to_ask() {
+    for (before, body, expected) in [
+        (
+            "# Upgrade",
+            "# 1. Stop writing\nphp occ maintenance:mode --on\n\n# 2. Write again\nphp occ maintenance:mode --off",
+            "1-2 command run; 4-5 command run",
+        ),
+        (
+            "# Script não executa no cron",
+            "systemctl start cron",
+            "1-1 command run",
+        ),
+        (
+            "# A",
+            "# Look\ncurl http://localhost/health\n\n# Output: ok",
+            "1-2 command run; 4-4 listing never",
+        ),
+        (
+            "# A",
+            "# Option A: Compose (recommended)\ndocker compose up -d\n\n# Option B: systemd\nsystemctl start x",
+            "1-2 command run; 4-5 command ask alternative",
+        ),
+        (
+            "# By hand (alternative)",
+            "docker compose up -d",
+            "1-1 command ask alternative",
+        ),
+    ] {
+        check(before, "bash", body, expected);
+    }
+}
+
+#[test]
+fn remarks_and_values_tell_of_other_ways() {
+    check(
+        "# A",
+        "bash",
+        "npm install # or yarn install",
+        "1-1 command ask alternative",
+    );
+    check(
+        "# A",
+        "bash",
+        "# On\nkubectl set env deploy/web X=true\n\n# Off\nkubectl set env deploy/web X=false",
+        "1-2 command ask opposite; 4-5 command ask opposite",
+    );
 }
 
 #[test]

@@ -52,13 +52,20 @@ impl Turn<'_> {
     fn answer_run(&mut self, step: StepId, manner: &Manner, answer: Answer) {
         let question = match manner {
             Manner::Run { .. } => "run this step?".to_owned(),
-            Manner::Type => "it destroys: run this step?".to_owned(),
+            Manner::Type => {
+                let own = self
+                    .plan
+                    .step(&step)
+                    .and_then(|it| it.settings.confirm.as_deref());
+                format!("it destroys: {}", own.unwrap_or("run this step?"))
+            }
             Manner::Confirm(text) => text.clone(),
             Manner::Incomplete | Manner::Elsewhere => "it does not run as it stands".to_owned(),
             Manner::Doubtful if self.plan.step(&step).is_some_and(Step::is_of_another_shell) => {
                 "its fence is tagged `powershell`: is bash to run it?".to_owned()
             }
             Manner::Doubtful => "it is in doubt: run this step all the same?".to_owned(),
+            Manner::Terminal => "it wants a person: run it in this terminal?".to_owned(),
             Manner::Manual => "is it done?".to_owned(),
             Manner::Offered { .. } => "is it done, or is the offered command to run?".to_owned(),
             Manner::Choose(steps) => format!("these exclude each other: {}", listed(steps)),
@@ -72,6 +79,7 @@ impl Turn<'_> {
                 | Manner::Type
                 | Manner::Doubtful
                 | Manner::Confirm(_)
+                | Manner::Terminal
                 | Manner::Offered { .. }
         );
         match (answer, manner) {
@@ -171,8 +179,29 @@ impl Turn<'_> {
                 let decided = self.decided(&step, question, decision);
                 self.go(vec![decided]);
             }
+            Answer::Shell => {
+                let events = vec![self.decided(&step, question, Decision::Shell)];
+                self.session.shell = Some((step.clone(), None));
+                self.actions.push(Action::Shell { step, events });
+            }
             _ => self.answer_retry(step, question, answer),
         }
+    }
+
+    /// What was done in a shell is the operator's: it says nothing of the step.
+    pub(super) fn shell_ended(&mut self, how: &str) {
+        let Some((step, _)) = self.session.shell.take() else {
+            return;
+        };
+        self.commit(vec![EventKind::Note {
+            step: Some(step.clone()),
+            text: format!("a shell in its environment: {how}"),
+            by: self.session.by.clone(),
+        }]);
+        if self.session.departing.is_some() {
+            return self.go(Vec::new());
+        }
+        self.ask(Question::Failed(step));
     }
 
     fn answer_retry(&mut self, step: StepId, question: &str, answer: Answer) {

@@ -149,7 +149,9 @@ impl Turn<'_> {
             consent(kind, &edited, request, true, &Facts::default())
         });
         match asked {
-            Some(Consent::Ask(manner @ (Manner::Type | Manner::Confirm(_)))) => manner,
+            Some(Consent::Ask(manner @ (Manner::Type | Manner::Confirm(_) | Manner::Terminal))) => {
+                manner
+            }
             _ => Manner::Run { enter: false },
         }
     }

@@ -300,6 +300,9 @@ impl Turn<'_> {
     }
 
     pub(super) fn keeper_gone(&mut self) {
+        if self.session.shell.is_some() {
+            self.shell_ended("it is gone with the process that kept it");
+        }
         if self.session.flights.is_empty() {
             return;
         }

@@ -56,6 +56,11 @@ pub enum Input {
         /// Whether it holds; or why that cannot be told, or what does not hold.
         answer: Result<bool, String>,
     },
+    /// The shell that the operator wanted is over, in words.
+    ShellEnded {
+        /// How.
+        how: String,
+    },
     /// The keeper is gone.
     KeeperGone,
     /// The operator answered the open question.
@@ -129,6 +134,13 @@ pub enum Action {
         step: StepId,
         /// In milliseconds.
         ms: u64,
+    },
+    /// Make these durable, and open a shell in the environment of this step.
+    Shell {
+        /// Which.
+        step: StepId,
+        /// That the operator wanted it.
+        events: Vec<EventKind>,
     },
     /// Look which of the files that this step would overwrite are there.
     Look(StepId),
@@ -224,6 +236,8 @@ pub enum Answer {
     Skip(String),
     /// Undo what was done.
     Undo,
+    /// Open a shell in the environment of the step.
+    Shell,
     /// Run this body instead.
     Edit {
         /// The new body.
@@ -270,6 +284,7 @@ pub fn decide(state: &State, plan: &Plan, session: &mut Session, input: Input) -
             events,
             answer,
         } => turn.judged(judging, events, answer),
+        Input::ShellEnded { how } => turn.shell_ended(&how),
         Input::KeeperGone => turn.keeper_gone(),
         Input::Answer(answer) => turn.answer(answer),
         Input::Signal(signal) => turn.signal(signal),

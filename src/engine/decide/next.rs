@@ -15,6 +15,11 @@ impl Turn<'_> {
     /// Begins, or goes on after something that changes what is next.
     pub(super) fn begin(&mut self) {
         let mut events = Vec::new();
+        let waits = |id| self.wants_terminal(id);
+        if !self.session.terminal && self.session.steps_in_flight().any(waits) {
+            // It waits for a person, and nobody is here: it goes on waiting.
+            return self.leave(Leaving::Detached);
+        }
         for (step, ms) in std::mem::take(&mut self.session.awaited) {
             self.session.pauses.insert(step.clone());
             self.actions.push(Action::Pause { step, ms });
@@ -56,7 +61,7 @@ impl Turn<'_> {
             if let Some(leaving) = self.session.departing.clone() {
                 return self.depart(leaving, events);
             }
-            if self.session.question.is_some() {
+            if self.session.question.is_some() || self.session.shell.is_some() {
                 return self.commit(events);
             }
             let more = if let Some(more) = self.unknowns(&ahead) {
@@ -167,6 +172,16 @@ impl Turn<'_> {
             begins.waits = true;
             return None;
         }
+        // Who has the terminal has it alone.
+        let mut others = begins.starts.iter().map(|it| &it.0);
+        let is_lent = |id: &StepId| self.wants_terminal(id);
+        let is_taken = others.any(is_lent)
+            || self.session.steps_in_flight().any(is_lent)
+            || (self.session.busy() + begins.starts.len() > 0 && is_lent(&planned.id));
+        if is_taken {
+            begins.waits = true;
+            return None;
+        }
         match self.propose(ahead, planned) {
             Proposal::Start => begins.starts.push((planned.id.clone(), None)),
             Proposal::Guard(guard, which) => {
@@ -197,6 +212,18 @@ impl Turn<'_> {
             }
         }
         None
+    }
+
+    /// Whether the step is handed the terminal, as it stands now.
+    pub(super) fn wants_terminal(&self, id: &StepId) -> bool {
+        let Some(step) = self.plan.step(id) else {
+            return false;
+        };
+        let edited = self.state.step(id).and_then(|it| it.1.edited.as_deref());
+        match edited {
+            Some(body) => self.plan.as_edited(step, body).wants_terminal(),
+            None => step.wants_terminal(),
+        }
     }
 
     // What always runs has run after a failure, and the run goes on now: it is to run again at its

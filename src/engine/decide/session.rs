@@ -41,6 +41,8 @@ pub struct Session {
     pub(super) flights: Vec<Flight>,
     pub(super) pending: Vec<EventKind>,
     pub(super) question: Option<Question>,
+    // The shell that the operator opened after a failure of this step, and its name once it runs.
+    pub(super) shell: Option<(StepId, Option<String>)>,
     pub(super) interrupts: u8,
     pub(super) stop: bool,
     // Steps that are tried again once their pause is over.
@@ -157,12 +159,31 @@ impl Session {
         flights.filter_map(|it| Some((&it.step, it.nonce.as_deref()?)))
     }
 
+    /// Returns the shell that the operator has, and the step in whose environment it runs.
+    pub fn shell(&self) -> Option<(&StepId, &str)> {
+        let (step, nonce) = self.shell.as_ref()?;
+        Some((step, nonce.as_deref()?))
+    }
+
+    /// Says that the shell which was wanted is about to run.
+    pub fn shell_opened(&mut self, nonce: String) {
+        if let Some(shell) = &mut self.shell {
+            shell.1 = Some(nonce);
+        }
+    }
+
     // Those that will end by themselves.
     pub(super) fn steps_running(&self) -> Vec<(StepId, String)> {
         let flights = self.flights.iter().filter(|it| !it.is_server);
         flights
             .filter_map(|it| Some((it.step.clone(), it.nonce.clone()?)))
             .collect()
+    }
+
+    // The same, and those that are being held.
+    pub(super) fn steps_in_flight(&self) -> impl Iterator<Item = &StepId> {
+        let flights = self.flights.iter().filter(|it| !it.is_server);
+        flights.map(|it| &it.step)
     }
 
     // How many of the steps that may run side by side do.

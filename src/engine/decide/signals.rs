@@ -66,6 +66,13 @@ impl Turn<'_> {
             Signal::HangUp => "SIGHUP",
         };
         let asks = signal == Signal::Interrupt && self.session.terminal;
+        if let Some((_, nonce)) = self.session.shell()
+            && asks
+        {
+            let nonce = nonce.to_owned();
+            let (ending, by) = (Ending::Terminate, EndedBy::Operator);
+            return self.actions.push(Action::End { nonce, ending, by });
+        }
         match running {
             Some((step, _)) if asks => self.interrupt(step),
             Some(_) if detaches => {

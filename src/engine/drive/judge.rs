@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::check::{FALSE, Facts, Judgement, Patience, RunFacts, StepFacts, holds, judge};
+use crate::check::{FALSE, Facts, Judgement, Patience, RunFacts, StepFacts, holds, judge, limits};
 use crate::event::{AttemptExited, EventKind, Exit, Output, Text};
 use crate::host::{clock, probe};
 use crate::model::{Condition, Expression, Fact, Probe, Step, StepId};
@@ -243,7 +244,7 @@ impl Engine<'_> {
                     stdout: stdout.into(),
                     stderr: stderr.into(),
                     attempt,
-                    truncated: open.printed() >= PRINTED,
+                    truncated: open.printed() > limits::PRINTED as u64,
                     ..StepFacts::default()
                 })
             }
@@ -354,7 +355,7 @@ impl Engine<'_> {
     // What a step printed, by stream, as its log and the index of it tell.
     fn printed(&self, output: &Output) -> (String, String, bool) {
         let length = output.stored.min(PRINTED);
-        let (out, err) = self.by_stream(&output.log, length);
+        let (out, err) = self.by_stream(&output.log, 0..length);
         (out, err, output.bytes > length)
     }
 
@@ -371,17 +372,16 @@ impl Engine<'_> {
             let attempts = self.parts.journal.state().step(id);
             let attempt = attempts.map_or(0, |(_, it)| it.attempts);
             let index = self.index(&log_of(id, attempt));
-            let bytes: usize = stretches(&index).map(|it| it.1).sum();
-            let fact = Fact::Found((bytes as u64).min(PRINTED).into());
+            let bytes: u64 = stretches(&index).map(|it| it.1).sum();
+            let fact = Fact::Found(bytes.into());
             open.probed.push((Probe::Printed, fact));
         }
     }
 
+    // The last of it, as much as a script may read.
     fn printed_by_now(&self, id: &StepId, attempt: u32, length: u64) -> (String, String) {
-        if length == 0 {
-            return (String::new(), String::new());
-        }
-        self.by_stream(&log_of(id, attempt), length)
+        let from = length.saturating_sub(limits::PRINTED as u64);
+        self.by_stream(&log_of(id, attempt), from..length)
     }
 
     fn index(&self, log: &str) -> String {
@@ -389,13 +389,21 @@ impl Engine<'_> {
         std::fs::read_to_string(index).unwrap_or_default()
     }
 
-    // The first bytes of a log: what came on standard output, and what came on standard error.
-    fn by_stream(&self, log: &str, length: u64) -> (String, String) {
+    // These bytes of a log: what came on standard output, and what came on standard error.
+    fn by_stream(&self, log: &str, range: Range<u64>) -> (String, String) {
+        let length = range.end.saturating_sub(range.start) as usize;
+        if length == 0 {
+            return (String::new(), String::new());
+        }
         let outputs = StoredOutputs::of(&self.parts.folder);
-        let bytes = outputs.part(log, 0, length as usize).unwrap_or_default();
+        let part = outputs.part(log, range.start, length);
+        let part = part.unwrap_or_default();
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut rest = bytes.as_slice();
+        let (mut rest, mut before) = (part.as_slice(), range.start);
         for (stream, length) in stretches(&self.index(log)) {
+            let skipped = before.min(length);
+            before -= skipped;
+            let length = (length - skipped) as usize;
             let (part, after) = rest.split_at(length.min(rest.len()));
             rest = after;
             match stream {
@@ -455,7 +463,7 @@ fn row_of(step: &Step) -> Option<&str> {
 }
 
 // The lines of an index: which stream, and how many bytes.
-fn stretches(index: &str) -> impl Iterator<Item = (&str, usize)> {
+fn stretches(index: &str) -> impl Iterator<Item = (&str, u64)> {
     index.lines().filter_map(|line| {
         let mut words = line.split(' ').skip(1);
         Some((words.next()?, words.next()?.parse().ok()?))
@@ -521,7 +529,9 @@ fn condition_of(expression: &Expression, facts: &Facts<'_>) -> Came {
     match holds(expression, facts) {
         Judgement::Needs(probes) => Came::Needs(probes),
         Judgement::Judged(judged) if judged.holds => Came::To(Vec::new(), Ok(true)),
-        Judgement::Judged(judged) if judged.message == FALSE => Came::To(Vec::new(), Ok(false)),
+        Judgement::Judged(judged) if judged.message.starts_with(FALSE) => {
+            Came::To(Vec::new(), Ok(false))
+        }
         Judgement::Judged(judged) => Came::To(Vec::new(), Err(said(&judged))),
     }
 }

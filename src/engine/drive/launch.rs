@@ -19,13 +19,7 @@ use super::{Engine, EngineError};
 impl Engine<'_> {
     /// Asks the keeper to hold the next attempt of each of these steps, and waits until it does.
     pub(super) fn prepare(&mut self, steps: &[StepId]) -> Result<(), EngineError> {
-        if self.parts.foreign_keeper {
-            self.dismiss_keeper();
-        }
-        if self.parts.link.is_none() {
-            let link = Link::start(&self.parts.folder, &self.parts.program);
-            self.parts.link = Some(link.map_err(EngineError::Keeper)?);
-        }
+        self.need_keeper()?;
         let mut wanted: Vec<Holding> = Vec::with_capacity(steps.len());
         let mut refused = Vec::new();
         for step in steps {
@@ -94,6 +88,18 @@ impl Engine<'_> {
         Ok(())
     }
 
+    /// Starts a keeper where none of ours is there.
+    pub(super) fn need_keeper(&mut self) -> Result<(), EngineError> {
+        if self.parts.foreign_keeper {
+            self.dismiss_keeper();
+        }
+        if self.parts.link.is_none() {
+            let link = Link::start(&self.parts.folder, &self.parts.program);
+            self.parts.link = Some(link.map_err(EngineError::Keeper)?);
+        }
+        Ok(())
+    }
+
     fn keeper_is_gone(&mut self) {
         self.held.clear();
         self.parts.link = None;
@@ -119,7 +125,7 @@ impl Engine<'_> {
         }
     }
 
-    fn launch(&self, id: &StepId, attempt: u32) -> Result<Launch, String> {
+    pub(super) fn launch(&self, id: &StepId, attempt: u32) -> Result<Launch, String> {
         let plan = &self.parts.plan;
         let step = plan.step(id).ok_or("the plan has no such step")?;
         let step = &*self.now(step);
@@ -132,6 +138,9 @@ impl Engine<'_> {
                 _ => return Err(format!("nothing here is interpreter `{}`", with.name)),
             },
         };
+        if step.wants_terminal() && !self.parts.session.terminal {
+            return Err(format!("step `{id}` wants a person at the terminal"));
+        }
         let state = self.parts.journal.state();
         let carried = state.carried(id, self.parts.session.pending());
         let secrets = self.parts.session.texts();
@@ -248,6 +257,7 @@ impl Engine<'_> {
             body_line: step.body_line,
             document: &plan.document,
             settings: &step.settings,
+            terminal: step.wants_terminal(),
             kind: plan.runbook.kind,
             env: env.into_iter().collect(),
             cwd,

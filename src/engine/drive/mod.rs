@@ -3,9 +3,10 @@
 mod judge;
 mod launch;
 mod syncer;
+mod terminal;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -30,7 +31,7 @@ use crate::target::{Survey, line_offset, named_line};
 
 use super::conceal::{conceal, text_filled};
 use super::decide::{Action, Answer, Input, Leaving, Question, Session, decide};
-use super::operator::{Asking, Operator};
+use super::operator::{Asking, Operator, When};
 use super::publish::{Publisher, StoredOutputs};
 use super::recover::{Evidence, evidence};
 use super::signals::{News, Signals, suspend};
@@ -85,6 +86,10 @@ pub struct Engine<'a> {
     // When steps are tried again, since boot.
     pauses: Vec<(Duration, StepId)>,
     asking: bool,
+    // What has the terminal.
+    lent: Option<terminal::Borrower>,
+    // Attempts that have none to be lent to.
+    without_terminal: BTreeSet<String>,
     inputs: VecDeque<Input>,
     syncer: Syncer,
     judgements: judge::Judgements,
@@ -99,6 +104,8 @@ impl<'a> Engine<'a> {
             held: Vec::new(),
             pauses: Vec::new(),
             asking: false,
+            lent: None,
+            without_terminal: BTreeSet::new(),
             inputs: VecDeque::new(),
             syncer,
             judgements: judge::Judgements::default(),
@@ -158,6 +165,9 @@ impl<'a> Engine<'a> {
             self.parts.operator.withdraw();
             self.parts.publisher.resume();
         }
+        if self.take_back(When::Now) {
+            self.parts.publisher.resume();
+        }
         // What a session leaves behind is on the disk, also what steps printed.
         self.syncer.finish();
         let _ = self.parts.folder.sync();
@@ -175,6 +185,7 @@ impl<'a> Engine<'a> {
                     }
                 }
             }
+            self.lend()?;
             self.wait()?;
         }
     }
@@ -189,6 +200,7 @@ impl<'a> Engine<'a> {
                 self.pauses.push((due, step));
             }
             Action::Release(events) => self.release(events)?,
+            Action::Shell { step, events } => self.open_shell(&step, events)?,
             Action::Look(step) => self.look(step),
             Action::Again => self.inputs.push_back(Input::Go),
             Action::Ask(question) => self.ask(&question),
@@ -236,10 +248,10 @@ impl<'a> Engine<'a> {
     }
 
     fn ask(&mut self, question: &Question) {
-        if !self.asking {
+        if !self.take_back(When::Now) && !self.asking {
             self.parts.publisher.suspend();
-            self.asking = true;
         }
+        self.asking = true;
         let step = match question {
             Question::Begin => None,
             Question::Run { step, .. }
@@ -348,11 +360,20 @@ impl<'a> Engine<'a> {
         let held = std::mem::take(&mut self.held);
         let events = self.concealed(events);
         let recorded = self.parts.journal.commit(events)?;
+        let is_lent = self.parts.session.terminal && self.borrower().is_some();
+        if is_lent {
+            // All that came before is told, and nothing that is typed from here on is for us.
+            let events = recorded.events().to_vec();
+            self.parts.publisher.events(events);
+            self.lend()?;
+        }
         for held in held {
             // Where its process is gone the keeper says so.
             let _ = held.release(&recorded);
         }
-        self.parts.publisher.events(recorded.into_events());
+        if !is_lent {
+            self.parts.publisher.events(recorded.into_events());
+        }
         Ok(())
     }
 
@@ -360,6 +381,7 @@ impl<'a> Engine<'a> {
         match say {
             Say::Ended(mut record) => {
                 fault::point("heard");
+                self.given_back(&record.nonce);
                 if let Outcome::Exited(exited) = &mut record.outcome {
                     self.explain(exited);
                     if let Some(output) = exited.output.as_ref().filter(|it| !it.log.is_empty()) {
@@ -372,12 +394,17 @@ impl<'a> Engine<'a> {
                     _ => self.inputs.push_back(Input::Ended(vec![*record])),
                 }
             }
+            Say::ShellEnded { nonce, how } => {
+                self.given_back(&nonce);
+                self.inputs.push_back(Input::ShellEnded { how });
+            }
             Say::Told(message) => self.inputs.push_back(Input::Told(message)),
             Say::Broken { because } => return Err(EngineError::Broken(because)),
             Say::Ready { .. }
             | Say::Held { .. }
             | Say::Refused { .. }
             | Say::Holding { .. }
+            | Say::Terminal { .. }
             | Say::Passed { .. } => {}
         }
         Ok(())
@@ -470,9 +497,10 @@ impl<'a> Engine<'a> {
     // Steps go on meanwhile: they are the keeper's. An open question is asked again, for the shell
     // has written over it.
     fn suspend(&mut self) {
+        let was_lent = self.take_back(When::Now);
         if self.asking {
             self.parts.operator.pause();
-        } else {
+        } else if !was_lent {
             self.parts.publisher.suspend();
         }
         suspend();
@@ -484,7 +512,8 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn resized(&self) {
+    fn resized(&mut self) {
+        self.resize_lent();
         if let Some(width) = terminal_width() {
             self.parts.publisher.progress(Progress::Resized(width));
         }
