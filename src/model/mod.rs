@@ -8,6 +8,7 @@ mod judged;
 mod reading;
 mod runbook;
 mod step;
+mod written_file;
 
 pub use check::{Check, Condition, Expression, Matching, Probe};
 pub use diagnostic::{Diagnostic, Severity, Span};
@@ -17,5 +18,6 @@ pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands
 pub use runbook::{Field, Form, Kind, PageTemplate, Runbook, Section, Table};
 pub use step::{
     Capture, Circumstances, Doubt, Effect, Every, Language, Offered, SAID, Service, Settings, Step,
-    StepId, Task, With,
+    StepId, Task, With, writes,
 };
+pub use written_file::{Change, FileChange, Links, Owner, WrittenFile};

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::event::{Identity, Text};
-use crate::host::machine;
+use crate::host::{accounts, machine};
 use crate::keeper::link::{Held, Link};
 use crate::keeper::protocol::{Ask, Launch, Say};
 use crate::model::{Step, StepId};
 use crate::render::Value;
-use crate::target::{Start, launch, launch_own};
+use crate::target::{Start, file, launch, launch_own};
 
 use super::super::conceal::{filled, text_filled};
 use super::super::decide::{Holding, Input};
@@ -159,7 +159,19 @@ impl Engine<'_> {
         let cwd = self.cwd(step, cwd.as_ref());
         // What stands for a value is never passed to an interpreter.
         let known = self.parts.session.known(state, plan);
+        let exposed = |name: &str| {
+            let secret = self.parts.session.secrets().get(name);
+            secret.map(|it| it.expose().to_owned())
+        };
+        let file = match plan.file(step, &known.values) {
+            None => None,
+            Some(Ok(file)) => Some(file),
+            Some(Err(unfit)) => return Err(unfit.because),
+        };
         let body = match plan.filled(step, &known.values) {
+            _ if file.is_some() => plan
+                .content(step, &known.values, &exposed)
+                .map_err(|it| format!("`{}`: {}", it.name, it.because))?,
             None => self.body(step).0,
             Some(Ok(filled)) => filled.body,
             Some(Err(unfit)) => return Err(format!("`{}`: {}", unfit.name, unfit.because)),
@@ -253,6 +265,11 @@ impl Engine<'_> {
             timeout: timeout.filter(|_| step.settings.background.is_none()),
             secrets: secrets.secrets().to_vec(),
         };
+        if let Some(file) = file {
+            let owner = file.owner.clone().unwrap_or_default();
+            let ids = accounts::ids(&owner).map_err(|it| format!("there is no {it} here"))?;
+            return Ok(file::launch(start, file, ids, run, &self.parts.program));
+        }
         if let Some(own) = own {
             return Ok(launch_own(start, own));
         }
