@@ -204,11 +204,11 @@ fn its_pieces_are_told_with_their_reasons() {
       Revisión                                1        ·         ·        ·        2
           1 for a terminal · 1 ticked
        49  [ ] Avisar a todos
-           ~revision · a person does it
+           ~avisar-a-todos · a person does it
        50  [x] Pedir la ventana
-           ~revision-2 · a person does it
+           ~pedir-la-ventana · a person does it
        53  htop                                         interactive  reads     hand
-           ~revision-3 · `htop` wants a terminal
+           ~revision · `htop` wants a terminal
       Notas
        59  {}                                           data                   never
            it is JSON
@@ -234,35 +234,35 @@ fn a_runbook_is_listed_in_eighty_columns() {
     デプロイ 🛒 de la tienda                               docs/deploy.md · declared
       input version  tag to deploy (default v1) (one of v1, v2)
     Preparación
-      check            8  bash        reads     .slow
-      ~preparacion    11  bash        unknown
+      check                                  8  bash        reads     .slow
+      ~preparacion                          11  bash        unknown
           in doubt: `<HOST>` stands for a value
       A mano
-      ~a-mano         16  by hand
+      ~avisar-a-todos-canal-de-que-en-un    16  by hand
           Avisar a todos (@canal) de que en un momento empieza la ventana de manten…
-      ~a-mano-2       17  by hand               ticked
+      ~hecho                                17  by hand               ticked
           hecho
       Rollback · on demand
-      ~rollback       19  sh          destroys
+      ~rollback                             19  sh          destroys
       0 errors, 1 warning: `runbook lint docs/deploy.md`
     ");
     insta::assert_snapshot!(check(source, true), @"
     デプロイ 🛒 de la tienda                               docs/deploy.md · declared
       input version  tag to deploy (default v1) (one of v1, v2)
     Preparación
-      check            8  bash        reads     .slow
+      check                                  8  bash        reads     .slow
           df -h
-      ~preparacion    11  bash        unknown
+      ~preparacion                          11  bash        unknown
           ssh <HOST>
           in doubt: `<HOST>` stands for a value
       Vacía
       A mano
-      ~a-mano         16  by hand
+      ~avisar-a-todos-canal-de-que-en-un    16  by hand
           Avisar a todos (@canal) de que en un momento empieza la ventana de manten…
-      ~a-mano-2       17  by hand               ticked
+      ~hecho                                17  by hand               ticked
           hecho
       Rollback · on demand
-      ~rollback       19  sh          destroys
+      ~rollback                             19  sh          destroys
           rm -rf x
       0 errors, 1 warning: `runbook lint docs/deploy.md`
     ");
