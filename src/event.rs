@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Effect, Fact, Judged, Probe, StepId};
+use crate::model::{Effect, Fact, Judged, Probe, StepId, WrittenFile};
 
 /// The version of the vocabulary that this program writes.
 pub const VERSION: u32 = 1;
@@ -425,6 +425,9 @@ pub struct Setup {
     /// The interpreter of the user's config that runs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with: Option<String>,
+    /// The file that its body becomes: then no interpreter runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<WrittenFile>,
     /// It is handed the terminal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interactive: bool,
@@ -438,7 +441,11 @@ impl Setup {
 
     /// Says with what, as whom and from what a step in `language` runs.
     pub fn told(&self, language: &str) -> String {
-        let mut told = self.with.as_deref().unwrap_or(language).to_owned();
+        let language = match &self.file {
+            Some(_) => "file",
+            None => self.with.as_deref().unwrap_or(language),
+        };
+        let mut told = language.to_owned();
         if let Some(user) = &self.user {
             told.push_str(" as ");
             told.push_str(user);

@@ -15,6 +15,8 @@ impl ExitCode {
     pub const STOPPED: Self = Self(3);
     /// Environment: a target, tool or store is missing.
     pub const ENVIRONMENT: Self = Self(4);
+    /// A look ahead found changes; only with `--detailed-exitcode`.
+    pub const CHANGES: Self = Self(5);
     /// A step's outcome is unknown.
     pub const UNKNOWN: Self = Self(6);
     /// Verification failed.

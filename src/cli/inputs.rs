@@ -196,6 +196,25 @@ pub fn declared(
     Ok((values, secrets))
 }
 
+/// Returns what is known of the inputs of a declared runbook without asking anybody, its secrets apart,
+/// and what is lacking.
+///
+/// # Errors
+/// Unknown names.
+pub fn at_hand<'p>(
+    plan: &'p Plan,
+    given: &Given,
+    base: &Path,
+    by: &str,
+) -> Result<(Vec<InputValue>, Values, Lack<'p>), Failure> {
+    are_known(plan, given)?;
+    let mut lack = Lack::default();
+    let found = secrets::find(plan, given, base, &mut lack);
+    let values = plain(plan, given, None, &mut lack)?;
+    let secrets = secrets::take(found, given, by, None, &mut lack)?;
+    Ok((values, secrets, lack))
+}
+
 /// Returns only the secrets of a declared runbook.
 ///
 /// # Errors

@@ -16,6 +16,7 @@ pub mod lint;
 pub mod list;
 mod mend;
 mod pages;
+mod plan;
 mod prepare;
 pub mod print;
 mod prompt;
@@ -24,6 +25,7 @@ mod records;
 mod resume;
 mod run;
 mod secrets;
+mod select;
 mod session;
 mod surroundings;
 mod terminal;
@@ -49,13 +51,15 @@ struct Arguments {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 passed · 1 a step failed · 2 usage, or nothing may run · 3 stopped, resumable ·
-4 something is missing on this machine · 6 a step's outcome is unknown · 7 verification failed ·
+4 something is missing on this machine · 5 `plan --detailed-exitcode` found changes · 6 a step's outcome is unknown · 7 verification failed ·
 9 the journal could not be written · 70 our bug · 130 interrupted before a run was opened";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a document, or a section of it
     Run(Box<run::RunArgs>),
+    /// Say what would run and what differs from last time; executes nothing
+    Plan(Box<plan::PlanArgs>),
     /// Go on with a run, after a stop, a failure or a crash
     Resume(resume::ResumeArgs),
     /// End the running step of a run; the run stays resumable
@@ -81,9 +85,6 @@ enum Command {
         /// bash, zsh, fish, elvish or powershell
         shell: clap_complete::Shell,
     },
-    /// Say what would run and what differs from last time; executes nothing
-    #[command(hide = true)]
-    Plan(NotYet),
     /// Run in a throw-away copy of the machine and show the diffs
     #[command(hide = true)]
     Preview(NotYet),
@@ -119,6 +120,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn perform(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(args) => run::run(*args),
+        Command::Plan(args) => plan::run(&args),
         Command::Resume(args) => resume::run(&args),
         Command::Stop(args) => control::stop(&args),
         Command::Close(args) => control::close(&args),
@@ -135,11 +137,7 @@ fn perform(command: Command) -> Result<ExitCode, Failure> {
             print::out(&String::from_utf8_lossy(&text))?;
             Ok(ExitCode::PASSED)
         }
-        Command::Plan(_) => Err(not_yet(
-            "plan",
-            "`runbook run` shows the plan before it asks",
-        )),
-        Command::Preview(_) => Err(not_yet("preview", "`runbook list` executes nothing")),
+        Command::Preview(_) => Err(not_yet("preview", "`runbook plan` executes nothing")),
     }
 }
 
@@ -152,6 +150,11 @@ pub fn own_fault() -> ExitCode {
     let failure = Failure::new(ExitCode::BUG, "this is a fault of runbook itself")
         .hint("nothing that was acknowledged is lost: `runbook resume` goes on");
     print::fail(&failure)
+}
+
+/// Writes the file of a step that the keeper has started; returns its exit code. Not for people.
+pub fn write_file() -> ExitCode {
+    ExitCode(crate::target::file::main())
 }
 
 /// Runs the keeper of the run in `folder`; returns its exit code. Not for people.

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::engine::decide::Session;
 use crate::event::Request;
-use crate::host::command;
 use crate::host::files::existing;
-use crate::model::{Doubt, Kind, Runbook, Severity, Task};
+use crate::host::{accounts, command};
+use crate::model::{Doubt, Kind, Language, Runbook, Severity, Task};
 use crate::plan::{Known, Plan, refusals};
 use crate::report::diagnostic::Shown as Told;
 use crate::resolve::select::{Selection, select};
@@ -115,12 +116,31 @@ pub fn admit(
         }
         return Err(Failure::usage(message).hint(ways.join("; or ")));
     }
+    let missing = lacking(plan, survey, path, terminal);
+    if !missing.is_empty() {
+        let message = format!("this machine lacks:\n  {}", missing.join("\n  "));
+        return Err(Failure::new(ExitCode::ENVIRONMENT, message)
+            .hint("put it there, or leave the steps out with --skip"));
+    }
+    admit_users(plan, survey)?;
+    if !plan.cwd.is_dir() {
+        let message = format!("the start folder `{}` is not there", plan.cwd.display());
+        return Err(
+            Failure::new(ExitCode::ENVIRONMENT, message).hint("make it, or name another with -C")
+        );
+    }
+    Ok(())
+}
+
+/// Returns what the selected steps need and this machine has not, a line each.
+pub fn lacking(plan: &Plan, survey: &Survey, path: &OsString, terminal: bool) -> Vec<String> {
     let mut missing = Vec::new();
     // A person who walks a plain document skips what cannot run here.
     let walks = terminal && plan.runbook.kind == Kind::Plain;
     for (language, programs) in survey.missing().filter(|_| !walks) {
         let steps: Vec<String> = plan
             .steps()
+            .filter(|it| it.settings.file.is_none())
             .filter(|it| matches!(it.task, Task::Command { language: of, .. } if of == language))
             .filter(|it| it.settings.with.is_none())
             .map(|it| format!("`{}` (line {})", it.id, it.line))
@@ -147,6 +167,10 @@ pub fn admit(
         }
     }
     for step in plan.steps() {
+        let owner = step.settings.file.as_ref().and_then(|it| it.owner.as_ref());
+        if let Some(Err(unknown)) = owner.map(accounts::ids) {
+            missing.push(format!("{unknown} for `{}` (line {})", step.id, step.line));
+        }
         if let Some(user) = step.settings.user.as_deref()
             && survey.user(user).is_none()
         {
@@ -156,27 +180,19 @@ pub fn admit(
             ));
         }
     }
-    if !missing.is_empty() {
-        let message = format!("this machine lacks:\n  {}", missing.join("\n  "));
-        return Err(Failure::new(ExitCode::ENVIRONMENT, message)
-            .hint("put it there, or leave the steps out with --skip"));
-    }
-    admit_users(plan, survey)?;
-    if !plan.cwd.is_dir() {
-        let message = format!("the start folder `{}` is not there", plan.cwd.display());
-        return Err(
-            Failure::new(ExitCode::ENVIRONMENT, message).hint("make it, or name another with -C")
-        );
-    }
-    Ok(())
+    missing
 }
 
 /// Refuses a run some of whose templates cannot be rendered with its inputs: all of them at once.
 ///
 /// # Errors
 /// [`ExitCode::USAGE`].
-pub fn admit_templates(plan: &Plan, known: &Known) -> Result<(), Failure> {
-    let broken = plan.broken_templates(known);
+pub fn admit_templates(plan: &Plan, known: &Known, session: &Session) -> Result<(), Failure> {
+    let secret = |name: &str| {
+        let secret = session.secrets().get(name);
+        secret.map(|it| it.expose().to_owned())
+    };
+    let broken = plan.broken_templates(known, &secret);
     if broken.is_empty() {
         return Ok(());
     }
@@ -297,12 +313,31 @@ pub fn look_for_files(plan: &Plan, known: &mut Known) {
 
 /// Looks for what the selected steps need of this machine: interpreters, and users.
 pub fn survey(runbook: &Runbook, selected: &[usize], config: &Config, path: &OsString) -> Survey {
+    surveyed(runbook, selected, config, path, |it| Survey::of(it, path))
+}
+
+/// Looks for the same, and starts nothing of it.
+pub fn glance(runbook: &Runbook, selected: &[usize], config: &Config, path: &OsString) -> Survey {
+    surveyed(runbook, selected, config, path, |it| {
+        Survey::glance(it, path)
+    })
+}
+
+fn surveyed(
+    runbook: &Runbook,
+    selected: &[usize],
+    config: &Config,
+    path: &OsString,
+    found: impl Fn(Vec<Language>) -> Survey,
+) -> Survey {
     let steps = || {
         let steps = selected.iter();
         steps.filter_map(|index| runbook.steps.get(*index))
     };
     let languages = steps().filter_map(|step| match &step.task {
         Task::Command { .. } if step.settings.with.is_some() => None,
+        // What becomes a file, nothing runs.
+        Task::Command { .. } if step.settings.file.is_some() => None,
         Task::Command { language, .. } => Some(*language),
         Task::ByHand { offered, .. } => offered.as_ref().map(|it| it.language),
     });
@@ -318,9 +353,7 @@ pub fn survey(runbook: &Runbook, selected: &[usize], config: &Config, path: &OsS
             .get_key_value(&step.settings.with.as_ref()?.name)?;
         Some((name.as_str(), words.as_slice()))
     });
-    Survey::of(languages, path)
-        .with_users(users)
-        .with_own(own, path)
+    found(languages).with_users(users).with_own(own, path)
 }
 
 // Only root becomes somebody else: told before step one, with what anybody can do.

@@ -1,6 +1,6 @@
 //! `runbook run`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 
@@ -9,12 +9,10 @@ use crate::engine::{Signals, block_signals};
 use crate::event::{Before, EventKind, Request, RunOpened};
 use crate::host::clock::Clock;
 use crate::host::{fault, machine};
-use crate::markdown::attributes::nearest;
 use crate::model::Kind;
 use crate::plan::{Known, Plan};
 use crate::store::Hash;
 use crate::store::folder::RunFolder;
-use crate::store::journal::read_journal;
 use crate::store::lock::Lock;
 use crate::store::state_dir::StateDir;
 
@@ -28,45 +26,14 @@ use super::inputs::{self, Given};
 use super::pages;
 use super::prepare::{self, admit, start_folder};
 use super::prompt::Lines;
+use super::select::SelectArgs;
 use super::session::{self, FlowArgs, Stage, StoreArgs, WatchArgs};
 
 /// Arguments of `runbook run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The document; `-` for standard input
-    file: PathBuf,
-    /// Run only these sections: a heading, or a path of them (`Backups/Restore`)
-    section: Vec<String>,
-    /// Start steps in this folder
-    #[arg(short = 'C', long = "directory", value_name = "DIR")]
-    directory: Option<PathBuf>,
-    /// Answer "run this?" with yes; nothing else
-    #[arg(short, long)]
-    yes: bool,
-    /// Let steps run without a terminal: destroys, unknown, overwrite, workstation, host=NAME
-    #[arg(long, value_name = "WHAT", value_parser = allowed, value_delimiter = ',')]
-    allow: Vec<String>,
-    /// Give an input, or a placeholder of a plain document, its value
-    #[arg(long, value_name = "NAME=VALUE")]
-    set: Vec<String>,
-    /// Read inputs from a file: .yaml, .toml, .json or .env
-    #[arg(long, value_name = "FILE")]
-    inputs: Vec<PathBuf>,
-    /// Begin at this step
-    #[arg(long, value_name = "STEP")]
-    from: Option<String>,
-    /// End with this step
-    #[arg(long, value_name = "STEP")]
-    to: Option<String>,
-    /// Run only these steps
-    #[arg(long, value_name = "STEP", value_delimiter = ',')]
-    only: Vec<String>,
-    /// Leave these steps out
-    #[arg(long, value_name = "STEP", value_delimiter = ',')]
-    skip: Vec<String>,
-    /// Run only steps with this tag
-    #[arg(long, value_name = "TAG", value_delimiter = ',')]
-    tag: Vec<String>,
+    #[command(flatten)]
+    select: SelectArgs,
     #[command(flatten)]
     flow: FlowArgs,
     /// Why: kept in the journal and the transcript
@@ -78,23 +45,6 @@ pub struct RunArgs {
     store: StoreArgs,
     #[command(flatten)]
     later: Later,
-}
-
-/// What `--allow` allows.
-const ALLOWED: &[&str] = &["destroys", "unknown", "overwrite", "workstation"];
-
-fn allowed(text: &str) -> Result<String, String> {
-    let is_host = text
-        .strip_prefix("host=")
-        .is_some_and(|host| !host.is_empty());
-    if is_host || ALLOWED.contains(&text) {
-        return Ok(text.to_owned());
-    }
-    let words = ALLOWED.join(", ");
-    Err(match nearest(text, ALLOWED.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`? There are {words} and host=NAME"),
-        None => format!("there are {words} and host=NAME"),
-    })
 }
 
 // Options that the manual names and this version does not perform: refused, never ignored.
@@ -132,26 +82,31 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let here = std::env::current_dir().map_err(|error| {
         Failure::new(ExitCode::ENVIRONMENT, "the current folder is gone").cause(error)
     })?;
-    let is_stdin = args.file.as_os_str() == "-";
+    let is_stdin = args.select.file.as_os_str() == "-";
     let terminal = session::is_terminal() && !is_stdin && !args.watch.json;
     // Before signals wait their turn: a document that never ends must not hold anybody.
-    let bytes = read_document(&args.file)?;
+    let bytes = read_document(&args.select.file)?;
     let signals = block_signals()
         .map_err(|error| Failure::new(ExitCode::ENVIRONMENT, "cannot read signals").cause(error))?;
-    let document = shown(&args.file);
-    let text = text_of(&args.file, &bytes)?;
+    let document = shown(&args.select.file);
+    let text = text_of(&args.select.file, &bytes)?;
     let mut request = request(&args);
     let config = Config::load()?;
-    let given = Given::new(&args.set, &args.inputs)?;
-    let runbook = prepare::resolve(&args.file, text, &config)?;
+    let given = Given::new(&args.select.set, &args.select.inputs)?;
+    let runbook = prepare::resolve(&args.select.file, text, &config)?;
     let mut lines = Lines::default();
     if terminal && is_open(&request) {
         request.sections = choose::sections(&runbook, &document, &mut lines, &signals)?;
     }
     let prepared = prepare::choose(runbook, &request)?;
     request.sections.clone_from(&prepared.selection.sections);
-    let path = (!is_stdin).then_some(args.file.as_path());
-    let cwd = start_folder(&prepared.runbook, path, args.directory.as_deref(), &here);
+    let path = (!is_stdin).then_some(args.select.file.as_path());
+    let cwd = start_folder(
+        &prepared.runbook,
+        path,
+        args.select.directory.as_deref(),
+        &here,
+    );
     let search = std::env::var_os("PATH").unwrap_or_default();
     let survey = prepare::survey(
         &prepared.runbook,
@@ -179,7 +134,7 @@ pub fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     plan.inputs = inputs;
     secrets.tell(&plan, &mut session, &mut known);
     values.events.append(&mut secrets.events);
-    prepare::admit_templates(&plan, &known)?;
+    prepare::admit_templates(&plan, &known, &session)?;
     let mut page = pages::template(&plan.runbook, &base)?;
     if let Some(page) = &mut page {
         session.texts().clean(page);
@@ -225,12 +180,7 @@ fn open(
     } = opening;
     let clock = Clock::from_environment();
     let state = StateDir::open(&args.store.path())?;
-    let file = if args.file.as_os_str() == "-" {
-        "-".to_owned()
-    } else {
-        let file = here.join(&args.file);
-        file.canonicalize().unwrap_or(file).display().to_string()
-    };
+    let file = session::path_of(here, &args.select.file);
     let before = before(&state, &file);
     let run = machine::ulid(clock.wall_ms());
     plan.run.clone_from(&run);
@@ -295,16 +245,9 @@ fn open(
 
 fn request(args: &RunArgs) -> Request {
     Request {
-        sections: args.section.clone(),
-        only: args.only.clone(),
-        from: args.from.clone(),
-        to: args.to.clone(),
-        skip: args.skip.clone(),
-        tags: args.tag.clone(),
-        yes: args.yes,
-        allow: args.allow.clone(),
         on_failure: args.flow.on_failure(),
         jobs: args.flow.jobs,
+        ..args.select.request()
     }
 }
 
@@ -327,20 +270,11 @@ fn versions(survey: &crate::target::Survey) -> Vec<(String, String)> {
     versions
 }
 
-// The run of the same document before this one: a hint, and so looked for among the latest only.
+// The run of the same document before this one: a hint.
 fn before(state: &StateDir, file: &str) -> Option<Before> {
-    if file == "-" {
-        return None;
-    }
-    state.folders().iter().rev().take(64).find_map(|folder| {
-        let reading = read_journal(folder).ok()?;
-        let opened = reading.events.first().and_then(|event| match &event.kind {
-            EventKind::RunOpened(opened) => Some(opened),
-            _ => None,
-        })?;
-        (opened.file == file).then(|| Before {
-            run: folder.run().to_owned(),
-            head: reading.head.hex(),
-        })
+    let (folder, reading) = session::last_run_of(state, file)?;
+    Some(Before {
+        run: folder.run().to_owned(),
+        head: reading.head.hex(),
     })
 }

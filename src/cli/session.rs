@@ -10,14 +10,14 @@ use crate::engine::decide::{Leaving, OnTerm, Session};
 use crate::engine::operator::{Nobody, Operator};
 use crate::engine::recover::Survivor;
 use crate::engine::{Engine, Parts, Publisher, Signals, StoredOutputs, terminal_width};
-use crate::event::{Event, OnFailure, RunOpened, Text};
+use crate::event::{Event, EventKind, OnFailure, RunOpened, Text};
 use crate::host::clock::Clock;
 use crate::host::{machine, storage};
 use crate::plan::Plan;
 use crate::report;
 use crate::report::{Colour, Console, Detail, Ending, Head, Json, Look, Reporter, Surface};
 use crate::store::folder::RunFolder;
-use crate::store::journal::{Journal, read_journal};
+use crate::store::journal::{Journal, Reading, read_journal};
 use crate::store::lock::{Holder, Lock};
 use crate::store::state_dir::StateDir;
 use crate::target::Survey;
@@ -448,6 +448,34 @@ pub fn find_run(store: &StoreArgs, name: &str) -> Result<RunFolder, Failure> {
             )
         }
     }
+}
+
+/// Returns the last run of the document `file`, an absolute path; looked for among the latest only.
+pub fn last_run_of(state: &StateDir, file: &str) -> Option<(RunFolder, Reading)> {
+    if file == "-" {
+        return None;
+    }
+    state
+        .folders()
+        .into_iter()
+        .rev()
+        .take(64)
+        .find_map(|folder| {
+            let reading = read_journal(&folder).ok()?;
+            let is_it = reading.events.first().is_some_and(
+                |event| matches!(&event.kind, EventKind::RunOpened(opened) if opened.file == file),
+            );
+            is_it.then_some((folder, reading))
+        })
+}
+
+/// Returns the absolute path by which a run knows its document.
+pub fn path_of(here: &Path, file: &Path) -> String {
+    if file.as_os_str() == "-" {
+        return "-".to_owned();
+    }
+    let file = here.join(file);
+    file.canonicalize().unwrap_or(file).display().to_string()
 }
 
 /// Returns a hint that runs may live under another user, where such a state directory is there.

@@ -31,7 +31,7 @@ mod active {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     static PEER: AtomicI32 = AtomicI32::new(0);
 
-    /// Says which process this is: `engine` or `keeper`.
+    /// Says which process this is: `engine`, `keeper` or `file`.
     pub fn role(role: &'static str) {
         let _ = ROLE.set(role);
     }
@@ -102,7 +102,7 @@ mod active {
 #[cfg(feature = "testing")]
 pub use active::{Fault, die, die_both, next, peer, point, role};
 
-/// Says which process this is: `engine` or `keeper`.
+/// Says which process this is: `engine`, `keeper` or `file`.
 #[cfg(not(feature = "testing"))]
 pub fn role(_role: &'static str) {}
 

@@ -57,6 +57,9 @@ pub struct Launch {
     pub line_offset: u32,
     /// Whether the interpreter was asked to leave its environment on [`super::DUMP_FD`].
     pub dumps: bool,
+    /// Whether what it leaves there is a line for people instead: what it did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tells: bool,
     /// After this many milliseconds it is ended.
     pub timeout_ms: Option<u64>,
     /// Where its output goes, below the run's folder, without `.log`.

@@ -44,6 +44,8 @@ const HUNT: Duration = Duration::from_millis(20);
 const SYNC: Duration = Duration::from_millis(2);
 // An environment larger than this is not read.
 const LARGEST_DUMP: u64 = 8 << 20;
+// What a program of ours tells of what it did.
+const LONGEST_LINE: u64 = 8 << 10;
 
 /// Runs the keeper of the run in `folder` until nothing is left to keep. Returns the exit code.
 pub fn main(folder: &Path) -> u8 {
@@ -953,7 +955,12 @@ impl Attempt {
         // An interrupt that the step took in its stride did not end it.
         let is_fine = exit == Exit::Code(0) && self.ended_by == Some(EndedBy::Operator);
         let ended_by = self.ended_by.filter(|_| !is_fine);
-        let dump = read_dump(self.child.dump, &self.launch);
+        let dump = if self.launch.tells {
+            remarks.extend(read_line(self.child.dump));
+            None
+        } else {
+            read_dump(self.child.dump, &self.launch)
+        };
         let has_dump = dump.is_some();
         let (mut environment, mut failed_at) =
             dump.map_or((None, None), |it| (Some(it.delta), it.failed_at));
@@ -1052,6 +1059,15 @@ fn largest(env: &[(String, Text)]) -> Option<String> {
         "its environment is too large: `{name}` alone is {size} bytes, and Linux takes 128 KiB for one \
          variable"
     ))
+}
+
+fn read_line(fd: OwnedFd) -> Option<String> {
+    let mut file = File::from(fd);
+    file.seek(SeekFrom::Start(0)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST_LINE).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+    (!text.is_empty()).then_some(text)
 }
 
 fn read_dump(fd: OwnedFd, launch: &Launch) -> Option<dump::Dump> {

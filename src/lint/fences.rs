@@ -299,6 +299,7 @@ fn is_a_step(runbook: &Runbook, fence: &Fence) -> bool {
     runbook
         .steps
         .iter()
+        .filter(|step| step.settings.file.is_none())
         .any(|step| step.span == fence.span && matches!(step.task, Task::Command { .. }))
 }
 
@@ -323,7 +324,8 @@ fn values(
             carried.extend(understand(&piece.command, Tongue::Shell, knowledge).sets);
         }
         // What a program of another language does with a name is not read: it may set it.
-        programs.extend(runbook.steps.iter().filter_map(|step| match &step.task {
+        let run = runbook.steps.iter().filter(|it| it.settings.file.is_none());
+        programs.extend(run.filter_map(|step| match &step.task {
             Task::Command { language, body } if !is_shell(language.0) => Some(body.as_str()),
             _ => None,
         }));

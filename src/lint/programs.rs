@@ -1,6 +1,6 @@
 //! Commands that this machine lacks, and what is here instead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Surveyed, by_kind, listed};
 use crate::classify::knowledge::Knowledge;
@@ -178,7 +178,13 @@ pub(super) fn check(
 ) {
     let mut missing: BTreeMap<String, Vec<Span>> = BTreeMap::new();
     let mut here: BTreeMap<String, bool> = BTreeMap::new();
+    let written = runbook.steps.iter().filter(|it| it.settings.file.is_some());
+    let written: BTreeSet<Span> = written.map(|it| it.span).collect();
     for (fence, reading) in document.fences.iter().zip(&runbook.fences) {
+        // What becomes a file is not run here.
+        if written.contains(&fence.span) {
+            continue;
+        }
         for piece in reading.pieces.iter().filter(|it| it.nature.is_step()) {
             let is_shell = piece.language.is_some_and(|it| {
                 let kind = language::find(it.0).map(|row| row.kind);

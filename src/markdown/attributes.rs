@@ -207,10 +207,32 @@ pub const TABLE: &[Row] = &[
     row("exit", Takes::ExitCodes, "exit codes that count as ok")
         .since("0.1")
         .for_sections(),
-    row("file", Takes::Text, "the body becomes this file"),
-    row("mode", Takes::Text, "that file's mode"),
-    row("owner", Takes::Text, "that file's owner"),
-    row("backup", Takes::Nothing, "keeps what that file held"),
+    row("file", Takes::Text, "the body becomes this file").since("0.1"),
+    row("mode", Takes::Text, "that file's mode, octal").since("0.1"),
+    row(
+        "owner",
+        Takes::Text,
+        "that file's owner: `user`, `user:group`, `:group`",
+    )
+    .since("0.1"),
+    row(
+        "backup",
+        Takes::Nothing,
+        "keeps what that file held, beside it",
+    )
+    .since("0.1"),
+    row(
+        "parents",
+        Takes::OneOf(&["create"]),
+        "folders of that file that are missing are made",
+    )
+    .since("0.1"),
+    row(
+        "symlink",
+        Takes::OneOf(&["follow"]),
+        "where a symbolic link stands in that file's place, what it leads to is written",
+    )
+    .since("0.1"),
     row("each", Takes::Text, "once for every row of a table").since("0.1"),
     row("template", Takes::Nothing, "the body is a template")
         .since("0.1")

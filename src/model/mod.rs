@@ -9,6 +9,7 @@ mod reading;
 mod runbook;
 mod step;
 mod value;
+mod written_file;
 
 pub use check::{Check, Condition, Expression, Matching, Probe};
 pub use diagnostic::{Diagnostic, Severity, Span};
@@ -18,6 +19,7 @@ pub use reading::{FenceReading, Nature, Offer, Piece, Place, Placeholder, Stands
 pub use runbook::{Field, Form, Kind, PageTemplate, Runbook, Section, Table};
 pub use step::{
     Circumstances, Doubt, Effect, Every, Language, Offered, SAID, Service, Settings, Step, StepId,
-    Task, With,
+    Task, With, writes,
 };
 pub use value::{LARGEST_VALUE, given_secret, is_variable, mentions, unfit_name};
+pub use written_file::{Change, FileChange, Links, Owner, WrittenFile};

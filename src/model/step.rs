@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Condition, Expression, Nature, Offer, Place, Placeholder, Span};
+use super::{Check, Condition, Expression, Nature, Offer, Place, Placeholder, Span, WrittenFile};
 
 /// The name of a step, unique in its document: letters, digits, `-`, `_`, `.`; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -228,6 +228,8 @@ pub struct Settings {
     pub row_number: u32,
     /// Its body is a template.
     pub template: bool,
+    /// Its body becomes this file.
+    pub file: Option<WrittenFile>,
 }
 
 /// The pause between tries: `2s`, or `2s..1m`, which doubles with each try, and ends at a minute.
@@ -295,7 +297,7 @@ pub struct Step {
     /// Command or manual item.
     #[serde(flatten)]
     pub task: Task,
-    /// What it is; never one that is no step.
+    /// What it is: [`Nature::File`] where its body becomes a file, else never one that is no step.
     pub nature: Nature,
     /// `.tag` attributes.
     pub tags: Vec<String>,
@@ -321,6 +323,11 @@ pub struct Step {
 
 /// Why a step has the effect that its document gives it.
 pub const SAID: &str = "the document says so";
+
+/// Returns why a step that writes the file `path` has the effect that it has.
+pub fn writes(path: &str) -> String {
+    format!("it writes `{path}`")
+}
 
 impl Step {
     /// Whether the document itself says what it does to the world.
@@ -355,6 +362,9 @@ impl Step {
         match &self.task {
             Task::ByHand { .. } if self.ticked => Offer::Never,
             Task::ByHand { .. } => Offer::Hand,
+            Task::Command { .. } if self.settings.file.is_some() => {
+                Offer::of(Nature::Command, self.effect, &self.doubts)
+            }
             Task::Command { .. } => Offer::of(self.nature, self.effect, &self.doubts),
         }
     }

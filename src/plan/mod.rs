@@ -1,8 +1,10 @@
 //! What one run will do: the selected steps in order, the inputs with their values, what is left
 //! out; and who must be asked what before it may. Starts nothing, reads nothing.
 
+pub mod compare;
 mod consent;
 mod gives;
+pub mod outlook;
 mod templates;
 mod values;
 
@@ -93,6 +95,7 @@ pub fn setup(settings: &Settings) -> Setup {
         user: settings.user.clone(),
         stdin: settings.stdin.clone(),
         with: settings.with.as_ref().map(|it| it.name.clone()),
+        file: settings.file.clone(),
         interactive: settings.interactive,
     }
 }

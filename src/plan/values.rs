@@ -189,6 +189,14 @@ impl Plan {
             return Cow::Owned(self.as_edited(step, body));
         }
         match self.filled(step, known) {
+            // What stands in a file is not run; which file it is must be seen.
+            Some(_) if step.settings.file.is_some() => match self.file(step, known) {
+                Some(Ok(file)) => Cow::Owned(Step {
+                    because: crate::model::writes(&file.path),
+                    ..step.clone()
+                }),
+                _ => Cow::Borrowed(step),
+            },
             Some(Ok(filled)) if step.settings.template => {
                 Cow::Owned(self.as_rendered(step, &filled))
             }
@@ -272,7 +280,9 @@ impl Plan {
     pub fn as_edited(&self, step: &Step, body: &str) -> Step {
         let mut edited = step.clone();
         edited.doubts.clear();
-        edited.nature = Nature::Command;
+        if edited.settings.file.is_none() {
+            edited.nature = Nature::Command;
+        }
         // What was edited is what the template had made: it runs as it is written.
         Arc::make_mut(&mut edited.settings).template = false;
         match &mut edited.task {

@@ -8,6 +8,7 @@ mod disguise;
 mod holes;
 mod lines;
 mod masker;
+mod paths;
 mod redactor;
 pub mod rules;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use detector::Detector;
 pub use holes::{Lost, lost_hole, refill, shown};
 pub use masker::{Masker, Patterns};
+pub use paths::is_private;
 pub use redactor::{Redactor, Texts};
 
 /// What stands where a secret was.

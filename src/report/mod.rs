@@ -21,6 +21,7 @@ mod fixture;
 pub mod history;
 pub mod json;
 pub mod judged;
+pub mod outlook;
 pub mod page;
 pub mod show;
 mod story;

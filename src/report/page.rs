@@ -175,7 +175,7 @@ impl<'a> Run<'a> {
             told: story.tally().told("running"),
             closed_by: closed.and_then(|it| it.by.as_deref()),
             closed_because: closed.and_then(|it| it.reason.as_deref()),
-            chosen: opened.map(chosen).unwrap_or_default(),
+            chosen: opened.map(|it| chosen(&it.request)).unwrap_or_default(),
             versions: opened.map_or(&[], |it| &it.versions),
         }
     }

@@ -105,7 +105,7 @@ fn facts(text: &mut String, look: &Look, story: &Story, around: &Surroundings) {
         if let Some(reason) = &opened.reason {
             fact(text, look, "reason", reason);
         }
-        for (label, value) in chosen(opened) {
+        for (label, value) in chosen(&opened.request) {
             fact(text, look, label, &value);
         }
         for (i, input) in opened.inputs.iter().enumerate() {

@@ -139,7 +139,7 @@ impl Page {
                 code(&opened.snapshot)
             ),
         );
-        for (label, value) in chosen(opened) {
+        for (label, value) in chosen(&opened.request) {
             let mut label = label.to_owned();
             label[..1].make_ascii_uppercase();
             self.item(&label, &escape(&value));
@@ -507,7 +507,7 @@ pub(super) fn info(language: Option<&str>) -> String {
     language.chars().filter(|c| harmless(*c)).collect()
 }
 
-fn longest_run(text: &str) -> usize {
+pub(super) fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 

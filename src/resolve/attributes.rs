@@ -9,7 +9,8 @@ use crate::markdown::attributes::{
     Attribute, Fault, Performed, Row, TABLE, Takes, find, near_miss, nearest,
 };
 use crate::model::{
-    Diagnostic, Doubt, Effect, Kind, Matching, Service, Settings, Span, With, unfit_name,
+    Diagnostic, Doubt, Effect, Kind, Links, Matching, Owner, Service, Settings, Span, With,
+    WrittenFile, unfit_name,
 };
 
 /// More tries than these are a loop that nobody ends.
@@ -245,7 +246,10 @@ impl Reader<'_> {
             "stdin" => self.settings().stdin = Some(value.to_owned()),
             "confirm" => self.settings().confirm = Some(value.to_owned()),
             "idempotent" => self.settings().idempotent = true,
-            "each" | "template" | "with" | "capture" | "secret" if self.kind == Kind::Plain => {
+            "each" | "template" | "with" | "capture" | "secret" | "file" | "mode" | "owner"
+            | "backup" | "parents" | "symlink"
+                if self.kind == Kind::Plain =>
+            {
                 let message = format!("`{}` is read in declared runbooks only", row.name);
                 let way_out = "declare it: `runbook: 1` in front matter".to_owned();
                 self.fault("attributes", span, message, way_out);
@@ -267,6 +271,9 @@ impl Reader<'_> {
             "secret" => {
                 self.settings().secret = true;
                 self.said.capture.get_or_insert(span);
+            }
+            "file" | "mode" | "owner" | "backup" | "parents" | "symlink" => {
+                self.of_a_file(row, attribute, value);
             }
             "with" => {
                 let name = value.to_owned();
@@ -331,6 +338,37 @@ impl Reader<'_> {
         }
     }
 
+    /// What becomes of the body that is a file.
+    fn of_a_file(&mut self, row: &'static Row, attribute: &Attribute<'_>, value: &str) {
+        let file = self
+            .settings()
+            .file
+            .get_or_insert_with(WrittenFile::default);
+        match (row.name, value) {
+            ("file", path) => match unwritable(path) {
+                None => path.clone_into(&mut file.path),
+                Some((because, way_out)) => {
+                    // What it says beside it is not to be called homeless as well.
+                    path.clone_into(&mut file.path);
+                    let message = format!("`file={path}`: {because}");
+                    self.fault("attribute-value", attribute.span, message, way_out.into());
+                }
+            },
+            ("mode", text) => match mode(text) {
+                Some(mode) => file.mode = Some(mode),
+                None => self.wants(attribute, "three or four octal digits", "mode=0644"),
+            },
+            ("owner", text) => match Owner::read(text) {
+                Some(owner) => file.owner = Some(owner),
+                None => self.wants(attribute, "a user, a group or both", "owner=app:app"),
+            },
+            ("backup", _) => file.backup = true,
+            ("parents", "create") => file.parents = true,
+            ("symlink", "follow") => file.links = Links::Followed,
+            _ => self.one_of(row, attribute, value),
+        }
+    }
+
     /// What is judged, and by what.
     fn judged(&mut self, row: &'static Row, attribute: &Attribute<'_>, value: Option<&str>) {
         let span = attribute.span;
@@ -377,6 +415,33 @@ impl Reader<'_> {
 }
 
 pub(super) use crate::model::is_variable;
+
+/// Returns why no file can be at `path`, and the way out.
+fn unwritable(path: &str) -> Option<(&'static str, &'static str)> {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    if path.starts_with('~') {
+        let way_out = "write the whole path, or one from the folder of the step";
+        return Some(("`~` is not expanded", way_out));
+    }
+    if path.contains('$') {
+        let way_out = "write `{{ NAME }}`, and `template` beside it";
+        return Some(("variables are not expanded", way_out));
+    }
+    if matches!(last, "" | "." | "..") {
+        return Some(("it names a folder", "end it with the name of a file"));
+    }
+    (path.contains(char::is_control)).then_some((
+        "it holds a control character",
+        "write the path in plain characters",
+    ))
+}
+
+/// Reads `644`, `0644`, `4755`.
+fn mode(text: &str) -> Option<u32> {
+    let is_octal = text.bytes().all(|it| (b'0'..=b'7').contains(&it));
+    let fits = is_octal && (3..=4).contains(&text.len());
+    fits.then(|| u32::from_str_radix(text, 8).ok()).flatten()
+}
 
 fn codes(text: &str) -> Option<Vec<i32>> {
     text.split(',')

@@ -372,6 +372,11 @@ impl<'a> Resolver<'_, 'a> {
             self.draft(fence, said, task, made);
             return;
         }
+        if said.settings.file.is_some() {
+            self.refuse(&said);
+            self.file(fence, &info, known, said);
+            return;
+        }
         // What another tool gave a name to is one step of that name.
         let is_command = known.is_some_and(|row| row.kind.is_command());
         if self.kind == Kind::Plain && !(is_command && said.id.is_some()) {
@@ -486,7 +491,12 @@ impl<'a> Resolver<'_, 'a> {
                 || word.starts_with('#') && word.len() > 1
         };
         let ours = rest.split_whitespace().find(|word| is_ours(word));
-        match (ours, known.is_some_and(|row| row.kind.is_command())) {
+        // A file that was meant to be written must not be left out in silence.
+        let is_file = self.kind == Kind::Declared && ours.is_some_and(|it| it.starts_with("file="));
+        match (
+            ours,
+            is_file || known.is_some_and(|row| row.kind.is_command()),
+        ) {
             (Some(word), true) => {
                 let message = format!("`{word}` stands outside braces, and is not read");
                 let way_out = format!("write `{{{rest}}}`");
@@ -651,6 +661,60 @@ impl<'a> Resolver<'_, 'a> {
         self.draft(fence, said, task, made);
     }
 
+    /// A fence whose body becomes a file: nothing in it is run, and so nothing in it is doubtful but
+    /// characters that nobody sees.
+    fn file(
+        &mut self,
+        fence: &Fence,
+        info: &Info<'a>,
+        known: Option<&'static language::Row>,
+        mut said: Rc<Said>,
+    ) {
+        self.judges_nothing(said.matching.map(|it| ("match", it.1)), &said);
+        let said_here = Rc::make_mut(&mut said);
+        let settings = Arc::make_mut(&mut said_here.settings);
+        let path = settings.file.as_ref().map_or("", |it| &it.path).to_owned();
+        let span = Span::new(fence.span.start, fence.info.end);
+        if path.is_empty() {
+            let message = "`mode`, `owner`, `backup`, `parents` and `symlink` speak of a file";
+            let way_out = "say which: `file=PATH`";
+            self.diagnostics
+                .push(Diagnostic::error("attributes", span, message).way_out(way_out));
+            return;
+        }
+        // To write the same once more changes nothing.
+        settings.idempotent = true;
+        let row = known.or_else(|| language::find("text"));
+        let Some(row) = row else {
+            return self.listing(info, &said);
+        };
+        let body = self.document.body(fence);
+        let mut doubts = said.doubts.clone();
+        let found = classify::suspicions(&body, row.kind).into_iter();
+        for found in found.filter(|it| it.rule == "character" && row.kind.is_command()) {
+            let place = self.document.place(fence, found.range);
+            self.doubt(
+                &mut doubts,
+                found.rule,
+                &found.because,
+                place,
+                found.way_out,
+            );
+        }
+        let made = Made {
+            nature: Nature::File,
+            effect: Effect::Changes,
+            because: crate::model::writes(&path),
+            doubts,
+            ..Made::default()
+        };
+        let task = Task::Command {
+            language: row.language(),
+            body: body.into_owned(),
+        };
+        self.draft(fence, said, task, made);
+    }
+
     fn doubt(
         &mut self,
         doubts: &mut Vec<Doubt>,
@@ -785,6 +849,8 @@ impl<'a> Resolver<'_, 'a> {
             );
             stated.extend(said.conditions.iter().cloned().map(|it| (index, it)));
             let (effect, because) = match said.effect {
+                // Which file it is must be seen in any case.
+                Some(effect) if said.settings.file.is_some() => (effect, because),
                 Some(effect) => (effect, crate::model::SAID.to_owned()),
                 None => (effect, because),
             };
@@ -1201,7 +1267,7 @@ mod tests {
         ~file-4 "file (4)" 19:20 bash "f\n" unknown
         ~file-5 "file (5)" 22:23 bash "g\n" unknown
         ! 4: unknown-attribute: unknown attribute `timout` @ "timout=5m" → did you mean `timeout`?
-        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `user`, `stdin`, `interactive`, `background`, `ready`, `stop-at`, `with`, `effect`, `confirm`, `idempotent`, `capture`, `secret`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `each`, `template`, `match`, `of`, `record`
+        ! 4: unknown-attribute: unknown attribute `linenums` @ "linenums=1" → known are `id`, `tag`, `run`, `needs`, `if`, `unless`, `timeout`, `retries`, `every`, `until`, `cwd`, `env`, `user`, `stdin`, `interactive`, `background`, `ready`, `stop-at`, `with`, `effect`, `confirm`, `idempotent`, `capture`, `secret`, `output`, `undo-of`, `always`, `allow-fail`, `exit`, `file`, `mode`, `owner`, `backup`, `parents`, `symlink`, `each`, `template`, `match`, `of`, `record`
         - 7: foreign-attribute: `title="x"` is not ours, and is not read @ "title=\"x\"" → -
         ! 10: attributes: `timeout=5m` stands outside braces, and is not read @ "timeout=5m" → write `{timeout=5m}`
         ! 13: unknown-language: unknown language `bsh`: the fence is not a step @ "bsh" → did you mean `bash`?
@@ -1242,14 +1308,14 @@ mod tests {
         insta::assert_snapshot!(declared(source), @r#"
         Declared "S"
         ~s "S" 4:5 bash "a\n" unknown {"background":{"ready":null,"stays":false},"only_if":{"holds":{"line":4,"source":"a","span":{"end":54,"start":53}}},"retries":3}
-        ~s-2 "S (2)" 31:32 sh "b\n" unknown
-        ~s-3 "S (3)" 34:35 sh "c\n" unknown
+        ~s-2 "S (2)" 19:20 yaml "x\n" changes {"file":{"path":"a.yml"},"idempotent":true}
+        ~s-3 "S (3)" 31:32 sh "b\n" unknown
+        ~s-4 "S (4)" 34:35 sh "c\n" unknown
         ! 4: flow: `s` is a server: it is not tried again @ "```bash {retries=3 background if=\"a\" preview=x interactive=false}" → take `retries` and `until` out
         ! 4: expression: unknown variable `a` @ "a" → there are `step`, `steps`, `inputs`, `values`, `run`; others begin with `let`
         ! 4: not-in-this-version: attribute `preview` is not in this version @ "preview=x" → take it out, or mark the fence `run=never`
         ! 8: expression: unknown variable `x` @ "x" → there are `step`, `steps`, `inputs`, `values`, `run`; others begin with `let`
         ! 10: not-in-this-version: `psql` fences (queries) are not in this version @ "psql" → mark the fence `{run=never}`
-        ! 19: not-in-this-version: attribute `file` is not in this version @ "file=a.yml" → take it out, or mark the fence `run=never`
         ! 29: not-in-this-version: attribute `on` is not in this version @ "on=web" → take it out, or mark the fence `run=never`
         "#);
     }

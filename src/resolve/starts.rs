@@ -64,6 +64,20 @@ fn contradiction(step: &Step) -> Option<(String, &'static str)> {
             "read the file in the step itself",
         ));
     }
+    if settings.file.is_some() {
+        // Of a file that is written, all of these say nothing.
+        let of_a_command = [
+            ("background", settings.background.is_some()),
+            ("with", settings.with.is_some()),
+            ("stdin", settings.stdin.is_some()),
+            ("interactive", settings.interactive),
+        ];
+        let said = of_a_command.into_iter().find(|(_, is_said)| *is_said);
+        return said.map(|(name, _)| {
+            let message = format!("`{id}` becomes a file, and is not run: `{name}` says nothing");
+            (message, "take it out, or take `file` out")
+        });
+    }
     if is_interactive && (hears_its_text || settings.stdin.is_some()) {
         return Some((
             format!("`{id}` cannot have a terminal: its standard input is something else"),

@@ -14,6 +14,17 @@ pub(super) fn check(
     steps: &mut [Step],
     diagnostics: &mut Vec<Diagnostic>,
 ) {
+    for step in steps.iter().filter(|it| !it.settings.template) {
+        if let Some(file) = &step.settings.file
+            && template::is_template(&file.path)
+        {
+            let message = format!("`file={}` is read as it stands", file.path);
+            diagnostics.push(
+                Diagnostic::error("template", head(document, step), message)
+                    .way_out("say `template` beside it"),
+            );
+        }
+    }
     if !steps.iter().any(|it| it.settings.template) {
         return;
     }
@@ -58,6 +69,28 @@ pub(super) fn check(
             .map(|it| it.columns.iter().cloned().collect())
             .unwrap_or_default();
         one(document, step, &names, diagnostics);
+        path(document, step, &names, diagnostics);
+    }
+}
+
+// The line on which its fence opens.
+fn head(document: &Document<'_>, step: &Step) -> Span {
+    let text = document.text(step.span);
+    let end = step.span.start + text.find('\n').unwrap_or(text.len());
+    Span::new(step.span.start, end)
+}
+
+fn path(document: &Document<'_>, step: &Step, names: &Names, diagnostics: &mut Vec<Diagnostic>) {
+    let Some(file) = &step.settings.file else {
+        return;
+    };
+    for fault in template::check(&file.path, names) {
+        let message = format!("`file`: {}", fault.message);
+        let diagnostic = Diagnostic::error(fault.rule, head(document, step), message);
+        diagnostics.push(match fault.way_out {
+            Some(way_out) => diagnostic.way_out(way_out),
+            None => diagnostic,
+        });
     }
 }
 

@@ -140,6 +140,7 @@ pub fn launch(start: Start<'_>, interpreter: &Interpreter) -> Launch {
         script_on_stdin: matches!(interpreter.starter, Starter::Node | Starter::PowerShell),
         line_offset: line_offset(start.body_line),
         dumps,
+        tells: false,
     };
     how.of(start)
 }
@@ -159,23 +160,26 @@ pub fn launch_own(start: Start<'_>, own: &Own) -> Launch {
         script_on_stdin: !own.args.iter().any(|it| it.contains("{}")),
         line_offset: start.body_line.saturating_sub(1),
         dumps: false,
+        tells: false,
     };
     how.of(start)
 }
 
 // What depends on the interpreter.
-struct How {
-    program: String,
-    args: Vec<String>,
-    script: String,
-    script_on_stdin: bool,
-    line_offset: u32,
-    dumps: bool,
+pub(super) struct How {
+    pub(super) program: String,
+    pub(super) args: Vec<String>,
+    pub(super) script: String,
+    pub(super) script_on_stdin: bool,
+    pub(super) line_offset: u32,
+    pub(super) dumps: bool,
+    pub(super) tells: bool,
 }
 
 impl How {
-    fn of(mut self, start: Start<'_>) -> Launch {
-        if !self.script.ends_with('\n') {
+    pub(super) fn of(mut self, start: Start<'_>) -> Launch {
+        // What becomes a file is not touched.
+        if !self.tells && !self.script.ends_with('\n') {
             self.script.push('\n');
         }
         let terminal = start.terminal && !self.script_on_stdin;
@@ -195,6 +199,7 @@ impl How {
             script_on_stdin: self.script_on_stdin,
             line_offset: self.line_offset,
             dumps: self.dumps,
+            tells: self.tells,
             timeout_ms: start.timeout.map(|it| it.as_millis() as u64),
             log: format!("output/{}-{}", start.step, start.attempt),
             secrets: start.secrets,

@@ -1,6 +1,7 @@
 //! Where a step really runs. In this version: this machine.
 //! Turns a step into a [`Launch`](crate::keeper::protocol::Launch); the keeper starts it.
 
+pub mod file;
 mod local;
 mod survey;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::classify::powershell::is_powershells_own;
 use crate::host::command;
@@ -67,6 +67,20 @@ pub struct Survey {
 impl Survey {
     /// Looks for the interpreters of `languages` in `path` (the value of `PATH`).
     pub fn of(languages: impl IntoIterator<Item = Language>, path: &OsString) -> Self {
+        Self::looked_for(languages, path, command::knows_pipefail)
+    }
+
+    /// Looks for them as [`Survey::of`] does, but starts none of them: good to tell what is missing, not
+    /// to run anything.
+    pub fn glance(languages: impl IntoIterator<Item = Language>, path: &OsString) -> Self {
+        Self::looked_for(languages, path, |_| false)
+    }
+
+    fn looked_for(
+        languages: impl IntoIterator<Item = Language>,
+        path: &OsString,
+        knows_pipefail: impl Fn(&Path) -> bool,
+    ) -> Self {
         let mut survey = Self::default();
         for language in languages {
             let Some(starter) = starter(language) else {
@@ -80,7 +94,7 @@ impl Survey {
                 .find_map(|name| command::find(name, path));
             match program {
                 Some(path) => {
-                    let knows_pipefail = is_named(&path, "sh") && command::knows_pipefail(&path);
+                    let knows_pipefail = is_named(&path, "sh") && knows_pipefail(&path);
                     let interpreter = Interpreter {
                         starter,
                         path,

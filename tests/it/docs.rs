@@ -26,6 +26,7 @@ use crate::fixture;
 
 const COMMANDS: &[&str] = &[
     "run",
+    "plan",
     "resume",
     "stop",
     "close",
@@ -321,6 +322,53 @@ fn every_field_of_list_is_documented_and_every_documented_field_is_there() {
 }
 
 #[test]
+fn every_field_of_plan_is_documented_and_every_documented_field_is_there() {
+    let document = read("docs/json.md");
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let file = folder.path().join("a.md");
+    let text = "---\nrunbook: 1\ninputs: { a: { default: b } }\n---\n# A\n\n```ini {#one file=x if=true user=root}\ny\n```\n\n```bash {#two stdin=x}\ncat\n```\n";
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    runbook(&state, &["run", file, "--only", "two"]);
+    let plan = runbook(&state, &["plan", "--json", file]);
+    assert_eq!(plan.code, 0, "{}", plan.text);
+    let plan: serde_json::Value = serde_json::from_str(&plan.text).unwrap();
+    // There only where it is said.
+    let at_times = [
+        "user",
+        "stdin",
+        "with",
+        "interactive",
+        "file",
+        "change",
+        "unknown",
+    ];
+    for (what, value) in [
+        ("a plan", &plan),
+        ("a planned input", &plan["inputs"][0]),
+        ("a planned step", &plan["steps"][0]),
+        ("a last run", &plan["last"]),
+    ] {
+        let rows = rows(&document, &format!("of {what}"));
+        let documented: Vec<&str> = rows.iter().flat_map(|row| in_backticks(&row[0])).collect();
+        let object = value
+            .as_object()
+            .unwrap_or_else(|| panic!("{what}: {plan:#}"));
+        for name in object.keys() {
+            assert!(
+                documented.contains(&name.as_str()),
+                "{what}: `{name}` is not documented"
+            );
+        }
+        for name in documented {
+            let is_there = object.contains_key(name) || at_times.contains(&name);
+            assert!(is_there, "{what}: `{name}` is not there");
+        }
+    }
+}
+
+#[test]
 fn the_example_of_list_is_what_it_prints() {
     let document = read("docs/json.md");
     let start = document.find("````markdown\n").unwrap() + "````markdown\n".len();
@@ -398,6 +446,7 @@ fn the_table_of_exit_codes_is_the_programs_own() {
         ("USAGE", ExitCode::USAGE),
         ("STOPPED", ExitCode::STOPPED),
         ("ENVIRONMENT", ExitCode::ENVIRONMENT),
+        ("CHANGES", ExitCode::CHANGES),
         ("UNKNOWN", ExitCode::UNKNOWN),
         ("UNVERIFIED", ExitCode::UNVERIFIED),
         ("JOURNAL", ExitCode::JOURNAL),

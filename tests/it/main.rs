@@ -17,6 +17,8 @@ mod corpora;
 #[cfg(feature = "testing")]
 mod docs;
 #[cfg(feature = "testing")]
+mod files;
+#[cfg(feature = "testing")]
 mod fixture;
 #[cfg(feature = "testing")]
 mod floors;
@@ -40,6 +42,8 @@ mod lint;
 mod list;
 #[cfg(feature = "testing")]
 mod model;
+#[cfg(feature = "testing")]
+mod plan;
 #[cfg(feature = "testing")]
 mod pty;
 #[cfg(feature = "testing")]

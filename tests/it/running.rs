@@ -596,12 +596,11 @@ fn what_this_version_does_not_perform_is_refused_before_step_one() {
         &["run", "a.md", "--dry-run"][..],
         &["run", "a.md", "--on", "web=x"],
         &["run", "a.md", "--report", "junit=x"],
-        &["plan", "a.md"],
         &["preview", "a.md"],
     ] {
         fixture.run(args).code(2).says("not in this version");
     }
-    for info in ["on=web", "file=x"] {
+    for info in ["on=web", "preview=x"] {
         let fixture = Fixture::new().steps(&[
             ("bash {#s}", "true"),
             (&format!("bash {{#t {info}}}"), "true"),

@@ -90,6 +90,7 @@ fn show_input(text: &mut String, page: &Page<'_>, input: &Input) {
 fn show_step(text: &mut String, page: &Page<'_>, step: &Step, id_width: usize, verbose: bool) {
     let id = format!("{}{}", if step.id_is_explicit { "" } else { "~" }, step.id);
     let language = match &step.task {
+        Task::Command { .. } if step.settings.file.is_some() => "file",
         Task::Command { language, .. } => language.0,
         Task::ByHand { .. } => "by hand",
     };

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::event::{Identity, Text};
-use crate::host::machine;
+use crate::host::{accounts, machine};
 use crate::keeper::OUTPUT_FD;
 use crate::keeper::link::{Held, Link};
 use crate::keeper::protocol::{Ask, Launch, Say};
 use crate::model::{Step, StepId};
 use crate::render::Value;
-use crate::target::{Start, launch, launch_own};
+use crate::target::{Start, file, launch, launch_own};
 
 use super::super::conceal::{filled, text_filled};
 use super::super::decide::{Holding, Input};
@@ -160,7 +160,23 @@ impl Engine<'_> {
         let cwd = self.cwd(step, cwd.as_ref());
         // What stands for a value is never passed to an interpreter.
         let known = self.known(id);
+        let exposed = |name: &str| {
+            let secrets = self.parts.session.secrets();
+            let secret = secrets.get(name).or_else(|| {
+                let mut givers = plan.steps().filter(|it| it.settings.secret);
+                givers.find_map(|it| secrets.get(&plan.secret_given(&it.id, name)))
+            });
+            secret.map(|it| it.expose().to_owned())
+        };
+        let file = match plan.file(step, &known) {
+            None => None,
+            Some(Ok(file)) => Some(file),
+            Some(Err(unfit)) => return Err(unfit.because),
+        };
         let body = match plan.filled(step, &known) {
+            _ if file.is_some() => plan
+                .content(step, &known, &exposed)
+                .map_err(|it| format!("`{}`: {}", it.name, it.because))?,
             None => self.body(step).0,
             Some(Ok(filled)) => filled.body,
             Some(Err(unfit)) => return Err(format!("`{}`: {}", unfit.name, unfit.because)),
@@ -271,6 +287,11 @@ impl Engine<'_> {
             secrets: secrets.secrets().to_vec(),
             gives,
         };
+        if let Some(file) = file {
+            let owner = file.owner.clone().unwrap_or_default();
+            let ids = accounts::ids(&owner).map_err(|it| format!("there is no {it} here"))?;
+            return Ok(file::launch(start, file, ids, run, &self.parts.program));
+        }
         if let Some(own) = own {
             return Ok(launch_own(start, own));
         }

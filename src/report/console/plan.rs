@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::fact;
-use crate::event::{PlannedStep, RunOpened};
+use crate::event::{PlannedStep, Request, RunOpened};
 use crate::model::Effect;
 use crate::report::Look;
 use crate::report::clean::{fit, inline, pad, width};
@@ -44,7 +44,7 @@ pub fn plan(out: &mut dyn Write, look: &Look, opened: &RunOpened) -> io::Result<
     if let Some(reason) = &opened.reason {
         fact(&mut text, look, "reason", reason);
     }
-    for (label, value) in chosen(opened) {
+    for (label, value) in chosen(&opened.request) {
         fact(&mut text, look, label, &value);
     }
     for (i, input) in opened.inputs.iter().enumerate() {
@@ -88,8 +88,7 @@ pub fn plan(out: &mut dyn Write, look: &Look, opened: &RunOpened) -> io::Result<
 }
 
 /// Returns what the operator chose of the document, in words.
-pub(in crate::report) fn chosen(opened: &RunOpened) -> Vec<(&'static str, String)> {
-    let request = &opened.request;
+pub(in crate::report) fn chosen(request: &Request) -> Vec<(&'static str, String)> {
     let one = |value: &Option<String>| value.iter().cloned().collect::<Vec<_>>();
     let all = [
         ("sections", request.sections.clone()),
