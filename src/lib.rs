@@ -9,6 +9,7 @@ pub mod markdown;
 pub mod classify;
 pub mod check;
 pub mod redact;
+pub mod change;
 pub mod render;
 pub mod resolve;
 pub mod lint;
