@@ -20,6 +20,7 @@ pub mod host;
 pub mod store;
 pub mod secret;
 pub mod keeper;
+pub mod sandbox;
 pub mod target;
 pub mod engine;
 pub mod cli;

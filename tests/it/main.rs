@@ -43,6 +43,8 @@ mod recovery;
 #[cfg(feature = "testing")]
 mod running;
 #[cfg(feature = "testing")]
+mod sandbox;
+#[cfg(feature = "testing")]
 mod secrets;
 #[cfg(feature = "testing")]
 mod starts;
