@@ -3,7 +3,8 @@
 //! layer in memory, the network leads nowhere, no socket, process or right of the host is there.
 //! Where that cannot be had, it is refused with the reason, and nothing is executed.
 //!
-//! It is no boundary for hostile runbooks: it shares the kernel.
+//! It is no boundary for hostile runbooks: it shares the kernel. And root of a view is not the kernel's:
+//! a write to a set-user program takes that bit away, `trusted.*` attributes and `chattr` are refused.
 //!
 //! ```text
 //! engine ── Sandbox ──▶ supervisor (a process; builds the view, reads its layers, hears refusals)

@@ -41,6 +41,8 @@ impl Chance {
         parts.join("/")
     }
 
+    // No set-user bits: who writes to such a file as root of a view alone takes the bit away, as any
+    // other user does.
     fn operation(&mut self) -> String {
         let (one, two) = (self.path(), self.path());
         let number = self.below(100);
@@ -56,7 +58,7 @@ impl Chance {
             14 => format!("symlink \"{two}\", \"{one}\";"),
             15 => format!(
                 "chmod 0{}, \"{one}\" unless -l \"{one}\";",
-                self.pick(&["600", "755", "4711", "000"])
+                self.pick(&["600", "755", "711", "000"])
             ),
             16 => format!(
                 "chown {}, {}, \"{one}\" unless -l \"{one}\";",
