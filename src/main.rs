@@ -4,17 +4,21 @@ use std::panic::catch_unwind;
 use std::path::Path;
 use std::process::ExitCode;
 
-use runbook::cli;
+use runbook::{cli, sandbox};
 
 fn main() -> ExitCode {
-    // The keeper first: it shares nothing with the command line, and starts in no time.
+    // The keeper first, and what a preview consists of: they share nothing with the command line, and
+    // start in no time.
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|it| it == "__keeper") {
-        let folder = arguments.next().unwrap_or_default();
-        return ExitCode::from(cli::keep(Path::new(&folder)).0);
-    }
-    if std::env::args_os().nth(1).is_some_and(|it| it == "__file") {
-        return ExitCode::from(cli::write_file().0);
+    match arguments.next().as_ref().and_then(|it| it.to_str()) {
+        Some("__keeper") => {
+            let folder = arguments.next().unwrap_or_default();
+            return ExitCode::from(cli::keep(Path::new(&folder)).0);
+        }
+        Some("__file") => return ExitCode::from(cli::write_file().0),
+        Some(sandbox::SUPERVISOR) => return ExitCode::from(sandbox::supervise()),
+        Some(sandbox::INSIDE) => return ExitCode::from(sandbox::step_inside(arguments)),
+        _ => {}
     }
     // A panic has told what and where by now. The steps are the keeper's, and go on.
     let code = catch_unwind(|| cli::main(std::env::args_os()));

@@ -53,6 +53,8 @@ mod rows;
 #[cfg(feature = "testing")]
 mod running;
 #[cfg(feature = "testing")]
+mod sandbox;
+#[cfg(feature = "testing")]
 mod secrets;
 #[cfg(feature = "testing")]
 mod starts;
