@@ -16,7 +16,9 @@ pub(super) fn cuts(source: &str, base: usize, threads: usize) -> Vec<usize> {
         let about = base + (source.len() - base) / threads * number;
         let headings =
             memmem::find_iter(&source.as_bytes()[about..], "\n#").map(|at| about + at + 1);
-        for at in headings.take(TRIES) {
+        // The search for the cut before may have come further than here.
+        let begun = counted;
+        for at in headings.filter(|at| *at >= begun).take(TRIES) {
             is_fenced ^= marks(&source.as_bytes()[counted..at]) % 2 == 1;
             counted = at;
             if !is_fenced && is_heading(&source[at..]) {
@@ -74,6 +76,9 @@ mod tests {
         check(&source, 2, &["### C"]);
         check(&source, 4, &["## B", "### C", "# D"]);
         check("text\n#text\n####### text\n # text\n", 2, &[]);
+        // The search for the first cut goes beyond where the second begins.
+        let fences = "text\n```\n# a\n# b\n# c\n# d\n# e\n# f\n```\n\n# A\n\n# B\n\ntext\n";
+        check(fences, 8, &["# A", "# B"]);
         // Nothing stands behind it.
         check("# A\n\n# B", 2, &[]);
     }

@@ -423,7 +423,17 @@ impl<'a> Invocation<'a> {
             clippy::disallowed_methods,
             reason = "a test starts the program itself"
         )]
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_runbook"));
+        let mut command = std::process::Command::new(match self.user {
+            None => PathBuf::from(super::pty::PROGRAM),
+            // The build folder may be closed to others.
+            Some(_) => {
+                let copy = fixture.path(".started/runbook");
+                if !copy.exists() {
+                    fs::copy(super::pty::PROGRAM, &copy).unwrap();
+                }
+                copy
+            }
+        });
         command
             .args(&self.args)
             .env_clear()
