@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::Duration;
 
@@ -695,6 +695,17 @@ pub fn wait(mut child: Child) -> std::process::ExitStatus {
     let status = child.wait().unwrap();
     registry().remove(&pid);
     status
+}
+
+/// Runs a child to its end and returns what it printed. Another test reaps whatever ended and nobody is
+/// known to wait for.
+pub fn output(command: &mut std::process::Command) -> Output {
+    command.stdin(Stdio::null());
+    let child = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let pid = child.id() as i32;
+    let output = child.wait_with_output().unwrap();
+    registry().remove(&pid);
+    output
 }
 
 fn reap_orphans() {

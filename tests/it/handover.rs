@@ -6,13 +6,14 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use runbook::host::process;
 use rustix::process::Signal;
 
 use super::pty::{Desk, Gate, PROGRAM, Pty};
+use crate::fixture;
 
 const RUNBOOK: &str = r#"---
 runbook: 1
@@ -89,14 +90,11 @@ impl Drop for Users {
 }
 
 fn admin(line: &[&str]) -> Option<()> {
+    runbook::host::command::find(line[0], &std::env::var_os("PATH")?)?;
     #[expect(clippy::disallowed_methods, reason = "a test is no engine")]
-    let status = Command::new(line[0])
-        .args(&line[1..])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    status.ok()?.success().then_some(())
+    let mut command = Command::new(line[0]);
+    let output = fixture::output(command.args(&line[1..]));
+    output.status.success().then_some(())
 }
 
 impl Shift {
@@ -156,8 +154,7 @@ impl Shift {
     }
 
     fn run(&self, user: usize, args: &[&str]) -> Output {
-        let mut command = self.command(user, args);
-        command.stdin(Stdio::null()).output().unwrap()
+        fixture::output(&mut self.command(user, args))
     }
 
     fn terminal(&self, user: usize, args: &[&str]) -> Pty {
@@ -345,7 +342,7 @@ fn a_run_of_root_is_hinted_at() {
     // Only where root's folder is there, or is hidden from others, can it be hinted at.
     let mut command = shift.command(2, &["resume"]);
     command.env("RUNBOOK_STATE", shift.desk.path().join("none"));
-    let outsider = command.stdin(Stdio::null()).output().unwrap();
+    let outsider = fixture::output(&mut command);
     let told = stderr(&outsider);
     assert_eq!(outsider.status.code(), Some(2), "{told}");
     assert!(told.contains("/root/.local/state/runbook"), "{told}");

@@ -362,8 +362,8 @@ fn the_loans_system_is_installed_run_broken_and_repaired() {
     pty.expect("✓ passed");
     assert_eq!(pty.wait(), 0);
     for (section, item) in [
-        ("Staging", "https-a-la-vista"),
-        ("Producción", "la-alarma-suena"),
+        ("Staging", "el-dominio-de-staging-tiene-https-visto"),
+        ("Producción", "la-alarma-de-la-pagina-de-salud-ha"),
     ] {
         system.run("despliegue.md", &[section]).code(3);
         let decided = format!("{item}=done");

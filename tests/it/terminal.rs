@@ -10,6 +10,7 @@ use runbook::host::process;
 use rustix::process::Signal;
 
 use super::pty::{Desk, PROGRAM, Pty};
+use crate::fixture;
 
 /// As `GATED`, and prints nothing once its keeper may be gone: a pipe without a reader would end it.
 const QUIET: &str = r#"---
@@ -840,7 +841,7 @@ fn orphans_are_waited_for() {
 }
 
 fn ok(command: &mut Command) -> String {
-    let output = command.output().unwrap();
+    let output = fixture::output(command);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{text}");
     text
