@@ -446,3 +446,37 @@ fn a_shell_ends_with_the_engine_and_the_run_can_be_resumed() {
         assert_eq!(pty.wait(), 0);
     }
 }
+
+#[test]
+fn the_end_of_a_shell_that_an_engine_left_behind_is_not_taken_for_that_of_the_next() {
+    let mut desk = Desk::new();
+    desk.set("RUNBOOK_TEST_GRACE_MS", "60000");
+    desk.file(
+        "a.md",
+        "---\nrunbook: 1\n---\n# Talk\n\n```bash {#fails}\ntest -e \"$DESK/mended\"\n```\n",
+    );
+    let mut pty = desk.terminal(&["run", "a.md"]);
+    pty.expect("[a]ll").expect(" > ").send("a\n");
+    pty.expect("[sh]ell").expect(" > ").send("sh\n");
+    pty.expect("(fails) $ ")
+        .send("trap '' HUP TERM; echo $$ > \"$DESK/shell\"; echo is\"\"deaf\r");
+    pty.expect("isdeaf").expect("(fails) $ ");
+    pty.signal(Signal::KILL).hang_up();
+    assert_eq!(pty.wait(), -9);
+    let shell: i32 = desk.read("shell").trim().parse().unwrap();
+    let mut pty = desk.terminal(&["resume"]);
+    pty.expect("[sh]ell").expect(" > ").send("sh\n");
+    pty.expect("(fails) $ ");
+    runbook::host::process::kill(shell).unwrap();
+    // The keeper lets go of the terminal of the first as it tells that it ended.
+    pty.send(
+        "while [ \"$(ls -l /proc/$PPID/fd | grep -c ptmx)\" -gt 2 ]; do :; done; \
+         touch \"$DESK/mended\"; exit\r",
+    );
+    pty.expect("Step `fails` failed.")
+        .expect(" > ")
+        .send("r\n")
+        .expect("passed");
+    assert_eq!(pty.wait(), 0);
+    assert!(!desk.kept("journal.jsonl").contains("ended by signal"));
+}

@@ -400,9 +400,13 @@ impl<'a> Engine<'a> {
                     _ => self.inputs.push_back(Input::Ended(vec![*record])),
                 }
             }
+            // That of an engine before this one may take longer to end than the engine did.
             Say::ShellEnded { nonce, how } => {
-                self.given_back(&nonce);
-                self.inputs.push_back(Input::ShellEnded { how });
+                let shell = self.parts.session.shell();
+                if shell.is_some_and(|(_, it)| it == nonce) {
+                    self.given_back(&nonce);
+                    self.inputs.push_back(Input::ShellEnded { how });
+                }
             }
             Say::Told(message) => self.inputs.push_back(Input::Told(message)),
             Say::Broken { because } => return Err(EngineError::Broken(because)),
