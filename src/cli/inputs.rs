@@ -1,6 +1,7 @@
 //! The values of a runbook's inputs: `--set`, `--inputs FILE`, environment, default, prompt; in this
 //! order. And those of the placeholders of a plain document.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,22 @@ impl Given {
             given.lists.extend(lists);
         }
         Ok(given)
+    }
+
+    /// Reads a file that gave secrets to an earlier session of the run, for what nothing gives now. Where it
+    /// is not there any more, that is told when one of them is missed.
+    pub fn remember(&mut self, path: &Path) {
+        let Ok((values, lists)) = read(path) else {
+            return;
+        };
+        for (name, value) in values {
+            if let Entry::Vacant(place) = self.file.entry(name) {
+                if lists.contains(place.key()) {
+                    self.lists.insert(place.key().clone());
+                }
+                place.insert((value, path.display().to_string()));
+            }
+        }
     }
 
     /// Whether `--set` gives a value called `name`.

@@ -154,7 +154,10 @@ pub fn run(args: &ResumeArgs) -> Result<ExitCode, Failure> {
         session.jobs = jobs as usize;
     }
     let has = |name: &str| state.values().contains_key(name);
-    let given = Given::new(&args.set, &args.inputs)?;
+    let mut given = Given::new(&args.set, &args.inputs)?;
+    for path in files_of_secrets(&past) {
+        given.remember(Path::new(path));
+    }
     let mut values = inputs::placeholders(&plan, &given, &session.by, has)?;
     let mut known = session.known(&state, &plan);
     values.tell(&plan, &mut session, &mut known);
@@ -286,6 +289,18 @@ fn survivor(folder: &RunFolder) -> Result<Option<Survivor>, Failure> {
 }
 
 // Whether this operator, and no other, answered "all" to the plan the last time it was asked.
+// The files that gave secrets to this run, the last one first.
+fn files_of_secrets(past: &[Event]) -> impl Iterator<Item = &str> {
+    past.iter().rev().filter_map(|event| match &event.kind {
+        EventKind::ValueGiven {
+            value: None,
+            source,
+            ..
+        } => source.strip_prefix("--inputs "),
+        _ => None,
+    })
+}
+
 fn has_agreed_to_all(past: &[Event], me: &str) -> bool {
     let answer = past.iter().rev().find_map(|event| match &event.kind {
         EventKind::OperatorDecided {

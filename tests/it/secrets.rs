@@ -422,6 +422,21 @@ fn a_secret_comes_from_where_the_runbook_says() {
 }
 
 #[test]
+fn resume_reads_the_file_again_that_gave_a_secret() {
+    let text = "---\nrunbook: 1\ninputs:\n  DB: { secret: true }\n---\n# A\n```bash {#a idempotent}\ntest -e there && test \"$DB\" = from-the-file\n```\n";
+    let fixture = Fixture::new()
+        .file("a.md", text)
+        .file("v.env", "DB=from-the-file\n");
+    fixture.run(&["run", "a.md", "--inputs", "v.env"]).code(1);
+    fs::write(fixture.path("there"), "").unwrap();
+    fs::rename(fixture.path("v.env"), fixture.path("elsewhere")).unwrap();
+    let missed = fixture.run(&["resume", "--retry-failed"]).code(2);
+    missed.says("DB").says("--inputs FILE");
+    fs::rename(fixture.path("elsewhere"), fixture.path("v.env")).unwrap();
+    fixture.run(&["resume", "--retry-failed"]).code(0);
+}
+
+#[test]
 fn a_secret_that_cannot_be_had_or_kept_stops_before_step_one() {
     let told = |input: &str, args: &[&str], value: Option<&str>| {
         let place = with(input).file("empty", "\n");
