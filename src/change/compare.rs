@@ -211,9 +211,16 @@ impl<'a> Moves<'a> {
             (Some(before), Some(after)) if Arc::ptr_eq(before, after) => {}
             (Some(before), Some(after)) => {
                 let is_other_folder = before.node.kind == Kind::Folder && !pair.is_same_node();
+                let is_other = before.node.kind != after.node.kind || is_other_folder;
+                // What stood here is told under its new name: nothing was replaced. A file in place
+                // of a file is compared with it all the same; the old one may be its backup.
+                if is_other && self.gone.contains(path) {
+                    found.push(new(What::Added, None, Some(after), Vec::new()));
+                    return found;
+                }
                 let aspects = aspects(before, after, is_crowded(path));
                 let what = match aspects.as_slice() {
-                    _ if before.node.kind != after.node.kind || is_other_folder => What::Replaced,
+                    _ if is_other => What::Replaced,
                     [] => return found,
                     [Aspect::Times] => What::TimesOnly,
                     _ => What::Modified,
@@ -445,6 +452,25 @@ mod tests {
                 "/a/k Renamed from /a/k []",
                 "/b Renamed from /a [] inside 1",
             ],
+        );
+    }
+
+    #[test]
+    fn what_is_made_where_something_moved_away_is_added_but_a_file_is_compared_with_its_backup() {
+        check(
+            "/a: folder 1 > folder 9
+             /b: - > folder 1",
+            &["/a Added []", "/b Renamed from /a []"],
+        );
+        check(
+            "/a: file 1 x > folder 9
+             /b: - > file 1 x",
+            &["/a Added []", "/b Renamed from /a []"],
+        );
+        check(
+            "/a: file 1 x > file 9 y
+             /b: - > file 1 x",
+            &["/a Modified [Content]", "/b Renamed from /a []"],
         );
     }
 

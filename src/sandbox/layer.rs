@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Statx};
+use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest, Sha256};
 
 use crate::change::{Content, Entry, Identity, Kind, Moment, Node, Seen, Snapshot};
@@ -63,12 +64,14 @@ pub(super) struct Found {
 }
 
 impl Reader {
-    /// Returns one that takes what the host changes from now on for changed meanwhile.
-    pub(super) fn new() -> Self {
+    /// Returns one that takes what the host changed after `began` for changed meanwhile. From its
+    /// return on no change is missed.
+    pub(super) fn new(began: i64) -> Self {
+        wait_until_files_are_stamped_after(began);
         Self {
             remembered: BTreeMap::new(),
             roots: BTreeMap::new(),
-            began: now(),
+            began,
             last: 0,
             kept: 0,
         }
@@ -108,9 +111,26 @@ impl Reader {
     }
 }
 
-fn now() -> i64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+/// Returns the time of day, in nanoseconds.
+pub(super) fn now() -> i64 {
+    time_of(ClockId::Realtime)
+}
+
+fn time_of(clock: ClockId) -> i64 {
+    let now = clock_gettime(clock);
     now.tv_sec * 1_000_000_000 + now.tv_nsec
+}
+
+// The clock that stamps files moves on in ticks, of 10 milliseconds at most: what is changed right
+// after `moment` may bear a time before it. A view takes about a tick to be built, so that there is
+// little or nothing to wait for. Bounded, for the clock may be set back.
+fn wait_until_files_are_stamped_after(moment: i64) {
+    for _ in 0..40 {
+        if time_of(ClockId::RealtimeCoarse) > moment {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn there<'a>(folder: Option<&'a Folder>, name: &CStr) -> Option<(&'a Folder, Statx)> {
@@ -509,6 +529,8 @@ impl Scan<'_> {
                 .insert(handle.to_vec(), (is.stx_ino, u64::from(is.stx_nlink)));
         }
         let is_folder = kind(is) == Some(Kind::Folder);
+        // Told at every step from then on, though what the later ones compare with is the same.
+        let changed = nanoseconds(is.stx_ctime) > self.reader.began && !is_folder;
         let known = self.before.entries.get(path).and_then(|it| it.base.clone());
         if let Some(known) = known {
             let moment = moment(is);
@@ -516,9 +538,8 @@ impl Scan<'_> {
                 && known.node.mode == u32::from(is.stx_mode) & 0o7777
                 && known.node.size == size(is)
                 && known.identity == identity;
-            return (Some(known), !is_same && !is_folder);
+            return (Some(known), changed || (!is_same && !is_folder));
         }
-        let changed = nanoseconds(is.stx_ctime) > self.reader.began && !is_folder;
         self.fresh.insert(path.to_vec());
         (
             self.below(folder, name, is, identity).map(Arc::new),

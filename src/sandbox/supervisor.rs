@@ -18,7 +18,7 @@ use crate::host::clock::since_boot;
 use crate::keeper::protocol::Frames;
 
 use super::init;
-use super::layer::Reader;
+use super::layer::{Reader, now};
 use super::notice::Ear;
 use super::view::{View, build};
 use super::wire::{self, Ask, Say};
@@ -80,6 +80,7 @@ fn refused(what: &str) -> impl FnOnce(io::Error) -> Refused {
 
 impl Supervisor {
     fn build(wanted: &Wanted) -> Result<(Self, Ready), Refused> {
+        let began = now();
         let uid = rustix::process::geteuid().as_raw();
         let rights = if uid == 0 {
             Rights::Root
@@ -122,7 +123,7 @@ impl Supervisor {
         super::network::join(&own[3])
             .map_err(refused("the view's network cannot be entered"))
             .map_err(end)?;
-        let mut reader = Reader::new();
+        let mut reader = Reader::new(began);
         // How it looks while nothing was done yet.
         let first = reader.read(&view, &Snapshot::default());
         let ready = Ready {

@@ -296,6 +296,57 @@ fn what_the_host_changes_meanwhile_is_flagged() {
 }
 
 #[test]
+fn what_the_host_changed_stays_flagged_at_later_steps_and_at_the_end() {
+    let Some(mut view) = View::prepared("echo a > f; echo a > g") else {
+        return;
+    };
+    view.on_host("chown 33 f");
+    let flagged = "f modified content host changed";
+    assert_eq!(view.told("echo b > f"), flagged);
+    assert_eq!(view.told("echo c > f"), flagged);
+    // After the view has read it, and without a trace in its time.
+    assert_eq!(view.told("echo b > g"), "g modified content");
+    view.on_host("chown 33 g");
+    assert_eq!(view.told("echo c > g"), "g modified content host changed");
+    let place = view.place.path().to_owned();
+    let (_, whole) = view.finish();
+    for name in ["f", "g"] {
+        let path = place.join(name);
+        let of = |it: &&Difference| it.path == path.as_os_str().as_bytes();
+        assert!(whole.differences.iter().find(of).unwrap().host_changed);
+    }
+}
+
+#[test]
+fn what_the_host_changes_as_soon_as_the_view_stands_is_flagged_and_what_it_did_before_is_not() {
+    let Some(view) = View::new() else { return };
+    drop(view);
+    // Within one tick of the clock that stamps files; ten times, for it is somewhere in its tick.
+    for _ in 0..10 {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        fs::write(path("f"), "a").unwrap();
+        fs::write(path("g"), "a").unwrap();
+        let mut sandbox = start().unwrap();
+        fs::write(path("f"), "host").unwrap();
+        let ended = run_with(
+            &sandbox.prefix(),
+            "echo b > f; echo b > g",
+            place.path(),
+            None,
+        );
+        assert_eq!(ended.code, Some(0), "{}", ended.printed);
+        let effects = sandbox.effects().unwrap();
+        let is_flagged = |name: &str| {
+            let of = |it: &&Difference| it.path == path(name).as_os_str().as_bytes();
+            let found = effects.differences.iter().find(of);
+            found.unwrap().host_changed
+        };
+        assert_eq!([is_flagged("f"), is_flagged("g")], [true, false]);
+    }
+}
+
+#[test]
 fn what_is_mounted_is_covered_or_said_to_be_hidden() {
     let Some(view) = View::new() else { return };
     let (shm, place) = (
