@@ -423,16 +423,15 @@ impl<'a> Invocation<'a> {
             clippy::disallowed_methods,
             reason = "a test starts the program itself"
         )]
-        let mut command = std::process::Command::new(match self.user {
-            None => PathBuf::from(super::pty::PROGRAM),
+        let mut command = std::process::Command::new(if self.user.is_none() {
+            PathBuf::from(super::pty::PROGRAM)
+        } else {
             // The build folder may be closed to others.
-            Some(_) => {
-                let copy = fixture.path(".started/runbook");
-                if !copy.exists() {
-                    fs::copy(super::pty::PROGRAM, &copy).unwrap();
-                }
-                copy
+            let copy = fixture.path(".started/runbook");
+            if !copy.exists() {
+                fs::copy(super::pty::PROGRAM, &copy).unwrap();
             }
+            copy
         });
         command
             .args(&self.args)
